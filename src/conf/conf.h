@@ -1,0 +1,151 @@
+/*
+ * conf.h: the configuration as a constant struct. It is parsed from a libconfig file in a jailed child of the supervisor, by the
+ * option rows of options.def, handed to every process as bytes (conf_codec.c) and replaced whole on reload. Every field has a
+ * row; name, default, unit, range and meaning stand there. Strings are never NULL. Nothing here is secret.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include <netinet/in.h>
+
+enum conf_protocol { PROTOCOL_POP3, PROTOCOL_IMAP4, PROTOCOL_SMTP, PROTOCOL_NNTP, PROTOCOL_HTTP, PROTOCOL_COUNT };
+/* What may happen outside TLS on an endpoint. */
+enum conf_policy {
+    POLICY_TLS_ONLY,          /* TLS from the first byte */
+    POLICY_STARTTLS_REQUIRED, /* nothing but greeting, capabilities, STARTTLS and QUIT before TLS */
+    POLICY_OPPORTUNISTIC,     /* port 25: mail may come in clear, no login ever */
+    POLICY_PUBLIC_HTTP,       /* status, CRL, CA certificate, ACME answers in clear */
+};
+/* SMTP virtual servers only. */
+enum conf_smtp_kind { SMTP_MX, SMTP_SUBMISSION };
+enum conf_tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
+
+struct conf_strings {
+    const char **v;
+    uint32_t n;
+};
+
+struct conf_network { /* an address or a prefix of addresses; IPv4 as ::ffff:a.b.c.d */
+    struct in6_addr address;
+    uint8_t bits; /* 0 … 128 */
+};
+struct conf_networks {
+    struct conf_network *v;
+    uint32_t n;
+};
+
+struct conf_endpoint {
+    const char *address; /* numeric IPv4 or IPv6 */
+    uint16_t port;
+    uint8_t policy; /* enum conf_policy */
+};
+
+struct conf_limits { /* per virtual server; sizes in bytes, times in seconds */
+    uint32_t connections;             /* at once, all workers */
+    uint32_t connections_per_address; /* trusted networks are exempt */
+    uint32_t idle_timeout;            /* waiting for a command */
+    uint32_t login_timeout;           /* from accept to login (POP3, IMAP4), or to the first command that is accepted */
+    uint32_t write_timeout;           /* a client that does not read */
+    uint32_t line_bytes;              /* a command line without literals */
+    uint32_t literal_bytes;           /* all literals of one command but the message of APPEND */
+    uint32_t message_bytes;           /* one message */
+    uint32_t errors;                  /* bad commands before the session is ended */
+    uint32_t auth_failures;           /* per session */
+    uint32_t recipients;              /* SMTP: per message */
+    uint32_t messages;                /* SMTP: per session */
+    uint32_t session_bytes;           /* output waiting for a slow client */
+};
+
+struct conf_vserver {
+    const char *name; /* "imap4-default": letters, digits, '-' */
+    uint8_t protocol; /* enum conf_protocol */
+    bool enabled;
+    struct conf_strings names; /* DNS names and addresses for the certificate; the first is EHLO/greeting name; default hostname */
+    struct conf_endpoint *endpoints;
+    uint32_t endpoint_count;
+    bool require_secure_channel;
+    bool require_128bit;
+    uint8_t tls_min;             /* enum conf_tls_min */
+    uint8_t smtp_kind;           /* enum conf_smtp_kind */
+    const char *key_type;        /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
+    struct conf_networks allow, deny; /* connection control; empty allow: everybody */
+    struct conf_limits limits;
+    bool anonymous_read;         /* NNTP: read without login (after TLS where a secure channel is required) */
+    bool anonymous_post;         /* NNTP */
+};
+
+struct conf_connector { /* SMTP connector: where mail for an address space goes */
+    const char *name;
+    const char *address_space; /* "*" or a domain, ".domain" for all below it */
+    uint16_t cost;             /* 1 … 100 */
+    const char *smart_host;    /* host[:port], "[1.2.3.4]:25"; empty: MX lookup */
+    bool tls_required;
+    const char *tls_name;      /* name that the certificate must have; empty: not verified (opportunistic) */
+    const char *user, *password_file; /* AUTH at the smart host; empty: none */
+};
+
+struct conf {
+    const char *domain;   /* the first local domain; accounts are user@domain */
+    struct conf_strings local_domains; /* domain included */
+    const char *hostname; /* of this server */
+    const char *organization; /* for CA names and the Organization field */
+    const char *postmaster;   /* address that double bounces and alarms go to; default postmaster@domain */
+    const char *data;     /* folder, absolute or relative to the configuration file */
+    uint16_t workers_access, workers_mx; /* sessiond processes; 0: one a core / one */
+    const char *user_prefix; /* users sealpost-keyd …; created by the installer; empty: do not change user */
+    const char *admin_group; /* members may use the control socket besides root and the owner */
+    struct conf_networks trusted; /* trusted networks: exempt from per-address limits and throttling */
+    uint8_t log_level;    /* enum log_level */
+
+    /* certificates and own CA */
+    struct conf_strings ca_dns, ca_ip; /* permitted names of the issuing CA; default: domains, hostname, loopback */
+    uint32_t cert_days;   /* life of a virtual server's certificate; default 90 */
+    uint32_t ca_days, root_days;
+    /* passwords */
+    uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
+    uint32_t throttle_failures, throttle_window_seconds; /* per address and per account before delays start */
+    /* store */
+    uint64_t log_file_bytes;   /* size of one log file; default 256 MiB */
+    uint64_t index_map_bytes;  /* LMDB map; default 1 TiB */
+    uint32_t change_log_days;
+    uint32_t ring_bytes;       /* per worker; default 8 MiB */
+    uint32_t spool_bytes;      /* larger messages in flight per worker; default 256 MiB */
+    /* outgoing */
+    struct conf_strings retry; /* seconds between tries: "60", "300", …; the last repeats */
+    uint32_t queue_days;       /* then it bounces */
+    uint32_t delay_notice_hours;
+    uint32_t outbound_connections, outbound_per_domain;
+    uint16_t outbound_port;    /* 25 */
+    struct conf_strings dns_servers; /* address[@port]; empty: /etc/resolv.conf */
+    const char *dns_trust_anchor; /* file; empty: no DNSSEC validation */
+    uint32_t hops;             /* Received fields before a message is a loop */
+
+    struct conf_vserver *vservers;
+    uint32_t vserver_count;
+    struct conf_connector *connectors;
+    uint32_t connector_count;
+
+    struct arena *arena; /* owns everything here */
+};
+
+/* `text` is the file; `file` its name for messages. Parses and checks. All problems are reported, one line each ("file:line: what. remedy"),
+ * in `problems` (warnings start with "warning: "); NULL when there is an error. conf_free() the result. */
+struct conf *conf_parse(struct span text, const char *file, struct buf *problems);
+void conf_free(struct conf *c); /* NULL is fine */
+/* In the file's own syntax, from the rows; `comments`: every option with its meaning and default. parse(print(c)) equals c. */
+void conf_print(const struct conf *c, bool comments, struct buf *out);
+/* As bytes for the other processes. */
+void conf_wr(const struct conf *c, struct buf *out);
+struct conf *conf_rd(struct span bytes); /* NULL: not a configuration */
+
+const char *conf_protocol_name(enum conf_protocol p); /* "imap4" */
+const char *conf_policy_name(enum conf_policy p);     /* "tls", "starttls", "opportunistic", "public" */
+bool conf_network_parse(struct span s, struct conf_network *ret); /* 10.0.0.0/8, ::1 */
+bool conf_networks_match(const struct conf_networks *n, const struct in6_addr *a);
+bool conf_domain_is_local(const struct conf *c, struct span domain);
+const struct conf_vserver *conf_vserver_by_name(const struct conf *c, const char *name);
+
+#endif
