@@ -1,0 +1,30 @@
+/*
+ * grant.h: what lets a request change the store. authd makes a grant at login and MACs it with the secret that it shares with stored (one per
+ * run); stored checks it with every request. A worker can carry grants, it cannot make one.
+ */
+#ifndef STORE_GRANT_H
+#define STORE_GRANT_H
+
+#include "base/codec.h"
+
+enum {
+    GRANT_MAIL = 1,   /* read-write of the account's own mailboxes and subscriptions */
+    GRANT_SUBMIT = 2, /* remote recipients */
+    GRANT_POST = 4,   /* append to public folders that take posts */
+    GRANT_ADMIN = 8,  /* make, rename and delete public folders */
+};
+struct grant {
+    uint64_t account;
+    uint32_t rights;
+    uint32_t worker_generation; /* of the worker the login came through */
+    uint64_t session;
+    int64_t expires_seconds;
+    uint64_t epoch; /* raised when the account's password changes or it is disabled */
+};
+enum { GRANT_SECRET_BYTES = 32 };
+/* Appends the token (at most STORE_GRANT_MAX bytes). */
+void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES], struct buf *out);
+/* False: not ours, changed, or expired at `now`. */
+bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now, struct grant *ret);
+
+#endif
