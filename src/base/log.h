@@ -1,6 +1,6 @@
 /*
- * log.h: one line an event on standard error: time, process, level, text. Text from outside is printed with LOG_SPAN and
- * log_quote so that control bytes never reach a terminal or forge a line. Secrets are never logged.
+ * log.h: one line an event on standard error: time, process, level, text. Text from outside is printed with "%s" and
+ * log_quote so that control bytes never reach a terminal or forge a line. Secrets are never logged. Keeps errno.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -20,7 +20,7 @@ struct rangeset {
 
 void rangeset_done(struct rangeset *s);
 void rangeset_clear(struct rangeset *s);
-void rangeset_add(struct rangeset *s, uint32_t lo, uint32_t hi);
+void rangeset_add(struct rangeset *s, uint32_t lo, uint32_t hi); /* lo > hi: nothing */
 void rangeset_remove(struct rangeset *s, uint32_t lo, uint32_t hi);
 bool rangeset_has(const struct rangeset *s, uint32_t v);
 uint64_t rangeset_count(const struct rangeset *s);              /* members */
@@ -31,7 +31,10 @@ uint32_t rangeset_max(const struct rangeset *s);
 void rangeset_copy(struct rangeset *dst, const struct rangeset *src);
 /* "1:4,7,9:12" (IMAP sequence-set without *). False past the buffer's limit. */
 bool rangeset_print(const struct rangeset *s, struct buf *out);
-/* IMAP sequence-set, RFC 9051 section 9; "*" stands for `star`. At most max_ranges parts. */
+/*
+ * IMAP sequence-set, RFC 9051 section 9; "*" stands for `star`; where star is 0 (nothing there) a part with "*" adds nothing.
+ * At most max_ranges parts. ret must be a set already and is replaced.
+ */
 bool rangeset_parse(struct span text, uint32_t star, size_t max_ranges, struct rangeset *ret);
 
 #endif

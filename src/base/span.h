@@ -42,7 +42,7 @@ bool span_eq(struct span a, struct span b);
 bool span_eq_nocase(struct span a, struct span b);
 bool span_eq_cstr(struct span a, const char *b);
 bool span_is(struct span a, const char *b); /* equal without case */
-int span_cmp(struct span a, struct span b);  /* bytewise, shorter first; <0 0 >0 */
+int span_cmp(struct span a, struct span b);  /* bytewise, a prefix before what it begins; <0 0 >0 */
 int span_cmp_nocase(struct span a, struct span b);
 bool span_starts(struct span s, struct span prefix);
 bool span_starts_nocase(struct span s, struct span prefix);
@@ -61,13 +61,31 @@ bool span_to_u64(struct span s, uint64_t max, uint64_t *ret);
 /* Copies with an ending NUL into dst of `size` bytes; false (dst empty) if it does not fit or s holds a NUL. */
 bool span_to_cstr(struct span s, char *dst, size_t size);
 char *span_dup(struct span s); /* heap copy with an ending NUL; free() it */
-uint64_t span_hash(struct span s);
-/* Splits at the first `sep`: head gets what stands before, s what follows. False at the end of s. */
+uint64_t span_hash(struct span s); /* differs in every process: never write or send it (base/hash.h) */
+/*
+ * Splits at the first `sep`: head gets what stands before, s what follows. False at the end of s, so an ending `sep` has no
+ * empty part behind it.
+ */
 bool span_split(struct span *s, char sep, struct span *ret_head);
 
-char ascii_lower(char c);
-char ascii_upper(char c);
-bool ascii_is_digit(char c);
-bool ascii_is_alpha(char c);
+static inline bool ascii_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool ascii_is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static inline char ascii_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
 
 #endif
