@@ -1,0 +1,53 @@
+/*
+ * key.h: private keys as seen from outside keyd: a handle that names a key and one purpose, and an EVP_PKEY that OpenSSL can sign with.
+ *
+ * keyd makes and keeps the keys. A process asks it to sign for (key, purpose); keyd looks at the whole text to be signed and refuses what
+ * does not have the form of that purpose (DESIGN section 2). The EVP_PKEY of a handle comes from sealpost's OpenSSL provider: signing
+ * with it suspends the running fiber until keyd answers, so it must be used inside a fiber. Its private part cannot be exported.
+ */
+#ifndef PKI_KEY_H
+#define PKI_KEY_H
+
+#include "base/err.h"
+#include "ipc/link.h"
+#include <openssl/evp.h>
+
+enum key_purpose { /* bits: a key is made for one or several */
+    KEY_TLS_SERVER = 1,
+    KEY_TLS_CLIENT = 2,
+    KEY_CA = 4,      /* certificates; keyd checks each against the key's profile */
+    KEY_CRL = 8,
+    KEY_OCSP = 16,
+    KEY_CSR = 32,    /* PKCS#10 for its own public key */
+    KEY_ACME = 64,
+    KEY_DKIM = 128,
+    KEY_EVIDENCE = 256,
+};
+
+enum { KEY_ID_BYTES = 16, KEY_LABEL_MAX = 100, KEY_SPKI_MAX = 1024, KEY_TBS_MAX = 65536 };
+
+struct key_info {
+    char id[2 * KEY_ID_BYTES + 1]; /* hex */
+    char label[KEY_LABEL_MAX + 1]; /* "vserver/imap4-default", "ca/issuing-1" */
+    char type[12];                 /* "p256" "p384" "ed25519" "rsa2048" "rsa3072" "rsa4096" */
+    unsigned purposes;
+    bool exportable;
+    int64_t created;
+    unsigned char spki[KEY_SPKI_MAX]; /* SubjectPublicKeyInfo, DER */
+    unsigned spki_bytes;
+};
+
+/* Once per process: loads the provider; `keyd` gives the link at the moment (NULL while keyd is away: signing then waits up to 5 s). */
+void key_provider_init(struct link *(*keyd)(void *arg), void *arg);
+
+/* suspends. type as in key_info. 0 or negative errno; -EINVAL unknown type, -EACCES this role may not make such keys. */
+int key_create(const char *label, const char *type, unsigned purposes, bool exportable, struct key_info *ret);
+int key_get(const char *id, struct key_info *ret);  /* suspends; -ENOENT */
+int key_delete(const char *id);                      /* suspends */
+/* All keys whose label starts with `prefix`. suspends; *ret malloc'ed. */
+int key_list(const char *prefix, struct key_info **ret, size_t *ret_count);
+
+/* An EVP_PKEY that signs through keyd for that purpose. The caller frees it with EVP_PKEY_free. NULL: spki is no key. */
+EVP_PKEY *key_handle(const char *id, enum key_purpose purpose, struct span spki);
+
+#endif
