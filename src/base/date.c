@@ -62,20 +62,25 @@ struct fields {
     int half; /* of the day: 1 am, 2 pm */
 };
 
+/* 24:00:00 is the end of its day, 60 a leap second: both count on. */
+static bool time_possible(const struct fields *f)
+{
+    if (f->half && (f->hour < 1 || f->hour > 12))
+        return false;
+    if (f->hour == 24)
+        return f->minute == 0 && f->second == 0;
+    return f->hour < 24 && f->minute <= 59 && f->second <= 60;
+}
+
 static bool finish(const struct fields *f, struct date *ret)
 {
     int hour = f->hour;
 
     if (f->year < 1 || f->year > 9999 || f->month < 1 || f->month > 12 || f->day < 1 ||
-        f->day > days_in_month(f->year, f->month))
-        return false;
-    if (f->half && (hour < 1 || hour > 12))
+        f->day > days_in_month(f->year, f->month) || !time_possible(f))
         return false;
     if (f->half)
         hour = hour % 12 + (f->half == 2 ? 12 : 0);
-    /* 24:00:00 is the end of its day, 60 a leap second: both count on. */
-    if (hour > 24 || f->minute > 59 || f->second > 60 || (hour == 24 && (f->minute || f->second)))
-        return false;
     ret->seconds = days_from_civil(f->year, f->month, f->day) * DAY_SECONDS + hour * 3600 +
                    f->minute * 60 + f->second - (int64_t)f->zone * 60;
     ret->zone_minutes = f->zone;
@@ -208,24 +213,67 @@ static void take_zone(struct fields *f, struct span *c, int sign)
         f->zone = sign * (int)(v * 60 + minutes);
 }
 
-/* Behind "hh:" or "hh.": mm, perhaps seconds and a fraction of them. */
-static bool take_time(struct fields *f, struct span *c, unsigned hour)
+/* A comment may nest and quote (RFC 5322 section 3.2.2); one that never ends reaches to the end. */
+static void skip_comment(struct span *c)
+{
+    size_t i = 0;
+    unsigned depth = 0;
+
+    for (; i < c->n; i++) {
+        if (c->p[i] == '\\') {
+            i++;
+        } else if (c->p[i] == '(') {
+            depth++;
+        } else if (c->p[i] == ')' && --depth == 0) {
+            i++;
+            break;
+        }
+    }
+    *c = span_skip(*c, i);
+}
+
+static void skip_cfws(struct span *c)
+{
+    while (c->n) {
+        if (c->p[0] == '(')
+            skip_comment(c);
+        else if (c->p[0] == ' ' || c->p[0] == '\t' || c->p[0] == '\r' || c->p[0] == '\n')
+            *c = span_skip(*c, 1);
+        else
+            break;
+    }
+}
+
+/* A separator with a digit behind it. Around ':' the obsolete syntax has blanks and comments. */
+static bool parse_separator(struct span *c, char want)
+{
+    struct span at = *c;
+
+    if (want == ':')
+        skip_cfws(&at);
+    if (!parse_char(&at, want))
+        return false;
+    if (want == ':')
+        skip_cfws(&at);
+    if (at.n == 0 || !ascii_is_digit(at.p[0]))
+        return false;
+    *c = at;
+    return true;
+}
+
+/* Behind the hour and its separator: mm, perhaps seconds and a fraction of them. */
+static bool take_time(struct fields *f, struct span *c, unsigned hour, char separator)
 {
     uint32_t minute, second = 0;
-    char separator = c->p[0];
 
-    *c = span_skip(*c, 1);
-    if (!parse_u32(c, 99, &minute))
+    if (f->has_time || !parse_u32(c, 99, &minute))
         return false;
-    struct span rest = *c;
-    if (parse_char(&rest, separator) && parse_u32(&rest, 99, &second)) {
+    struct span rest = *c, fraction;
+    if (parse_separator(&rest, separator) && parse_u32(&rest, 99, &second)) {
         *c = rest;
-        struct span fraction;
         if (parse_char(&rest, '.') && parse_while(&rest, is_digit, 1, 12, &fraction))
             *c = rest;
     }
-    if (f->has_time)
-        return false;
     f->has_time = true;
     f->hour = (int)hour;
     f->minute = (int)minute;
@@ -254,6 +302,11 @@ static bool follows(struct span c, char sign, bool (*is)(unsigned char))
     return c.n >= 2 && c.p[0] == sign && is((unsigned char)c.p[1]);
 }
 
+static bool is_any(unsigned char c)
+{
+    return true;
+}
+
 static bool take_number(struct fields *f, struct span *c)
 {
     struct span digits;
@@ -263,11 +316,13 @@ static bool take_number(struct fields *f, struct span *c)
         return false;
     span_to_u64(digits, UINT64_MAX, &v);
 
-    if (digits.n <= 2 && !f->has_time && follows(*c, ':', is_digit))
-        return take_time(f, c, (unsigned)v);
-    if (digits.n <= 2 && !f->has_time && f->day >= 0 && f->month >= 0 && f->year >= 0 &&
-        follows(*c, '.', is_digit))
-        return take_time(f, c, (unsigned)v);
+    if (digits.n <= 2 && !f->has_time) {
+        bool have_day = f->day >= 0 && f->month >= 0 && f->year >= 0;
+        if (parse_separator(c, ':'))
+            return take_time(f, c, (unsigned)v, ':');
+        if (have_day && parse_separator(c, '.'))
+            return take_time(f, c, (unsigned)v, '.');
+    }
     if (digits.n == 4 && f->year < 0 && f->month < 0 && f->day < 0 && follows(*c, '-', is_digit))
         return take_iso_day(f, c, (unsigned)v);
     if (digits.n <= 2 && f->day < 0) {
@@ -282,25 +337,6 @@ static bool take_number(struct fields *f, struct span *c)
         return true;
     }
     return !f->has_time || f->has_zone;
-}
-
-/* A comment may nest and quote (RFC 5322 section 3.2.2); one that never ends reaches to the end. */
-static void skip_comment(struct span *c)
-{
-    size_t i = 0;
-    unsigned depth = 0;
-
-    for (; i < c->n; i++) {
-        if (c->p[i] == '\\') {
-            i++;
-        } else if (c->p[i] == '(') {
-            depth++;
-        } else if (c->p[i] == ')' && --depth == 0) {
-            i++;
-            break;
-        }
-    }
-    *c = span_skip(*c, i);
 }
 
 /*
@@ -323,7 +359,9 @@ bool date_parse_rfc5322(struct span s, struct date *ret)
         } else if (ascii_is_alpha(ch)) {
             if (!parse_while(&c, is_alpha, 1, 64, &word))
                 return false;
-            take_word(&f, word);
+            /* a weekday, though in Spanish "mar," would be March */
+            if (f.day >= 0 || !follows(c, ',', is_any))
+                take_word(&f, word);
         } else if (f.has_time && (follows(c, '+', is_digit) || follows(c, '-', is_digit))) {
             c = span_skip(c, 1);
             /* "10:00:00-2026" does not occur; a year may still follow a zone (date(1)) */
@@ -332,6 +370,9 @@ bool date_parse_rfc5322(struct span s, struct date *ret)
             c = span_skip(c, 1);
         }
     }
+    /* a day whose time makes no sense is still that day */
+    if (!time_possible(&f))
+        f.hour = f.minute = f.second = f.half = 0;
     return finish(&f, ret);
 }
 
@@ -509,7 +550,7 @@ bool date_parse_nntp(struct span day, struct span time, int64_t now, int64_t *re
     f.hour = (int)(hms / 10000);
     f.minute = (int)(hms / 100 % 100);
     f.second = (int)(hms % 100);
-    if (!finish(&f, &d))
+    if (f.hour > 23 || !finish(&f, &d))
         return false;
     *ret_seconds = d.seconds;
     return true;

@@ -78,7 +78,7 @@ bool parse_u64(struct span *c, uint64_t max, uint64_t *ret)
 
     for (; n < c->n && ascii_is_digit(c->p[n]); n++) {
         unsigned d = (unsigned char)c->p[n] - (unsigned)'0';
-        if (v > max / 10 || v * 10 > max - d)
+        if (d > max || v > (max - d) / 10)
             return false;
         v = v * 10 + d;
     }
