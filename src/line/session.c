@@ -1,0 +1,394 @@
+/* session.c: the life of a session: opening, working through what has arrived, waiting without a
+ * fiber, the end. */
+#include "line/engine.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SESSION_ARENA_MAX = 256 << 10, SCRATCH_ARENA_MAX = 8 << 20 };
+
+static void session_main(void *arg);
+
+struct session *session_new(struct worker *w, struct worker_vserver *v, struct held_conf *h,
+                            const struct conf_endpoint *endpoint, struct conn *take_conn,
+                            const struct in6_addr *peer, bool trusted, bool busy)
+{
+    struct session *s =
+        calloc(1, sizeof(*s) + sizeof(struct session_engine) + v->protocol->data_bytes);
+    CHECK(s);
+    struct session_engine *e = (struct session_engine *)(s + 1);
+    s->engine = e;
+    s->worker = w;
+    s->protocol = v->protocol;
+    s->conf = h->conf;
+    s->vserver = conf_vserver_by_name(h->conf, v->name);
+    s->endpoint = endpoint;
+    s->conn = take_conn;
+    s->number = ++w->last_number;
+    s->started = clock_seconds();
+    s->state = v->protocol->initial_state;
+    s->arena = arena_new(SESSION_ARENA_MAX);
+    s->scratch = arena_new(SCRATCH_ARENA_MAX);
+    s->doing = "opening";
+    e->vserver = v;
+    e->held = h;
+    h->refs++;
+    e->peer = *peer;
+    e->trusted = trusted;
+    e->busy = busy;
+    e->idle_since_ms = clock_mono_ms();
+    e->login_deadline_ms = e->idle_since_ms + UINT64_C(1000) * s->vserver->limits.login_timeout;
+    buf_init(&e->command,
+             (size_t)s->vserver->limits.line_bytes + s->vserver->limits.literal_bytes + 16);
+    buf_init(&e->line, (size_t)s->vserver->limits.line_bytes + AUTH_MESSAGE_MAX * 2);
+    list_append(&w->sessions, &s->in_worker);
+    w->session_count++;
+    v->sessions++;
+    return s;
+}
+
+void *session_data(struct session *s)
+{
+    return (char *)(s + 1) + sizeof(struct session_engine);
+}
+
+static void session_free(struct session *s)
+{
+    struct session_engine *e = s->engine;
+    struct worker *w = s->worker;
+    struct worker_vserver *v = e->vserver;
+
+    if (s->protocol->close && e->opened)
+        s->protocol->close(s);
+    v->bytes_in += conn_bytes_in(s->conn);
+    v->bytes_out += conn_bytes_out(s->conn);
+    conn_free(s->conn);
+    list_remove(&s->in_worker);
+    buf_done(&e->command);
+    buf_done(&e->line);
+    free(e->kill_reason);
+    arena_free(s->scratch);
+    arena_free(s->arena);
+    session_left(w, v, &e->peer, e->held);
+    secret_wipe(&s->user, sizeof(s->user));
+    free(s);
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+static uint64_t wait_ms(const struct session *s)
+{
+    const struct session_engine *e = s->engine;
+    uint64_t now = clock_mono_ms();
+    uint64_t idle = e->diverted && e->divert_ms ? e->divert_ms
+                                                : UINT64_C(1000) * s->vserver->limits.idle_timeout;
+    uint64_t deadline = e->idle_since_ms + idle;
+
+    if (!e->logged_in && !e->diverted && e->login_deadline_ms < deadline)
+        deadline = e->login_deadline_ms;
+    return deadline > now ? deadline - now : 1;
+}
+
+static void on_idle_over(void *arg, int events)
+{
+    struct session *s = arg;
+    struct session_engine *e = s->engine;
+
+    CHECK(!e->working);
+    e->working = true;
+    if (events == 0)
+        e->timed_out = true;
+    else
+        e->idle_since_ms = clock_mono_ms();
+    fiber_start(s->worker->loop, session_main, s, "session");
+}
+
+static void session_work(struct session *s)
+{
+    struct session_engine *e = s->engine;
+    if (e->working)
+        return;
+    conn_idle(s->conn, 0, NULL, NULL);
+    e->working = true;
+    fiber_start(s->worker->loop, session_main, s, "session");
+}
+
+void session_start(struct session *s)
+{
+    s->engine->working = true;
+    fiber_start(s->worker->loop, session_main, s, "session");
+}
+
+void session_wake(struct session *s)
+{
+    s->engine->wake_pending = true;
+    session_work(s);
+}
+
+void session_farewell(struct session *s, const char *reason)
+{
+    struct session_engine *e = s->engine;
+    if (!e->kill_reason) {
+        e->kill_reason = strdup(reason);
+        CHECK(e->kill_reason);
+    }
+    session_work(s);
+}
+
+void session_kill(struct session *s, const char *reason)
+{
+    bool working = s->engine->working;
+    session_farewell(s, reason);
+    if (working)
+        conn_abort(s->conn); /* its fiber is in the middle of something: no farewell fits there */
+}
+
+/* ------------------------------------------------------------------ output */
+
+static void connection_failed(struct session *s, int error)
+{
+    struct session_engine *e = s->engine;
+    if (!e->broken && error != -ECONNRESET && error != -ECONNABORTED && error != -EPIPE)
+        log_info("%s %s: session %llu: %s", s->vserver->name, conn_peer_text(s->conn),
+                 (unsigned long long)s->number, conn_error(s->conn));
+    e->broken = true;
+    s->closing = true;
+}
+
+void session_put(struct session *s, struct span bytes)
+{
+    if (s->engine->broken)
+        return;
+    int r = conn_put(s->conn, bytes);
+    if (r < 0)
+        connection_failed(s, r);
+}
+
+void session_puts(struct session *s, const char *text)
+{
+    session_put(s, span_cstr(text));
+}
+
+void session_printf(struct session *s, const char *fmt, ...)
+{
+    char small[512], *text = small;
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    va_end(ap);
+    CHECK(n >= 0);
+    if ((size_t)n >= sizeof(small)) {
+        text = malloc((size_t)n + 1);
+        CHECK(text);
+        va_start(ap, fmt);
+        vsnprintf(text, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    session_put(s, span_of(text, (size_t)n));
+    if (text != small)
+        free(text);
+}
+
+int session_flush(struct session *s)
+{
+    if (s->engine->broken)
+        return -EPIPE;
+    int r = conn_flush(s->conn);
+    if (r < 0)
+        connection_failed(s, r);
+    return r;
+}
+
+/* ------------------------------------------------------------------ input */
+
+bool session_fill(struct session *s, uint64_t timeout_ms)
+{
+    if (s->engine->broken)
+        return false;
+    int r = conn_fill(s->conn, timeout_ms);
+    if (r > 0)
+        return true;
+    if (r == -ETIMEDOUT) {
+        s->engine->vserver->timeouts++;
+        s->protocol->say(s, SESSION_TIMEOUT, NULL, SPAN_EMPTY);
+        s->closing = true;
+    } else {
+        connection_failed(s, r == 0 ? -ECONNRESET : r);
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ TLS */
+
+bool session_needs_tls(const struct session *s)
+{
+    return !s->tls &&
+           (s->vserver->require_secure_channel || s->endpoint->policy == POLICY_STARTTLS_REQUIRED);
+}
+
+bool session_can_start_tls(const struct session *s)
+{
+    return !s->tls && tls_context_has_identity(s->engine->vserver->tls) &&
+           (s->endpoint->policy == POLICY_STARTTLS_REQUIRED ||
+            s->endpoint->policy == POLICY_OPPORTUNISTIC);
+}
+
+static bool shake_hands(struct session *s)
+{
+    struct conn_tls_info info;
+    int r = conn_accept_tls(s->conn, UINT64_C(1000) * s->vserver->limits.login_timeout);
+    if (r < 0) {
+        connection_failed(s, r);
+        return false;
+    }
+    s->tls = true;
+    conn_tls_info(s->conn, &info);
+    if (s->vserver->require_128bit && info.cipher_bits < 128) {
+        s->protocol->say(s, SESSION_WEAK, NULL, SPAN_EMPTY);
+        session_end(s);
+        return false;
+    }
+    return true;
+}
+
+bool session_start_tls(struct session *s)
+{
+    if (session_flush(s) < 0 || !shake_hands(s))
+        return false;
+    s->state = s->protocol->initial_state;
+    s->engine->idle_since_ms = clock_mono_ms();
+    if (s->protocol->tls_started)
+        s->protocol->tls_started(s);
+    return true;
+}
+
+/* ------------------------------------------------------------------ course */
+
+void session_end(struct session *s)
+{
+    s->closing = true;
+}
+
+void session_error(struct session *s)
+{
+    s->engine->vserver->protocol_errors++;
+    if (++s->errors < s->vserver->limits.errors || s->closing)
+        return;
+    log_info("%s %s: session %llu ended after %u bad commands", s->vserver->name,
+             conn_peer_text(s->conn), (unsigned long long)s->number, s->errors);
+    s->protocol->say(s, SESSION_TOO_MANY_ERRORS, NULL, SPAN_EMPTY);
+    session_end(s);
+}
+
+void session_divert(struct session *s, bool on, uint64_t idle_ms)
+{
+    s->engine->diverted = on;
+    s->engine->divert_ms = idle_ms;
+}
+
+static bool session_open(struct session *s)
+{
+    struct session_engine *e = s->engine;
+
+    if (e->busy) {
+        if (s->endpoint->policy != POLICY_TLS_ONLY)
+            s->protocol->say(s, SESSION_BUSY, NULL, SPAN_EMPTY);
+        return false;
+    }
+    if (s->endpoint->policy == POLICY_TLS_ONLY && !shake_hands(s))
+        return false;
+    e->opened = true;
+    s->doing = "greeting";
+    return !s->protocol->open || s->protocol->open(s);
+}
+
+/* One thing that is to be done now; false when there is nothing but to wait. */
+static bool session_step(struct session *s)
+{
+    struct session_engine *e = s->engine;
+    struct command_line c;
+
+    if (e->kill_reason) {
+        s->protocol->say(s, SESSION_SHUTDOWN, NULL, span_cstr(e->kill_reason));
+        session_end(s);
+        return true;
+    }
+    if (e->timed_out) {
+        e->vserver->timeouts++;
+        s->protocol->say(s, SESSION_TIMEOUT, NULL, SPAN_EMPTY);
+        session_end(s);
+        return true;
+    }
+    if (e->wake_pending) {
+        e->wake_pending = false;
+        s->doing = "notifying";
+        if (s->protocol->wake)
+            s->protocol->wake(s);
+        return true;
+    }
+    switch (command_read(s, &c)) {
+    case COMMAND_READY:
+        break;
+    case COMMAND_MORE:
+        if (conn_peek(s->conn).n == 0)
+            return false;
+        /* part of a line: its rest has to come before the time for a whole command is over */
+        s->doing = "reading";
+        session_fill(s, wait_ms(s));
+        return true;
+    case COMMAND_REFUSED:
+    case COMMAND_OVER:
+        return true;
+    }
+    e->idle_since_ms = clock_mono_ms();
+    s->commands++;
+    e->vserver->commands++;
+    if (e->diverted)
+        s->protocol->line(s, c.whole);
+    else
+        command_dispatch(s, &c);
+    command_skip_stream(s);
+    arena_reset(s->scratch);
+    return true;
+}
+
+static void session_main(void *arg)
+{
+    struct session *s = arg;
+    struct session_engine *e = s->engine;
+
+    if (!e->opened && !session_open(s))
+        s->closing = true;
+    if (!s->closing && s->protocol->run) {
+        s->doing = "serving";
+        s->protocol->run(s);
+        s->closing = true;
+    }
+    while (!s->closing) {
+        if (session_step(s))
+            continue;
+        if (session_flush(s) < 0)
+            break;
+        /* the flush may have let input or a wake-up in */
+        if (conn_peek(s->conn).n || e->wake_pending || e->kill_reason)
+            continue;
+        buf_clear(&e->command);
+        buf_shrink(&e->command);
+        buf_clear(&e->line);
+        buf_shrink(&e->line);
+        s->doing = e->diverted ? "idle" : "waiting";
+        e->working = false;
+        conn_idle(s->conn, wait_ms(s), on_idle_over, s);
+        return;
+    }
+    if (!e->broken)
+        conn_shutdown(s->conn);
+    session_free(s);
+}

@@ -1,0 +1,165 @@
+/* session_auth.c: logging in, the same for every protocol: base64 on the wire, the exchange itself
+ * in authd. */
+#include "line/engine.h"
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+
+struct login_context {
+    struct auth_context x;
+    struct buf exporter, endpoint;
+};
+
+static void login_context_init(struct session *s, struct login_context *l)
+{
+    struct session_engine *e = s->engine;
+
+    l->exporter = BUF(256);
+    l->endpoint = BUF(256);
+    l->x = (struct auth_context){
+        .vserver = s->vserver->name,
+        .protocol = s->protocol->name,
+        .peer = e->peer,
+        .trusted = e->trusted,
+        .tls = s->tls,
+        .session = s->number,
+        .worker_generation = s->worker->generation,
+    };
+    if (s->tls && conn_channel_binding(s->conn, "tls-exporter", &l->exporter))
+        l->x.binding_exporter = buf_span(&l->exporter);
+    if (s->tls && conn_channel_binding(s->conn, "tls-server-end-point", &l->endpoint))
+        l->x.binding_endpoint = buf_span(&l->endpoint);
+}
+
+static void login_context_done(struct login_context *l)
+{
+    buf_done(&l->exporter);
+    buf_done(&l->endpoint);
+}
+
+const char *session_mechanisms(const struct session *s)
+{
+    return s->tls ? auth_mechanisms(true, true) : "";
+}
+
+void session_logged_in(struct session *s, const struct auth_result *user)
+{
+    s->user = *user;
+    s->engine->logged_in = true;
+    s->engine->vserver->logins++;
+    log_info("%s %s: session %llu: %s logged in", s->vserver->name, conn_peer_text(s->conn),
+             (unsigned long long)s->number, user->address);
+}
+
+static enum auth_outcome login_outcome(struct session *s, enum auth_step step,
+                                       const struct auth_result *user)
+{
+    switch (step) {
+    case AUTH_OK:
+        session_logged_in(s, user);
+        return LOGIN_OK;
+    case AUTH_TEMPFAIL:
+        return LOGIN_TEMPORARY;
+    case AUTH_UNKNOWN:
+        return LOGIN_UNKNOWN_MECHANISM;
+    case AUTH_INVALID:
+        return LOGIN_INVALID;
+    case AUTH_FAIL:
+    case AUTH_CONTINUE:
+        break;
+    }
+    s->engine->vserver->login_failures++;
+    if (++s->auth_failures >= s->vserver->limits.auth_failures)
+        session_end(s);
+    return LOGIN_FAILED;
+}
+
+static void put_challenge(struct session *s, const struct sasl_words *w, struct span challenge)
+{
+    struct buf out BUF_AUTO = BUF(AUTH_MESSAGE_MAX * 2);
+    buf_put_cstr(&out, w->challenge);
+    base64_encode(&out, challenge);
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+}
+
+/* One response line of the client, decoded. 0: there it is; else what the exchange ends with. */
+static enum auth_outcome read_response(struct session *s, const struct sasl_words *w,
+                                       struct buf *response)
+{
+    struct span line;
+    int r = session_flush(s) < 0 ? -EPIPE : session_read_line(s, w->line_max, &line);
+    if (r == -EMSGSIZE)
+        return LOGIN_INVALID;
+    if (r < 0)
+        return LOGIN_GONE;
+    if (span_eq(line, SPAN("*")))
+        return LOGIN_CANCELLED;
+    buf_clear(response);
+    return base64_decode(response, line) ? LOGIN_OK : LOGIN_BAD_BASE64;
+}
+
+enum auth_outcome session_sasl(struct session *s, struct span mechanism, struct span initial_base64,
+                               const struct sasl_words *w, struct buf *final)
+{
+    struct buf response BUF_AUTO = BUF(AUTH_MESSAGE_MAX),
+                        challenge BUF_AUTO = BUF(AUTH_MESSAGE_MAX);
+    struct auth_exchange *exchange = NULL;
+    struct auth_result user = {0};
+    struct login_context login;
+    struct span initial = SPAN_EMPTY;
+    enum auth_outcome outcome = LOGIN_OK;
+    enum auth_step step;
+
+    if (!s->tls)
+        return LOGIN_UNKNOWN_MECHANISM;
+    if (initial_base64.p) {
+        if (!span_eq(initial_base64, SPAN("=")) && !base64_decode(&response, initial_base64))
+            return LOGIN_BAD_BASE64;
+        initial = response.n ? buf_span(&response) : SPAN("");
+    }
+    s->doing = "AUTHENTICATE";
+    login_context_init(s, &login);
+    step = auth_start(s->worker->auth, &login.x, mechanism, initial, &exchange, &challenge, &user);
+    while (step == AUTH_CONTINUE) {
+        put_challenge(s, w, buf_span(&challenge));
+        outcome = read_response(s, w, &response);
+        if (outcome != LOGIN_OK) {
+            auth_cancel(exchange);
+            login_context_done(&login);
+            return outcome;
+        }
+        buf_clear(&challenge);
+        step = auth_continue(exchange, buf_span(&response), &challenge, &user);
+    }
+    login_context_done(&login);
+    if (step == AUTH_OK && challenge.n) {
+        if (w->final_in_success) {
+            base64_encode(final, buf_span(&challenge));
+        } else {
+            put_challenge(s, w, buf_span(&challenge));
+            outcome = read_response(s, w, &response);
+            if (outcome != LOGIN_OK)
+                return outcome;
+            if (response.n)
+                return LOGIN_INVALID;
+        }
+    }
+    return login_outcome(s, step, &user);
+}
+
+enum auth_outcome session_password(struct session *s, struct span user_name, struct span password)
+{
+    struct auth_result user = {0};
+    struct login_context login;
+
+    if (!s->tls)
+        return LOGIN_UNKNOWN_MECHANISM;
+    login_context_init(s, &login);
+    enum auth_step step = auth_password(s->worker->auth, &login.x, user_name, password, &user);
+    login_context_done(&login);
+    return login_outcome(s, step, &user);
+}
