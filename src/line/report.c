@@ -37,13 +37,13 @@ static bool reported(const struct worker_vserver *v)
 
 void worker_metrics(struct worker *w, struct buf *text)
 {
-#define ROW(name, type, help, value)                                                               \
+#define ROW(metric, type, help, value)                                                             \
     for (unsigned i = 0; i < w->vserver_count; i++) {                                              \
         const struct worker_vserver *v = w->vservers[i];                                           \
         const struct tls_counters *t = tls_context_counters(v->tls);                               \
         (void)t;                                                                                   \
         if (reported(v))                                                                           \
-            buf_printf(text, "sealpost_" name "{vserver=\"%s\",worker=\"%s-%u\"} %" PRIu64 "\n",   \
+            buf_printf(text, "sealpost_" metric "{vserver=\"%s\",worker=\"%s-%u\"} %" PRIu64 "\n", \
                        v->name, role_name(w->role), w->instance, (uint64_t)(value));               \
     }
     VSERVER_METRICS(ROW)
@@ -63,7 +63,8 @@ void worker_status(struct worker *w, struct buf *json)
         tls_context_serial(v->tls, serial);
         buf_printf(json, "%s{\"name\":\"%s\",\"serial\":\"%s\"", first ? "" : ",", v->name, serial);
         first = false;
-#define ROW(name, type, help, value) buf_printf(json, ",\"" name "\":%" PRIu64, (uint64_t)(value));
+#define ROW(metric, type, help, value)                                                             \
+    buf_printf(json, ",\"" metric "\":%" PRIu64, (uint64_t)(value));
         VSERVER_METRICS(ROW)
 #undef ROW
         (void)t;
