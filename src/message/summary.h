@@ -47,6 +47,7 @@ struct summary {
     uint32_t header_bytes; /* of the top header with its empty line; the body text starts here */
     uint32_t body_lines;   /* lines of the body text */
     uint32_t part_count;
+    uint32_t raw_bytes;    /* of the message the block was made from; all part ranges lie within it */
     uint16_t flags; /* SUMMARY_… */
 };
 enum {
@@ -67,6 +68,7 @@ struct part_range {
     uint32_t body_at, body_bytes;
     /* of a message/rfc822 part: header and text of the message inside; else zero */
     uint32_t inner_header_at, inner_header_bytes, inner_body_at, inner_body_bytes;
+    uint32_t body_lines;  /* line ends in the body */
     struct span encoding; /* lower case: "7bit", "base64", … */
     struct span type;     /* "text/plain" lower case */
     struct span charset;  /* of text parts, as given; empty means us-ascii */
