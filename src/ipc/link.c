@@ -45,8 +45,7 @@ static struct {
 static struct link *links[LINKS_MAX];
 static uint64_t last_serial;
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 static void on_event(void *arg, int events);
 
@@ -101,12 +100,6 @@ static void link_shut(struct link *l)
     outbox_done(&l->out);
 }
 
-static void link_disown(struct link *l)
-{
-    l->owned = false;
-    link_unref(l);
-}
-
 static void after_close(void *arg)
 {
     struct link *l = arg;
@@ -117,8 +110,10 @@ static void after_close(void *arg)
         if (l->ops.on_closed != NULL)
             l->ops.on_closed(l->ops.arg, l);
         pending_end_all(&l->calls, -EPIPE);
-        if (l->owned)
-            link_disown(l);
+        if (l->owned) {
+            l->owned = false;
+            l->refs--; /* the owner's; ours is still there */
+        }
     }
     link_unref(l);
 }
@@ -176,8 +171,7 @@ bool link_is_open(const struct link *l)
     return l->open;
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending ---------------------------------------------------------------------------- */
 
 static void link_flush(struct link *l)
 {
@@ -374,8 +368,7 @@ int link_reply(uint64_t id_of_link, enum msg_id id, uint32_t call, int status, s
     return link_put(l, &h, body, fds, fd_count);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving -------------------------------------------------------------------------- */
 
 struct fiber_msg {
     struct msg m;

@@ -126,8 +126,7 @@ static void ended(void)
         loop_stop(L);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------
- */
+/* ---- calls ------------------------------------------------------------------------------ */
 
 static void calls_fn(void *arg)
 {
@@ -424,8 +423,7 @@ TEST(queued_frames_arrive_in_order)
     close(raw);
 }
 
-/* ---- hostile peers -----------------------------------------------------------------------------
- */
+/* ---- hostile peers ---------------------------------------------------------------------- */
 
 static void send_bytes(const void *p, size_t n, const int *fds, unsigned fd_count)
 {
@@ -635,8 +633,7 @@ TEST(flood_of_calls_is_answered_busy)
     supervisor = NULL;
 }
 
-/* ---- the parts ---------------------------------------------------------------------------------
- */
+/* ---- the parts -------------------------------------------------------------------------- */
 
 TEST(link_ids_are_never_used_again)
 {

@@ -26,6 +26,12 @@ void *make_fcontext(void *stack_top, size_t size, void (*fn)(struct transfer));
 
 enum fiber_state { FIBER_READY, FIBER_RUNNING, FIBER_PARKED, FIBER_ENDED };
 
+struct fiber_waiter {
+    struct fiber_waiter *next, *prev;
+    struct fiber *fiber;
+    bool woken;
+};
+
 /* Lies at the top of its own stack. tools/gdb_fibers.py knows these names. */
 struct fiber {
     struct list node; /* in fibers or in pool */
@@ -41,7 +47,8 @@ struct fiber {
     struct timer *timer; /* made on first use, kept with the stack */
     struct loop *timer_loop;
     bool timed_out;
-    void *fake_stack; /* AddressSanitizer's */
+    struct fiber_waiter waiter; /* in a condition, while it waits for one */
+    void *fake_stack;           /* AddressSanitizer's */
 };
 
 enum { SWITCHES_PER_TURN = 512 };
@@ -63,8 +70,7 @@ static struct {
     struct fiber_stats stats;
 } fibers = {.stack_bytes = LOOP_ASAN ? 256 * 1024 : 64 * 1024, .pool_max = 64};
 
-/* ---- stacks ------------------------------------------------------------------------------------
- */
+/* ---- stacks ----------------------------------------------------------------------------- */
 
 static size_t page_bytes(void)
 {
@@ -172,8 +178,7 @@ void fiber_loop_gone(struct loop *l)
     }
 }
 
-/* ---- switching ---------------------------------------------------------------------------------
- */
+/* ---- switching -------------------------------------------------------------------------- */
 
 static void fiber_main(struct transfer t);
 
@@ -340,8 +345,7 @@ struct fiber_stats fiber_stats(void)
     return fibers.stats;
 }
 
-/* ---- waiting -----------------------------------------------------------------------------------
- */
+/* ---- waiting ---------------------------------------------------------------------------- */
 
 static void on_fiber_timer(void *arg)
 {
@@ -460,14 +464,7 @@ void fiber_offload(void (*work)(void *arg), void *arg)
         fiber_suspend();
 }
 
-/* ---- conditions and locks ----------------------------------------------------------------------
- */
-
-struct fiber_waiter {
-    struct fiber_waiter *next, *prev;
-    struct fiber *fiber;
-    bool woken;
-};
+/* ---- conditions and locks --------------------------------------------------------------- */
 
 static void cond_unlink(struct fiber_cond *c, struct fiber_waiter *w)
 {
@@ -483,21 +480,24 @@ static void cond_unlink(struct fiber_cond *c, struct fiber_waiter *w)
 
 bool fiber_cond_wait(struct fiber_cond *c, uint64_t timeout_ms)
 {
-    struct fiber_waiter w = {.fiber = fibers.self, .prev = c->tail};
+    struct fiber *f = fibers.self;
+    struct fiber_waiter *w;
 
-    CHECK(w.fiber != NULL);
+    CHECK(f != NULL);
+    w = &f->waiter;
+    *w = (struct fiber_waiter){.fiber = f, .prev = c->tail};
     if (c->tail != NULL)
-        c->tail->next = &w;
+        c->tail->next = w;
     else
-        c->head = &w;
-    c->tail = &w;
-    fiber_timer_start(w.fiber, timeout_ms);
-    while (!w.woken && !w.fiber->timed_out)
+        c->head = w;
+    c->tail = w;
+    fiber_timer_start(f, timeout_ms);
+    while (!w->woken && !f->timed_out)
         fiber_suspend();
-    fiber_timer_stop(w.fiber, timeout_ms);
-    if (!w.woken)
-        cond_unlink(c, &w);
-    return w.woken;
+    fiber_timer_stop(f, timeout_ms);
+    if (!w->woken)
+        cond_unlink(c, w);
+    return w->woken;
 }
 
 void fiber_cond_signal(struct fiber_cond *c)

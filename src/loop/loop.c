@@ -52,8 +52,7 @@ void *loop_alloc(size_t n)
     return p;
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop --------------------------------------------------------------------------- */
 
 static void run_deferred(struct loop *l)
 {
@@ -185,8 +184,7 @@ struct poll_table *loop_polls(struct loop *l)
     return &l->polls;
 }
 
-/* ---- timers ------------------------------------------------------------------------------------
- */
+/* ---- timers ----------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *h)
 {
@@ -245,8 +243,7 @@ void timer_free(struct timer *t)
     uv_close((uv_handle_t *)&t->uv, on_timer_closed);
 }
 
-/* ---- signals -----------------------------------------------------------------------------------
- */
+/* ---- signals ---------------------------------------------------------------------------- */
 
 static void on_signal(uv_signal_t *h, int signo)
 {
@@ -265,8 +262,7 @@ void loop_signal(struct loop *l, int signo, signal_fn fn, void *arg)
     CHECK(uv_signal_start(&s->uv, on_signal, signo) == 0);
 }
 
-/* ---- helper threads ----------------------------------------------------------------------------
- */
+/* ---- helper threads --------------------------------------------------------------------- */
 
 struct offload {
     uv_work_t uv;
