@@ -1,0 +1,246 @@
+/* delivery.c: a complete message into the store: trace fields, one durable record for all
+ * recipients, then the 250. */
+#include "smtp/transaction.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "message/build.h"
+#include "message/header.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ID_CHARS = 14 };
+
+struct target_list {
+    struct store_recipient *v;
+    size_t n, cap;
+    struct arena *arena;
+};
+
+/* RFC 3848 and RFC 6531 section 4.3 */
+static const char *with_protocol(const struct session *s)
+{
+    const struct smtp *t = session_data((struct session *)(uintptr_t)s);
+    bool tls = s->tls, login = s->user.account != 0;
+    if (t->smtputf8)
+        return login ? (tls ? "UTF8SMTPSA" : "UTF8SMTPA") : tls ? "UTF8SMTPS" : "UTF8SMTP";
+    if (!t->esmtp)
+        return "SMTP";
+    return login ? (tls ? "ESMTPSA" : "ESMTPA") : tls ? "ESMTPS" : "ESMTP";
+}
+
+static void put_received(struct session *s, const char *id, struct buf *out)
+{
+    struct smtp *t = session_data(s);
+    struct conn_tls_info info = {0};
+    char tls[160] = "";
+
+    if (s->tls) {
+        conn_tls_info(s->conn, &info);
+        snprintf(tls, sizeof(tls), "%s %s", info.version, info.cipher);
+    }
+    struct build_received r = {
+        .helo = span_cstr(t->helo),
+        /* RFC 6409 section 8: where a person submitted from is that person's business */
+        .peer_address = smtp_is_submission(s) ? SPAN_EMPTY : span_cstr(conn_peer_text(s->conn)),
+        .by = span_cstr(s->vserver->names.n ? s->vserver->names.v[0] : s->conf->hostname),
+        .with = span_cstr(with_protocol(s)),
+        .tls = span_cstr(tls),
+        .id = span_cstr(id),
+        .for_address = t->recipient_count == 1 ? t->first->address : SPAN_EMPTY,
+        .when = {.seconds = clock_seconds()},
+    };
+    build_received(out, &r);
+}
+
+/* RFC 6409 section 8: fields that a submitted message must have and lacks. */
+static void put_missing(struct session *s, struct span header, struct buf *out)
+{
+    struct smtp *t = session_data(s);
+    struct header_field f;
+
+    if (!header_find(header, "Message-ID", &f)) {
+        buf_put_cstr(out, "Message-ID: ");
+        build_message_id(out, span_cstr(s->conf->hostname));
+        buf_put_cstr(out, "\r\n");
+    }
+    if (!header_find(header, "Date", &f)) {
+        buf_put_cstr(out, "Date: ");
+        date_print_rfc5322(out, (struct date){.seconds = clock_seconds()});
+        buf_put_cstr(out, "\r\n");
+    }
+    if (!header_find(header, "From", &f))
+        build_field(out, "From", t->sender.n ? t->sender : span_cstr(s->user.address), t->smtputf8);
+}
+
+/* One target once, however many aliases and groups lead to it. */
+static bool listed(const struct target_list *l, const struct store_recipient *r)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].kind == r->kind && l->v[i].id == r->id &&
+            (r->kind != RECIPIENT_REMOTE || span_eq_nocase(l->v[i].address, r->address)))
+            return true;
+    return false;
+}
+
+static bool add_target(struct target_list *l, const struct store_recipient *r)
+{
+    if (listed(l, r))
+        return true;
+    if (l->n == STORE_RECIPIENTS_MAX)
+        return false;
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 8;
+        l->v = realloc(l->v, l->cap * sizeof(*l->v));
+        CHECK(l->v);
+    }
+    l->v[l->n++] = *r;
+    return true;
+}
+
+/* What only this recipient's copy says: RFC 5321 section 4.4 (Return-Path) and where it was
+ * delivered. */
+static struct span local_prefix(struct target_list *l, const struct smtp *t, struct span address)
+{
+    char *text = arena_printf(l->arena, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n",
+                              SPAN_ARG(t->sender), SPAN_ARG(address));
+    return span_cstr(text);
+}
+
+/* A newsgroup's mailbox by its name. 0, or the store's error. */
+static int folder_id(struct session *s, const char *name, uint64_t *ret)
+{
+    struct store_read r;
+    struct mailbox_info box;
+    int err = store_read_begin(s->worker->store, &r);
+    if (err < 0)
+        return err;
+    err = store_mailbox_find(&r, STORE_ACCOUNT_PUBLIC, span_cstr(name), &box);
+    if (err == 0)
+        *ret = box.id;
+    store_read_end(&r);
+    return err;
+}
+
+static int add_recipient(struct session *s, struct target_list *l, const struct smtp_recipient *r)
+{
+    struct smtp *t = session_data(s);
+    struct store_recipient one = {.address = r->address, .orcpt = r->orcpt, .notify = r->notify};
+
+    if (!r->targets) {
+        one.kind = RECIPIENT_REMOTE;
+        return add_target(l, &one) ? 0 : -E2BIG;
+    }
+    for (size_t i = 0; i < r->target_count; i++) {
+        const struct auth_target *target = &r->targets[i];
+        struct store_recipient to = one;
+        to.id = target->id;
+        switch (target->kind) {
+        case TARGET_ACCOUNT:
+            to.kind = RECIPIENT_INBOX;
+            to.prefix = local_prefix(l, t, r->address);
+            break;
+        case TARGET_FOLDER:
+            to.kind = RECIPIENT_FOLDER;
+            to.prefix = local_prefix(l, t, r->address);
+            if (target->id == 0) {
+                int err = folder_id(s, target->address, &to.id);
+                if (err < 0)
+                    return err;
+            }
+            break;
+        case TARGET_REMOTE:
+            to.kind = RECIPIENT_REMOTE;
+            to.address = span_cstr(target->address);
+            break;
+        }
+        if (!add_target(l, &to))
+            return -E2BIG;
+    }
+    return 0;
+}
+
+static void answer(struct session *s, int err, const char *id, size_t recipients)
+{
+    struct smtp *t = session_data(s);
+
+    switch (err) {
+    case 0:
+        t->messages++;
+        log_info("%s %s: %s taken: from <%s>, %zu bytes, %u recipients, %zu targets",
+                 s->vserver->name, conn_peer_text(s->conn), id, log_quote(t->sender),
+                 (size_t)store_body_size(t->body), t->recipient_count, recipients);
+        session_printf(s, "250 2.0.0 Ok: taken as %s\r\n", id);
+        return;
+    case -EDQUOT:
+        session_puts(s, "452 4.2.2 The mailbox is full, try again later\r\n");
+        return;
+    case -ENOSPC:
+        session_puts(s, "452 4.3.1 No room, try again later\r\n");
+        return;
+    case -ENOENT:
+        session_puts(s, "550 5.1.1 The recipients are no more\r\n");
+        return;
+    case -EACCES:
+        session_puts(s, "550 5.7.1 Not allowed to send there\r\n");
+        return;
+    case -E2BIG:
+        session_puts(s, "452 4.5.3 Too many recipients behind these addresses\r\n");
+        return;
+    default:
+        log_warn("%s %s: a message could not be stored: %s", s->vserver->name,
+                 conn_peer_text(s->conn), strerror(-err));
+        session_puts(s, "451 4.3.0 The store is not available, try again later\r\n");
+    }
+}
+
+static bool looping(struct session *s, struct span header)
+{
+    return header_count(header, "Received") > s->conf->hops;
+}
+
+void transaction_deliver(struct session *s)
+{
+    struct smtp *t = session_data(s);
+    struct span raw = store_body_bytes(t->body);
+    struct span header = span_head(raw, header_block_bytes(raw));
+    struct buf prefix BUF_AUTO = BUF(STORE_PREFIX_MAX), name BUF_AUTO = BUF(64);
+    struct target_list list = {.arena = t->arena};
+    struct store_delivered done;
+    int err = 0;
+
+    if (looping(s, header)) {
+        session_puts(s, "554 5.4.6 Too many hops: this message goes in circles\r\n");
+        transaction_reset(s);
+        return;
+    }
+    random_token(&name, ID_CHARS);
+    const char *id = buf_cstr(&name);
+    put_received(s, id, &prefix);
+    if (smtp_is_submission(s))
+        put_missing(s, header, &prefix);
+    for (const struct smtp_recipient *r = t->first; r && err == 0; r = r->next)
+        err = add_recipient(s, &list, r);
+    if (err == 0) {
+        struct store_delivery d = {
+            .grant = span_of(s->user.grant, s->user.grant_bytes),
+            .sender = t->sender,
+            .envid = t->envid,
+            .ret_headers = t->ret_headers,
+            .body_8bit = t->body_8bit,
+            .smtputf8 = t->smtputf8,
+            .prefix = buf_span(&prefix),
+            .received_seconds = clock_seconds(),
+            .recipients = list.v,
+            .count = list.n,
+        };
+        err = store_deliver(s->worker->store, t->body, &d, &done);
+    }
+    answer(s, err, id, list.n);
+    free(list.v);
+    transaction_reset(s);
+}

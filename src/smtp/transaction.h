@@ -1,0 +1,49 @@
+/*
+ * transaction.h: one message on its way in: the envelope, then the body, then one durable delivery.
+ * Shared by the files of the receiving side.
+ */
+#ifndef SMTP_TRANSACTION_H
+#define SMTP_TRANSACTION_H
+
+#include "line/worker.h"
+#include "smtp/path.h"
+
+enum { START = 1, GREETED = 2, SENDER = 4, RECIPIENTS = 8, CHUNKS = 16 };
+
+struct smtp_recipient {
+    struct smtp_recipient *next;
+    struct span address; /* as given in RCPT */
+    struct span orcpt;   /* decoded, "rfc822;…" or empty */
+    uint8_t notify;
+    struct auth_target *targets; /* malloc'ed by auth_resolve; NULL for a remote one */
+    size_t target_count;
+};
+
+struct smtp {
+    char helo[256];
+    bool esmtp;
+    unsigned messages; /* taken in this session */
+    /* the transaction; all spans in its arena */
+    struct arena *arena;
+    struct span sender, envid;
+    bool ret_headers, body_8bit, smtputf8;
+    uint64_t size; /* as announced, 0: not */
+    struct smtp_recipient *first, **last;
+    unsigned recipient_count;
+    struct store_body *body;
+    int failed;            /* of the body so far: a negative errno */
+    bool bare_cr, bare_lf; /* seen in chunks */
+    bool chunk_cr;         /* the last chunk ended with CR */
+};
+
+/* Forgets the transaction; the session is GREETED (or START) again. */
+void transaction_reset(struct session *s);
+bool smtp_is_submission(const struct session *s);
+
+/* delivery.c: the body is complete. Says the final reply and resets. suspends */
+void transaction_deliver(struct session *s);
+
+void cmd_data(struct session *s, struct command_line *c);
+void cmd_bdat(struct session *s, struct command_line *c);
+
+#endif
