@@ -1,0 +1,20 @@
+/*
+ * session_msg.h: messages about sessions: `sealpost session list|kill`, numbers for /metrics. Codec pairs for messages.def section 600.
+ */
+#ifndef LINE_SESSION_MSG_H
+#define LINE_SESSION_MSG_H
+
+#include "base/codec.h"
+
+/* SESSION_LIST: session number to start after → JSON rows separated by commas, as many as fit (empty: no more). */
+void wr_session_list(struct buf *b, uint64_t after);
+bool rd_session_list(struct span body, uint64_t *ret_after);
+
+struct session_kill_request {
+    uint64_t number;
+    char reason[200];
+};
+void wr_session_kill(struct buf *b, uint64_t number, const char *reason);
+bool rd_session_kill(struct span body, struct session_kill_request *ret);
+
+#endif
