@@ -1,0 +1,55 @@
+#include "store/grant.h"
+
+#include "base/random.h"
+#include <sodium.h>
+
+enum { GRANT_VERSION = 1, GRANT_MAC_BYTES = 16 };
+
+void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
+                struct buf *out)
+{
+    unsigned char mac[GRANT_MAC_BYTES];
+    size_t start = out->n;
+
+    wr_u8(out, GRANT_VERSION);
+    wr_u64(out, g->account);
+    wr_u32(out, g->rights);
+    wr_u32(out, g->worker_generation);
+    wr_u64(out, g->session);
+    wr_i64(out, g->expires_seconds);
+    wr_u64(out, g->epoch);
+    if (out->overflow)
+        return;
+    crypto_generichash(mac, sizeof(mac), (const unsigned char *)out->p + start, out->n - start,
+                       secret, GRANT_SECRET_BYTES);
+    wr_raw(out, mac, sizeof(mac));
+}
+
+bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
+                struct grant *ret)
+{
+    unsigned char mac[GRANT_MAC_BYTES];
+    struct grant g;
+    struct rd r;
+
+    if (token.n <= sizeof(mac))
+        return false;
+    struct span text = span_head(token, token.n - sizeof(mac));
+    crypto_generichash(mac, sizeof(mac), (const unsigned char *)text.p, text.n, secret,
+                       GRANT_SECRET_BYTES);
+    if (!secret_eq(mac, token.p + text.n, sizeof(mac)))
+        return false;
+    r = rd_of(text);
+    if (rd_u8(&r) != GRANT_VERSION)
+        return false;
+    g.account = rd_u64(&r);
+    g.rights = rd_u32(&r);
+    g.worker_generation = rd_u32(&r);
+    g.session = rd_u64(&r);
+    g.expires_seconds = rd_i64(&r);
+    g.epoch = rd_u64(&r);
+    if (!rd_done(&r) || g.expires_seconds <= now)
+        return false;
+    *ret = g;
+    return true;
+}
