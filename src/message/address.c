@@ -33,35 +33,57 @@ static void take_literal(struct address_scan *s, struct cursor *c)
         *s->used++ = *c->p++;
 }
 
+/* route = 1*("@" domain ",") ":" (obsolete); taken only if its colon is there */
+static void parse_route(struct address_scan *s, struct cursor *c, struct address *ret)
+{
+    const char *colon = c->p, *start = s->used;
+    while (colon < c->end && !strchr(":><\"(", *colon))
+        colon++;
+    if (colon == c->end || *colon != ':')
+        return;
+    while (c->p < colon) {
+        take_atom(s, c, ":");
+        token_skip_cfws(c, NULL);
+    }
+    ret->route = span_between(start, s->used);
+    c->p++;
+}
+
+static bool spec_ends(const struct address_scan *s, const struct cursor *c)
+{
+    return c->p == c->end || *c->p == '>' || *c->p == ',' || *c->p == '<' ||
+           (*c->p == ';' && s->in_group);
+}
+
+/* Blanks between two words that neither "." nor "@" joins. */
+static bool is_break(const struct cursor *c, const char *before, const char *start, const char *used)
+{
+    return c->p > before && used > start && *c->p != '.' && *c->p != '@' && used[-1] != '.' &&
+           used[-1] != '@';
+}
+
 /*
- * [route ":"] local "@" domain. Blanks and comments between the parts vanish; the last "@" that is not quoted divides. Stops
- * at ">", at "," outside a route, at ";" in a group.
+ * [route] local "@" domain. Blanks and comments between the parts vanish; the last "@" that is not quoted divides. Of several
+ * words before the "@" the last one is the local part and those before it a name; words behind the domain are dropped. Stops
+ * at ">", at "," and, in a group, at ";".
  */
 static void parse_addr_spec(struct address_scan *s, struct cursor *c, struct address *ret,
                             struct span *comment)
 {
-    const char *start = s->used, *at = NULL;
     token_skip_cfws(c, comment);
-    if (cursor_at(c, '@')) {
-        const char *colon = c->p;
-        while (colon < c->end && *colon != ':' && *colon != '>' && *colon != '<' &&
-               *colon != '"' && *colon != '(')
-            colon++;
-        if (colon < c->end && *colon == ':') {
-            while (c->p < colon) {
-                take_atom(s, c, ":");
-                token_skip_cfws(c, NULL);
-            }
-            ret->route = span_between(start, s->used);
-            start = s->used;
-            c->p++;
-        }
-    }
-    for (;;) {
+    if (cursor_at(c, '@'))
+        parse_route(s, c, ret);
+    const char *start = s->used, *word = start, *at = NULL;
+    for (const char *before = c->p;; before = c->p) {
         token_skip_cfws(c, comment);
-        if (c->p == c->end || *c->p == '>' || *c->p == ',' || *c->p == '<' ||
-            (*c->p == ';' && s->in_group))
+        if (spec_ends(s, c))
             break;
+        if (is_break(c, before, start, s->used)) {
+            if (at)
+                break;
+            *s->used++ = ' ';
+            word = s->used;
+        }
         if (*c->p == '@') {
             at = s->used;
             *s->used++ = *c->p++;
@@ -73,8 +95,14 @@ static void parse_addr_spec(struct address_scan *s, struct cursor *c, struct add
             take_atom(s, c, s->in_group ? "@>,<;" : "@>,<");
         }
     }
-    ret->local = span_between(start, at ? at : s->used);
-    ret->domain = at ? span_between(at + 1, s->used) : SPAN_EMPTY;
+    const char *end = s->used;
+    while (!spec_ends(s, c))
+        c->p++;
+    if (!at && word > start) /* words only: a name without an address */
+        word = end;
+    ret->local = span_between(word, at ? at : end);
+    ret->domain = at ? span_between(at + 1, end) : SPAN_EMPTY;
+    ret->display = span_trim(span_between(start, word));
 }
 
 /*
@@ -147,6 +175,11 @@ static void skip_separators(struct address_scan *s)
     }
 }
 
+static bool is_something(const struct address *a)
+{
+    return a->local.n || a->domain.n || a->display.n;
+}
+
 enum address_event address_scan_next(struct address_scan *s, struct address *ret)
 {
     for (;;) {
@@ -171,10 +204,8 @@ enum address_event address_scan_next(struct address_scan *s, struct address *ret
             return ADDRESS_GROUP;
         }
         if (cursor_at(&s->at, '<')) {
-            ret->display = phrase;
             parse_angle(s, ret, &comment);
-            if (phrase.n == 0)
-                ret->display = comment_as_name(s, comment);
+            ret->display = phrase.n ? phrase : comment_as_name(s, comment);
             return ADDRESS_MAILBOX;
         }
         if (trailing && !has_at)
@@ -184,10 +215,12 @@ enum address_event address_scan_next(struct address_scan *s, struct address *ret
         comment = SPAN_EMPTY;
         do /* `a@b> c@d`: what follows the stray bracket is dropped */
             parse_addr_spec(s, &start, ret, &comment);
-        while (start.p < start.end && ret->local.n == 0 && ret->domain.n == 0 && start.p++);
-        ret->display = comment_as_name(s, comment);
-        if (ret->local.n || ret->domain.n)
-            return ADDRESS_MAILBOX;
+        while (start.p < start.end && !is_something(ret) && start.p++);
+        if (!is_something(ret))
+            continue;
+        if (ret->display.n == 0)
+            ret->display = comment_as_name(s, comment);
+        return ADDRESS_MAILBOX;
     }
 }
 

@@ -60,7 +60,11 @@ struct span mime_encoding(const struct mime_node *n)
     if (token_skip_cfws(&c, NULL), cursor_at(&c, '"'))
         c.p++;
     struct span token = take_token(&c);
-    return token.n ? token : SPAN("7bit");
+    if (cursor_at(&c, '"'))
+        c.p++;
+    token_skip_cfws(&c, NULL);
+    /* two words, or a media type, say nothing about an encoding */
+    return token.n && (c.p == c.end || *c.p == ';' || *c.p == ',') ? token : SPAN("7bit");
 }
 
 /* content = type "/" subtype *(";" parameter) */

@@ -44,7 +44,7 @@ static inline struct span mime_content(const struct mime_node *n, enum field_id 
     return n->content[id - FIELD_CONTENT_FIRST];
 }
 
-/* The first word of Content-Transfer-Encoding as it stands, "7bit" if there is none. */
+/* Content-Transfer-Encoding as it stands, "7bit" if there is none or it is no single word. */
 struct span mime_encoding(const struct mime_node *n);
 /* Splits a Content-Disposition or the like: first token, and what stands behind its ";". */
 struct span mime_token(struct span value, struct span *ret_params);

@@ -18,7 +18,7 @@ bool search_header_any(struct span block, const struct needle *n);
 /* In the decoded text parts of a message (and header fields of message/rfc822 parts). raw is the whole body. */
 bool search_body(struct span raw, const struct summary *s, const struct needle *n);
 
-/* Decoded text of one part, UTF-8, at most out's limit: for previews and full-text indexes. */
+/* Decoded text of one part, UTF-8, as many characters as `out` has room for: previews, full-text indexes. False: no text part. */
 bool part_text(struct span raw, const struct part_range *part, struct buf *out);
 
 #endif

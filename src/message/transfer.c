@@ -89,46 +89,39 @@ static size_t soft_break(struct span s)
 
 enum { QP_BLANKS_MAX = 1000 };
 
-/* Blanks before a line end were added in transport and are dropped. A run that ends with the bytes at hand waits. */
-static size_t qp_blanks(struct span s, bool last, bool *ret_trailing)
+/* Blanks before a line end, or the end, were added in transport and are dropped. */
+static size_t qp_blanks(struct span s, bool *ret_trailing)
 {
     size_t i = 0;
     while (i < s.n && i < QP_BLANKS_MAX && (s.p[i] == ' ' || s.p[i] == '\t'))
         i++;
-    *ret_trailing = (i < s.n && (s.p[i] == '\r' || s.p[i] == '\n')) || (i == s.n && last);
+    *ret_trailing = i == s.n || s.p[i] == '\r' || s.p[i] == '\n';
     return i;
 }
 
-/*
- * A sequence needs at most 83 bytes to be judged. When fewer are left and more will come, they stay in `in`, which is why
- * callers give more than that at a time or say `last`.
- */
-static size_t decode_qp(struct span *in, bool last, char *out, size_t room)
+/* One "=" sequence at s: how long it is, and its byte, or -1 for none. */
+static size_t qp_sequence(struct span s, int *ret_byte)
+{
+    size_t soft = soft_break(s);
+    int hi = s.n > 2 ? hex_value(s.p[1]) : -1, lo = s.n > 2 ? hex_value(s.p[2]) : -1;
+    *ret_byte = soft ? -1 : hi >= 0 && lo >= 0 ? hi << 4 | lo : '=';
+    return soft ? soft : hi >= 0 && lo >= 0 ? 3 : 1;
+}
+
+static size_t decode_qp(struct span *in, char *out, size_t room)
 {
     size_t n = 0, i = 0;
     while (i < in->n && n < room) {
         char c = in->p[i];
         struct span rest = span_skip(*in, i);
         if (c == '=') {
-            if (rest.n < 84 && !last)
-                break;
-            size_t soft = soft_break(rest);
-            int hi = rest.n > 2 ? hex_value(rest.p[1]) : -1;
-            int lo = rest.n > 2 ? hex_value(rest.p[2]) : -1;
-            if (soft) {
-                i += soft;
-            } else if (hi >= 0 && lo >= 0) {
-                out[n++] = (char)(hi << 4 | lo);
-                i += 3;
-            } else {
-                out[n++] = c;
-                i++;
-            }
+            int byte;
+            i += qp_sequence(rest, &byte);
+            if (byte >= 0)
+                out[n++] = (char)byte;
         } else if (c == ' ' || c == '\t') {
             bool trailing;
-            size_t run = qp_blanks(rest, last, &trailing);
-            if (run == rest.n && !last && run < QP_BLANKS_MAX)
-                break;
+            size_t run = qp_blanks(rest, &trailing);
             if (!trailing) {
                 run = run < room - n ? run : room - n;
                 memcpy(out + n, rest.p, run);
@@ -144,11 +137,11 @@ static size_t decode_qp(struct span *in, bool last, char *out, size_t room)
     return n;
 }
 
-size_t transfer_decode(struct transfer *t, struct span *in, bool last, char *out, size_t room)
+size_t transfer_decode(struct transfer *t, struct span *in, char *out, size_t room)
 {
     if (t->kind == TRANSFER_BASE64)
         return decode_base64(t, in, out, room);
     if (t->kind == TRANSFER_QP)
-        return decode_qp(in, last, out, room);
+        return decode_qp(in, out, room);
     return decode_identity(in, out, room);
 }

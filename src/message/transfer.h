@@ -16,7 +16,7 @@ struct transfer {
     uint32_t bits;    /* base64: what is gathered */
     unsigned have;    /* base64: characters gathered, 0 to 3 */
 };
-/* Takes encoded bytes off `in` until it is empty or `room` bytes were written; returns how many. `last`: nothing follows. */
-size_t transfer_decode(struct transfer *t, struct span *in, bool last, char *out, size_t room);
+/* Takes encoded bytes off `in`, which is all that is left, until it is empty or `room` bytes were written; returns how many. */
+size_t transfer_decode(struct transfer *t, struct span *in, char *out, size_t room);
 
 #endif

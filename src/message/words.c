@@ -180,7 +180,7 @@ bool words_encode(struct span utf8, struct buf *out)
     defuse(&clean, 0);
     struct span s = buf_span(&clean);
     for (bool first = true; s.n; first = false) {
-        size_t n = whole_characters(s, 45); /* "=?UTF-8?B?" + 60 + "?=" = 72 bytes */
+        size_t n = whole_characters(s, 39); /* "=?UTF-8?B?" + 52 + "?=" = 64 bytes: "Subject: " fits before it */
         buf_put_cstr(out, first ? "=?UTF-8?B?" : " =?UTF-8?B?");
         base64_encode(out, span_head(s, n));
         buf_put_cstr(out, "?=");
