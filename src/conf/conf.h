@@ -144,6 +144,7 @@ struct conf *conf_rd(struct span bytes); /* NULL: not a configuration */
 const char *conf_protocol_name(enum conf_protocol p); /* "imap4" */
 const char *conf_policy_name(enum conf_policy p);     /* "tls", "starttls", "opportunistic", "public" */
 bool conf_network_parse(struct span s, struct conf_network *ret); /* 10.0.0.0/8, ::1 */
+bool conf_network_print(const struct conf_network *n, struct buf *out);
 bool conf_networks_match(const struct conf_networks *n, const struct in6_addr *a);
 bool conf_domain_is_local(const struct conf *c, struct span domain);
 const struct conf_vserver *conf_vserver_by_name(const struct conf *c, const char *name);
