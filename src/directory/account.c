@@ -9,15 +9,15 @@
 enum { RIGHTS_ALL = 0xff, PROTOCOLS_ALL = (1 << PROTOCOL_COUNT) - 1 };
 
 /* The columns ACCOUNT_COLUMNS of a row. */
-static void account_of(sqlite3_stmt *s, struct account *ret)
+static void account_of(sqlite3_stmt *s, struct directory_account *ret)
 {
-    struct address a;
+    struct mail_address a;
 
     db_column_text(s, 1, a.local, sizeof a.local);
     db_column_text(s, 2, a.domain, sizeof a.domain);
-    *ret = (struct account){
+    *ret = (struct directory_account){
         .id = (uint64_t)sqlite3_column_int64(s, 0),
-        .state = (enum account_state)sqlite3_column_int(s, 4),
+        .state = (enum directory_state)sqlite3_column_int(s, 4),
         .rights = (uint32_t)sqlite3_column_int64(s, 5),
         .protocols = (uint32_t)sqlite3_column_int64(s, 6),
         .epoch = (uint64_t)sqlite3_column_int64(s, 7),
@@ -54,7 +54,7 @@ static void bind_credential(sqlite3_stmt *s, int at, const struct credential *c)
     db_bind_blob(s, at + 4, c->scram.server_key, sizeof c->scram.server_key);
 }
 
-static int get_one(struct directory *d, sqlite3_stmt *s, struct account *ret)
+static int get_one(struct directory *d, sqlite3_stmt *s, struct directory_account *ret)
 {
     int rc = db_step(d, s);
 
@@ -64,7 +64,7 @@ static int get_one(struct directory *d, sqlite3_stmt *s, struct account *ret)
     return 0;
 }
 
-int directory_account_get(struct directory *d, uint64_t id, struct account *ret)
+int directory_account_get(struct directory *d, uint64_t id, struct directory_account *ret)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_GET);
 
@@ -73,19 +73,19 @@ int directory_account_get(struct directory *d, uint64_t id, struct account *ret)
     return get_one(d, s, ret);
 }
 
-int db_account_first(struct directory *d, struct account *ret)
+int db_account_first(struct directory *d, struct directory_account *ret)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_FIRST);
 
     return get_one(d, s, ret);
 }
 
-static int find(struct directory *d, struct span name, struct account *ret,
+static int find(struct directory *d, struct span name, struct directory_account *ret,
                 struct credential *ret_credential)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_FIND);
-    struct address a;
-    struct account found;
+    struct mail_address a;
+    struct directory_account found;
 
     if (!name_local_parse(name, d->conf->domain, &a))
         return -ENOENT;
@@ -104,12 +104,12 @@ static int find(struct directory *d, struct span name, struct account *ret,
     return 0;
 }
 
-int directory_account_find(struct directory *d, struct span address, struct account *ret)
+int directory_account_find(struct directory *d, struct span address, struct directory_account *ret)
 {
     return find(d, address, ret, NULL);
 }
 
-int directory_login(struct directory *d, struct span user, struct account *ret,
+int directory_login(struct directory *d, struct span user, struct directory_account *ret,
                     struct credential *ret_credential)
 {
     return find(d, user, ret, ret_credential);
@@ -127,11 +127,11 @@ static int check_account(struct span title, uint32_t rights, uint32_t protocols,
     return 0;
 }
 
-static int insert(struct directory *d, const struct address *a, const struct account_new *n,
+static int insert(struct directory *d, const struct mail_address *a, const struct account_new *n,
                   uint64_t *ret_id, struct err *e)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_ADD);
-    struct entry entry = {.kind = ENTRY_ACCOUNT};
+    struct directory_entry entry = {.kind = ENTRY_ACCOUNT};
 
     if (!s)
         return err_set(e, -EIO, "the directory cannot be written");
@@ -157,7 +157,7 @@ static int insert(struct directory *d, const struct address *a, const struct acc
 int directory_account_add(struct directory *d, const struct account_new *n, uint64_t *ret_id,
                           struct err *e)
 {
-    struct address a;
+    struct mail_address a;
     uint64_t id = 0;
     int rc = db_own_address(d, n->address, &a, e);
 
@@ -180,7 +180,7 @@ static int no_account(uint64_t id, int rc, struct err *e)
         rc == -ENOENT ? "there is no account %" PRIu64 : "account %" PRIu64 " cannot be read", id);
 }
 
-static int write_account(struct directory *d, const struct account *a, struct err *e)
+static int write_account(struct directory *d, const struct directory_account *a, struct err *e)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_SET);
 
@@ -200,7 +200,7 @@ static int write_account(struct directory *d, const struct account *a, struct er
 static int change_account(struct directory *d, uint64_t id, const struct account_change *c,
                           struct err *e)
 {
-    struct account old, a;
+    struct directory_account old, a;
     int rc = directory_account_get(d, id, &old);
 
     if (rc < 0)
@@ -214,7 +214,7 @@ static int change_account(struct directory *d, uint64_t id, const struct account
         a.rights = c->rights;
     if (c->set & ACCOUNT_SET_PROTOCOLS)
         a.protocols = c->protocols;
-    if ((a.state != old.state && a.state != ACCOUNT_ENABLED) || (old.rights & ~a.rights) ||
+    if ((a.state != old.state && a.state != ACCOUNT_STATE_ENABLED) || (old.rights & ~a.rights) ||
         (old.protocols & ~a.protocols))
         a.epoch++;
     return write_account(d, &a, e);
@@ -227,8 +227,8 @@ int directory_account_set(struct directory *d, uint64_t id, const struct account
                            c->set & ACCOUNT_SET_RIGHTS ? c->rights : 0,
                            c->set & ACCOUNT_SET_PROTOCOLS ? c->protocols : 0, e);
 
-    if (rc == 0 && (c->set & ACCOUNT_SET_STATE) && c->state != ACCOUNT_ENABLED &&
-        c->state != ACCOUNT_DISABLED)
+    if (rc == 0 && (c->set & ACCOUNT_SET_STATE) && c->state != ACCOUNT_STATE_ENABLED &&
+        c->state != ACCOUNT_STATE_DISABLED)
         rc = err_set(e, -EINVAL, "an account is set to enabled or disabled");
     if (rc == 0)
         rc = db_begin(d, e);
@@ -258,14 +258,14 @@ int directory_account_set_credential(struct directory *d, uint64_t id, const str
 
 static int begin_delete(struct directory *d, uint64_t id, struct err *e)
 {
-    struct account a;
+    struct directory_account a;
     int rc = directory_account_get(d, id, &a);
 
     if (rc < 0)
         return no_account(id, rc, e);
-    if (a.state == ACCOUNT_DELETING)
+    if (a.state == ACCOUNT_STATE_DELETING)
         return 0;
-    a.state = ACCOUNT_DELETING;
+    a.state = ACCOUNT_STATE_DELETING;
     a.epoch++;
     return write_account(d, &a, e);
 }
@@ -281,13 +281,13 @@ static int finish_delete(struct directory *d, uint64_t id, struct err *e)
 {
     DB_AUTO address = db_statement(d, DB_ENTRY_REMOVE);
     DB_AUTO row = db_statement(d, DB_ACCOUNT_REMOVE);
-    struct account a;
-    struct address name;
+    struct directory_account a;
+    struct mail_address name;
     int rc = address && row ? directory_account_get(d, id, &a) : -EIO;
 
     if (rc < 0)
         return no_account(id, rc, e);
-    if (a.state != ACCOUNT_DELETING)
+    if (a.state != ACCOUNT_STATE_DELETING)
         return err_set(e, -EBUSY, "%s is not being deleted", a.address);
     if (!name_address_parse(span_cstr(a.address), &name))
         return err_set(e, -EIO, "%s is not an address", log_quote(span_cstr(a.address)));
@@ -309,10 +309,10 @@ int directory_account_delete_finish(struct directory *d, uint64_t id, struct err
 }
 
 int directory_account_each(struct directory *d, uint64_t after,
-                           bool (*fn)(const struct account *a, void *arg), void *arg)
+                           bool (*fn)(const struct directory_account *a, void *arg), void *arg)
 {
     DB_AUTO s = db_statement(d, DB_ACCOUNT_EACH);
-    struct account a;
+    struct directory_account a;
     int rc;
 
     if (!s)

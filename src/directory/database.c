@@ -269,9 +269,10 @@ uint64_t directory_version(struct directory *d)
     return others << 32 | (uint32_t)sqlite3_total_changes(d->db);
 }
 
-int db_own_address(const struct directory *d, struct span text, struct address *ret, struct err *e)
+int db_own_address(const struct directory *d, struct span text, struct mail_address *ret,
+                   struct err *e)
 {
-    struct address a;
+    struct mail_address a;
 
     if (!name_local_parse(text, d->conf->domain, &a))
         return err_set(e, -EINVAL, "%s is not a mail address", log_quote(text));

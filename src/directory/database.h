@@ -41,11 +41,12 @@ int db_begin(struct directory *d, struct err *e);
 int db_end(struct directory *d, int status, struct err *e);
 
 /* An address of this server in its folded form; false and a reason. */
-int db_own_address(const struct directory *d, struct span text, struct address *ret, struct err *e);
-void db_entry_of(sqlite3_stmt *s, struct entry *ret);
-int db_entry_find(struct directory *d, const struct address *a, struct entry *ret);
-int db_entry_add(struct directory *d, const struct address *a, const struct entry *n,
+int db_own_address(const struct directory *d, struct span text, struct mail_address *ret,
+                   struct err *e);
+void db_entry_of(sqlite3_stmt *s, struct directory_entry *ret);
+int db_entry_find(struct directory *d, const struct mail_address *a, struct directory_entry *ret);
+int db_entry_add(struct directory *d, const struct mail_address *a, const struct directory_entry *n,
                  struct err *e);
-int db_account_first(struct directory *d, struct account *ret);
+int db_account_first(struct directory *d, struct directory_account *ret);
 
 #endif

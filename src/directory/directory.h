@@ -41,17 +41,17 @@ uint64_t directory_version(struct directory *d);
 const unsigned char *directory_secret(const struct directory *d);
 
 /* ------------------------------------------------------------------ accounts */
-enum account_state {
-    ACCOUNT_ENABLED = 1,
-    ACCOUNT_DISABLED = 2, /* no login, no mail */
-    ACCOUNT_DELETING = 3, /* the first phase of deletion: its mail goes; then the row goes */
+enum directory_state {
+    ACCOUNT_STATE_ENABLED = 1,
+    ACCOUNT_STATE_DISABLED = 2, /* no login, no mail */
+    ACCOUNT_STATE_DELETING = 3, /* the first phase of deletion: its mail goes; then the row goes */
 };
 
-struct account {
+struct directory_account {
     uint64_t id;
     char address[NAME_ADDRESS_MAX + 1];
     char title[NAME_TITLE_MAX + 1];
-    enum account_state state;
+    enum directory_state state;
     uint32_t rights;    /* GRANT_… (store/grant.h) */
     uint32_t protocols; /* bit per enum conf_protocol */
     uint64_t epoch;     /* from 1; raised when grants given before must end */
@@ -67,11 +67,11 @@ struct account_new {
 int directory_account_add(struct directory *d, const struct account_new *n, uint64_t *ret_id,
                           struct err *e);
 int directory_account_get(struct directory *d, uint64_t id,
-                          struct account *ret); /* 0, -ENOENT, -EIO */
+                          struct directory_account *ret); /* 0, -ENOENT, -EIO */
 int directory_account_find(struct directory *d, struct span address,
-                           struct account *ret); /* the primary address only */
+                           struct directory_account *ret); /* the primary address only */
 /* For a login: account and credential by name. Any state. 0, -ENOENT, -EIO. */
-int directory_login(struct directory *d, struct span user, struct account *ret,
+int directory_login(struct directory *d, struct span user, struct directory_account *ret,
                     struct credential *ret_credential);
 
 enum {
@@ -83,7 +83,7 @@ enum {
 struct account_change {
     unsigned set; /* ACCOUNT_SET_… : which of the following count */
     struct span title;
-    enum account_state
+    enum directory_state
         state; /* enabled and disabled only; a deleting account may so be brought back */
     uint32_t rights, protocols;
 };
@@ -98,13 +98,18 @@ int directory_account_delete_finish(struct directory *d, uint64_t id,
                                     struct err *e); /* -EBUSY: not deleting */
 /* By number, after `after`. fn returns false to stop. */
 int directory_account_each(struct directory *d, uint64_t after,
-                           bool (*fn)(const struct account *a, void *arg), void *arg);
+                           bool (*fn)(const struct directory_account *a, void *arg), void *arg);
 uint64_t directory_account_count(struct directory *d);
 
 /* ------------------------------------------------------------------ other addresses */
-enum entry_kind { ENTRY_ACCOUNT = 1, ENTRY_ALIAS = 2, ENTRY_GROUP = 3, ENTRY_NEWSGROUP = 4 };
-struct entry {
-    enum entry_kind kind;
+enum directory_entry_kind {
+    ENTRY_ACCOUNT = 1,
+    ENTRY_ALIAS = 2,
+    ENTRY_GROUP = 3,
+    ENTRY_NEWSGROUP = 4
+};
+struct directory_entry {
+    enum directory_entry_kind kind;
     char address[NAME_ADDRESS_MAX + 1];
     char target[NAME_ADDRESS_MAX + 1]; /* ALIAS: address; NEWSGROUP: its name */
     char title[NAME_TITLE_MAX + 1];    /* GROUP */
@@ -113,16 +118,16 @@ struct entry {
     uint64_t account; /* ACCOUNT */
 };
 int directory_entry_find(struct directory *d, struct span address,
-                         struct entry *ret); /* 0, -ENOENT, -EIO; exactly that address */
+                         struct directory_entry *ret); /* 0, -ENOENT, -EIO; exactly that address */
 /* kind ALIAS, GROUP or NEWSGROUP, with its address, target, title, mail, send_as. */
-int directory_entry_add(struct directory *d, const struct entry *n, struct err *e);
-int directory_group_set(struct directory *d, const struct entry *n,
+int directory_entry_add(struct directory *d, const struct directory_entry *n, struct err *e);
+int directory_group_set(struct directory *d, const struct directory_entry *n,
                         struct err *e); /* title, mail, send_as */
-int directory_entry_remove(struct directory *d, enum entry_kind kind, struct span address,
+int directory_entry_remove(struct directory *d, enum directory_entry_kind kind, struct span address,
                            struct err *e);
 /* In order of domain and local part, after the address `after` (empty: from the start). */
-int directory_entry_each(struct directory *d, enum entry_kind kind, struct span after,
-                         bool (*fn)(const struct entry *n, void *arg), void *arg);
+int directory_entry_each(struct directory *d, enum directory_entry_kind kind, struct span after,
+                         bool (*fn)(const struct directory_entry *n, void *arg), void *arg);
 /* Members are addresses: of accounts, aliases, groups, or of other servers. */
 int directory_member_add(struct directory *d, struct span group, struct span member, struct err *e);
 int directory_member_remove(struct directory *d, struct span group, struct span member,

@@ -72,7 +72,7 @@ static uint64_t add(struct directory *d, const char *address)
 TEST(accounts_persist)
 {
     struct directory *d = open_new();
-    struct account a;
+    struct directory_account a;
     struct credential c;
     struct stat st;
     char path[128];
@@ -88,7 +88,7 @@ TEST(accounts_persist)
     EXPECT_INT(a.id, 17);
     EXPECT_STR(a.address, "jane@example.net");
     EXPECT_STR(a.title, "A name");
-    EXPECT_INT(a.state, ACCOUNT_ENABLED);
+    EXPECT_INT(a.state, ACCOUNT_STATE_ENABLED);
     EXPECT_INT(a.epoch, 1);
     EXPECT_INT(a.rights, 7);
     EXPECT_INT(a.protocols, 31);
@@ -106,7 +106,7 @@ TEST(numbers_are_never_used_again)
 {
     struct directory *d = open_new();
     struct err e;
-    struct account a;
+    struct directory_account a;
 
     EXPECT_INT(add(d, "a"), 16);
     EXPECT_INT(add(d, "b"), 17);
@@ -114,7 +114,7 @@ TEST(numbers_are_never_used_again)
     EXPECT_INT(directory_account_delete_begin(d, 17, &e), 0);
     EXPECT_INT(directory_account_delete_begin(d, 17, &e), 0);
     REQUIRE(directory_account_get(d, 17, &a) == 0);
-    EXPECT_INT(a.state, ACCOUNT_DELETING);
+    EXPECT_INT(a.state, ACCOUNT_STATE_DELETING);
     EXPECT_INT(a.epoch, 2);
     EXPECT_INT(directory_account_delete_finish(d, 17, &e), 0);
     EXPECT_INT(directory_account_get(d, 17, &a), -ENOENT);
@@ -131,8 +131,9 @@ TEST(an_address_names_one_thing)
     struct err e;
     uint64_t id = 0;
     struct account_new n = {.address = SPAN("sales@example.org"), .credential = &credential};
-    struct entry alias = {ENTRY_ALIAS, "SALES@example.org", "joe@example.org", "", false, false, 0};
-    struct entry group = {ENTRY_GROUP, "sales", "", "Sales", true, false, 0};
+    struct directory_entry alias = {
+        ENTRY_ALIAS, "SALES@example.org", "joe@example.org", "", false, false, 0};
+    struct directory_entry group = {ENTRY_GROUP, "sales", "", "Sales", true, false, 0};
 
     add(d, "joe");
     REQUIRE(directory_entry_add(d, &alias, &e) == 0);
@@ -184,18 +185,18 @@ TEST(the_epoch_rises_when_something_is_taken_away)
         struct account_change change;
         uint64_t epoch;
     } rows[] = {
-        {"title",          {.set = ACCOUNT_SET_TITLE, .title = SPAN("Other")},    1},
-        {"more rights",    {.set = ACCOUNT_SET_RIGHTS, .rights = 15},             1},
-        {"other rights",   {.set = ACCOUNT_SET_RIGHTS, .rights = 1},              2},
-        {"protocols",      {.set = ACCOUNT_SET_PROTOCOLS, .protocols = 1},        3},
-        {"more protocols", {.set = ACCOUNT_SET_PROTOCOLS, .protocols = 3},        3},
-        {"disable",        {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_DISABLED}, 4},
-        {"again",          {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_DISABLED}, 4},
-        {"enable",         {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_ENABLED},  4},
+        {"title",          {.set = ACCOUNT_SET_TITLE, .title = SPAN("Other")},          1},
+        {"more rights",    {.set = ACCOUNT_SET_RIGHTS, .rights = 15},                   1},
+        {"other rights",   {.set = ACCOUNT_SET_RIGHTS, .rights = 1},                    2},
+        {"protocols",      {.set = ACCOUNT_SET_PROTOCOLS, .protocols = 1},              3},
+        {"more protocols", {.set = ACCOUNT_SET_PROTOCOLS, .protocols = 3},              3},
+        {"disable",        {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DISABLED}, 4},
+        {"again",          {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DISABLED}, 4},
+        {"enable",         {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_ENABLED},  4},
     };
     struct directory *d = open_new();
     uint64_t id = add(d, "joe");
-    struct account a;
+    struct directory_account a;
     struct err e;
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -211,21 +212,22 @@ TEST(the_epoch_rises_when_something_is_taken_away)
     EXPECT_INT(directory_account_set_credential(d, 99, &credential, false, &e), -ENOENT);
     REQUIRE(directory_account_get(d, id, &a) == 0);
     EXPECT_INT(a.epoch, 5);
-    EXPECT_INT(
-        directory_account_set(
-            d, id, &(struct account_change){ACCOUNT_SET_STATE, .state = ACCOUNT_DELETING}, &e),
-        -EINVAL);
+    EXPECT_INT(directory_account_set(
+                   d, id,
+                   &(struct account_change){ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DELETING},
+                   &e),
+               -EINVAL);
     EXPECT_INT(directory_account_set(d, 99, &rows[0].change, &e), -ENOENT);
     remove_folder(d);
 }
 
-static bool put_id(const struct account *a, void *arg)
+static bool put_id(const struct directory_account *a, void *arg)
 {
     buf_printf(arg, "%u ", (unsigned)a->id);
     return ((struct buf *)arg)->n < 9;
 }
 
-static bool put_address(const struct entry *n, void *arg)
+static bool put_address(const struct directory_entry *n, void *arg)
 {
     buf_printf(arg, "%s ", n->address);
     return true;
@@ -250,7 +252,7 @@ TEST(lists_go_on_after_a_name)
     EXPECT_SPAN(buf_span(&out), SPAN("18 19 20 "));
     buf_clear(&out);
     for (int i = 0; i < 4; i++) {
-        struct entry n = {.kind = ENTRY_ALIAS, .target = "x@elsewhere.org"};
+        struct directory_entry n = {.kind = ENTRY_ALIAS, .target = "x@elsewhere.org"};
         snprintf(n.address, sizeof n.address, "z%d@%s", i / 2, domains[i % 2]);
         REQUIRE(directory_entry_add(d, &n, &e) == 0);
     }
@@ -270,7 +272,7 @@ TEST(members_come_and_go)
 {
     struct directory *d = open_new();
     BUF_AUTO struct buf out = BUF(1000);
-    struct entry group = {ENTRY_GROUP, "team", "", "Team", true, false, 0}, found;
+    struct directory_entry group = {ENTRY_GROUP, "team", "", "Team", true, false, 0}, found;
     struct err e;
 
     REQUIRE(directory_entry_add(d, &group, &e) == 0);
@@ -306,7 +308,7 @@ TEST(members_come_and_go)
 TEST(two_connections_see_each_other)
 {
     struct directory *writer = open_new(), *reader = open_again();
-    struct account a;
+    struct directory_account a;
     uint64_t before = directory_version(reader);
 
     EXPECT_INT(directory_account_find(reader, SPAN("joe"), &a), -ENOENT);

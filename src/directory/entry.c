@@ -5,12 +5,12 @@
 #include <errno.h>
 
 /* The columns ENTRY_COLUMNS of a row. */
-void db_entry_of(sqlite3_stmt *s, struct entry *ret)
+void db_entry_of(sqlite3_stmt *s, struct directory_entry *ret)
 {
-    struct address a;
+    struct mail_address a;
 
-    *ret = (struct entry){
-        .kind = (enum entry_kind)sqlite3_column_int(s, 0),
+    *ret = (struct directory_entry){
+        .kind = (enum directory_entry_kind)sqlite3_column_int(s, 0),
         .mail = sqlite3_column_int(s, 5) != 0,
         .send_as = sqlite3_column_int(s, 6) != 0,
         .account = (uint64_t)sqlite3_column_int64(s, 7),
@@ -23,7 +23,7 @@ void db_entry_of(sqlite3_stmt *s, struct entry *ret)
 }
 
 static sqlite3_stmt *statement_for(struct directory *d, enum statement which,
-                                   const struct address *a)
+                                   const struct mail_address *a)
 {
     sqlite3_stmt *s = db_statement(d, which);
 
@@ -34,7 +34,7 @@ static sqlite3_stmt *statement_for(struct directory *d, enum statement which,
     return s;
 }
 
-int db_entry_find(struct directory *d, const struct address *a, struct entry *ret)
+int db_entry_find(struct directory *d, const struct mail_address *a, struct directory_entry *ret)
 {
     DB_AUTO s = statement_for(d, DB_ENTRY_FIND, a);
     int rc = db_step(d, s);
@@ -45,16 +45,17 @@ int db_entry_find(struct directory *d, const struct address *a, struct entry *re
     return 0;
 }
 
-int directory_entry_find(struct directory *d, struct span address, struct entry *ret)
+int directory_entry_find(struct directory *d, struct span address, struct directory_entry *ret)
 {
-    struct address a;
+    struct mail_address a;
 
     if (!name_local_parse(address, d->conf->domain, &a))
         return -ENOENT;
     return db_entry_find(d, &a, ret);
 }
 
-int db_entry_add(struct directory *d, const struct address *a, const struct entry *n, struct err *e)
+int db_entry_add(struct directory *d, const struct mail_address *a, const struct directory_entry *n,
+                 struct err *e)
 {
     DB_AUTO s = statement_for(d, DB_ENTRY_ADD, a);
 
@@ -78,7 +79,7 @@ int db_entry_add(struct directory *d, const struct address *a, const struct entr
 static int target_address(const struct directory *d, struct span text,
                           char ret[NAME_ADDRESS_MAX + 1], struct err *e)
 {
-    struct address a;
+    struct mail_address a;
 
     if (span_has(text, '@') ? !name_address_parse(text, &a)
                             : !name_local_parse(text, d->conf->domain, &a))
@@ -89,7 +90,7 @@ static int target_address(const struct directory *d, struct span text,
     return 0;
 }
 
-static int check_entry(const struct directory *d, struct entry *n, struct err *e)
+static int check_entry(const struct directory *d, struct directory_entry *n, struct err *e)
 {
     char target[NAME_ADDRESS_MAX + 1];
     struct span text = span_cstr(n->target);
@@ -114,10 +115,10 @@ static int check_entry(const struct directory *d, struct entry *n, struct err *e
     }
 }
 
-int directory_entry_add(struct directory *d, const struct entry *n, struct err *e)
+int directory_entry_add(struct directory *d, const struct directory_entry *n, struct err *e)
 {
-    struct address a;
-    struct entry copy = *n;
+    struct mail_address a;
+    struct directory_entry copy = *n;
     int rc = db_own_address(d, span_cstr(n->address), &a, e);
 
     if (rc == 0)
@@ -127,10 +128,10 @@ int directory_entry_add(struct directory *d, const struct entry *n, struct err *
     return rc < 0 ? rc : db_end(d, db_entry_add(d, &a, &copy, e), e);
 }
 
-int directory_group_set(struct directory *d, const struct entry *n, struct err *e)
+int directory_group_set(struct directory *d, const struct directory_entry *n, struct err *e)
 {
-    struct address a;
-    struct entry copy = *n;
+    struct mail_address a;
+    struct directory_entry copy = *n;
     int rc = db_own_address(d, span_cstr(n->address), &a, e);
 
     copy.kind = ENTRY_GROUP;
@@ -155,12 +156,12 @@ int directory_group_set(struct directory *d, const struct entry *n, struct err *
     return db_end(d, rc, e);
 }
 
-static int remove_entry(struct directory *d, enum entry_kind kind, const struct address *a,
-                        struct err *e)
+static int remove_entry(struct directory *d, enum directory_entry_kind kind,
+                        const struct mail_address *a, struct err *e)
 {
     DB_AUTO members = statement_for(d, DB_MEMBER_CLEAR, a);
     DB_AUTO s = statement_for(d, DB_ENTRY_REMOVE, a);
-    struct entry old;
+    struct directory_entry old;
     int rc = db_entry_find(d, a, &old);
 
     if (rc == -ENOENT || (rc == 0 && old.kind != kind))
@@ -174,10 +175,10 @@ static int remove_entry(struct directory *d, enum entry_kind kind, const struct 
     return rc < 0 || !s ? err_set(e, -EIO, "%s", sqlite3_errmsg(d->db)) : 0;
 }
 
-int directory_entry_remove(struct directory *d, enum entry_kind kind, struct span address,
+int directory_entry_remove(struct directory *d, enum directory_entry_kind kind, struct span address,
                            struct err *e)
 {
-    struct address a;
+    struct mail_address a;
 
     if (kind == ENTRY_ACCOUNT || !name_local_parse(address, d->conf->domain, &a))
         return err_set(e, -EINVAL, "%s is not an address that can be removed", log_quote(address));
@@ -185,12 +186,12 @@ int directory_entry_remove(struct directory *d, enum entry_kind kind, struct spa
     return rc < 0 ? rc : db_end(d, remove_entry(d, kind, &a, e), e);
 }
 
-int directory_entry_each(struct directory *d, enum entry_kind kind, struct span after,
-                         bool (*fn)(const struct entry *n, void *arg), void *arg)
+int directory_entry_each(struct directory *d, enum directory_entry_kind kind, struct span after,
+                         bool (*fn)(const struct directory_entry *n, void *arg), void *arg)
 {
     DB_AUTO s = db_statement(d, DB_ENTRY_EACH);
-    struct address a = {"", ""};
-    struct entry n;
+    struct mail_address a = {"", ""};
+    struct directory_entry n;
     int rc;
 
     if (after.n && !name_local_parse(after, d->conf->domain, &a))
@@ -209,9 +210,10 @@ int directory_entry_each(struct directory *d, enum entry_kind kind, struct span 
 }
 
 /* ------------------------------------------------------------------ members */
-static int find_group(struct directory *d, struct span group, struct address *ret, struct err *e)
+static int find_group(struct directory *d, struct span group, struct mail_address *ret,
+                      struct err *e)
 {
-    struct entry n;
+    struct directory_entry n;
 
     if (!name_local_parse(group, d->conf->domain, ret) || db_entry_find(d, ret, &n) < 0 ||
         n.kind != ENTRY_GROUP)
@@ -221,7 +223,7 @@ static int find_group(struct directory *d, struct span group, struct address *re
 
 static int add_member(struct directory *d, struct span group, struct span member, struct err *e)
 {
-    struct address a;
+    struct mail_address a;
     char text[NAME_ADDRESS_MAX + 1];
     int rc = find_group(d, group, &a, e);
 
@@ -251,7 +253,7 @@ int directory_member_add(struct directory *d, struct span group, struct span mem
 
 static int remove_member(struct directory *d, struct span group, struct span member, struct err *e)
 {
-    struct address a;
+    struct mail_address a;
     char text[NAME_ADDRESS_MAX + 1];
     int rc = find_group(d, group, &a, e);
 
@@ -279,7 +281,7 @@ int directory_member_remove(struct directory *d, struct span group, struct span 
 int directory_member_each(struct directory *d, struct span group, struct span after,
                           bool (*fn)(struct span member, void *arg), void *arg)
 {
-    struct address a;
+    struct mail_address a;
     struct err e;
     int rc = find_group(d, group, &a, &e);
 

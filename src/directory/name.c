@@ -142,7 +142,7 @@ bool name_domain_valid(struct span s)
     return any;
 }
 
-static bool put_local(struct span local, struct address *a)
+static bool put_local(struct span local, struct mail_address *a)
 {
     BUF_AUTO struct buf plain = BUF(NAME_LOCAL_MAX);
 
@@ -157,7 +157,7 @@ static bool put_local(struct span local, struct address *a)
                         sizeof a->local);
 }
 
-static bool put_domain(struct span domain, struct address *a)
+static bool put_domain(struct span domain, struct mail_address *a)
 {
     if (!name_domain_valid(domain) && !(domain.n <= NAME_DOMAIN_MAX && is_literal(domain)))
         return false;
@@ -168,9 +168,9 @@ static bool put_domain(struct span domain, struct address *a)
     return true;
 }
 
-bool name_address_parse(struct span s, struct address *ret)
+bool name_address_parse(struct span s, struct mail_address *ret)
 {
-    struct address a;
+    struct mail_address a;
     size_t at = span_rfind(s, '@');
 
     if (at == SPAN_NONE || s.n > NAME_ADDRESS_MAX)
@@ -181,9 +181,9 @@ bool name_address_parse(struct span s, struct address *ret)
     return true;
 }
 
-bool name_local_parse(struct span s, const char *domain, struct address *ret)
+bool name_local_parse(struct span s, const char *domain, struct mail_address *ret)
 {
-    struct address a;
+    struct mail_address a;
 
     if (span_has(s, '@')) {
         if (!name_address_parse(s, &a))
@@ -196,23 +196,23 @@ bool name_local_parse(struct span s, const char *domain, struct address *ret)
     return true;
 }
 
-void name_address_fold(struct address *a)
+void name_address_fold(struct mail_address *a)
 {
     for (char *p = a->local; *p; p++)
         *p = ascii_lower(*p);
 }
 
-bool name_address_eq(const struct address *a, const struct address *b)
+bool name_address_eq(const struct mail_address *a, const struct mail_address *b)
 {
     return strcmp(a->local, b->local) == 0 && strcmp(a->domain, b->domain) == 0;
 }
 
-void name_address_print(const struct address *a, char dst[NAME_ADDRESS_MAX + 1])
+void name_address_print(const struct mail_address *a, char dst[NAME_ADDRESS_MAX + 1])
 {
     snprintf(dst, NAME_ADDRESS_MAX + 1, "%s@%s", a->local, a->domain);
 }
 
-bool name_address_cut_detail(struct address *a)
+bool name_address_cut_detail(struct mail_address *a)
 {
     char *plus = a->local[0] == '"' ? NULL : strchr(a->local, '+');
 
@@ -222,7 +222,7 @@ bool name_address_cut_detail(struct address *a)
     return true;
 }
 
-bool name_address_is_own(const struct address *a)
+bool name_address_is_own(const struct mail_address *a)
 {
     return a->local[0] != '"' && !strchr(a->local, '+') && a->domain[0] != '[';
 }

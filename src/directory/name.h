@@ -18,24 +18,24 @@ enum {
     NAME_PASSWORD_MAX = 1024,
 };
 
-struct address {
+struct mail_address {
     char local[NAME_LOCAL_MAX + 1];   /* quotes gone where they were not needed */
     char domain[NAME_DOMAIN_MAX + 1]; /* lower case */
 };
 
 /* local@domain: the local part a dot-atom or a quoted string (RFC 5321 section 4.1.2, RFC 6531),
  * the domain dotted labels or an address literal in brackets. */
-bool name_address_parse(struct span s, struct address *ret);
+bool name_address_parse(struct span s, struct mail_address *ret);
 /* As name_address_parse, but a name without '@' gets `domain`, and the local part is folded: for
  * names of this server. */
-bool name_local_parse(struct span s, const char *domain, struct address *ret);
-void name_address_fold(struct address *a); /* local part to lower case */
-bool name_address_eq(const struct address *a, const struct address *b);
-void name_address_print(const struct address *a, char dst[NAME_ADDRESS_MAX + 1]);
+bool name_local_parse(struct span s, const char *domain, struct mail_address *ret);
+void name_address_fold(struct mail_address *a); /* local part to lower case */
+bool name_address_eq(const struct mail_address *a, const struct mail_address *b);
+void name_address_print(const struct mail_address *a, char dst[NAME_ADDRESS_MAX + 1]);
 /* user+detail → user. False: there is no detail, or nothing in front of it. */
-bool name_address_cut_detail(struct address *a);
+bool name_address_cut_detail(struct mail_address *a);
 /* May an account, alias or group be called so? Dot-atom without '+', not an address literal. */
-bool name_address_is_own(const struct address *a);
+bool name_address_is_own(const struct mail_address *a);
 
 bool name_domain_valid(struct span s);    /* dotted labels */
 bool name_title_valid(struct span s);     /* a display name; may be empty */

@@ -43,7 +43,7 @@ TEST(addresses_parse_to_one_form)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct address a;
+        struct mail_address a;
         char text[NAME_ADDRESS_MAX + 1];
 
         unit_case(rows[i].in);
@@ -60,7 +60,7 @@ TEST(addresses_parse_to_one_form)
 TEST(addresses_have_limits)
 {
     char text[400];
-    struct address a;
+    struct mail_address a;
 
     memset(text, 'a', sizeof text);
     memcpy(text + 64, "@b.org", 6);
@@ -76,7 +76,7 @@ TEST(addresses_have_limits)
 
 TEST(local_names_fold_and_get_the_domain)
 {
-    struct address a;
+    struct mail_address a;
     char text[NAME_ADDRESS_MAX + 1];
 
     REQUIRE(name_local_parse(SPAN("JOE"), "Example.ORG", &a));

@@ -57,9 +57,10 @@ static bool push_member(struct span member, void *arg)
 }
 
 /* conf.postmaster, unless it is the address at hand. */
-static bool other_postmaster(const struct conf *c, const struct address *a, struct entry *ret)
+static bool other_postmaster(const struct conf *c, const struct mail_address *a,
+                             struct directory_entry *ret)
 {
-    struct address p, folded;
+    struct mail_address p, folded;
 
     if (!name_address_parse(span_cstr(c->postmaster), &p))
         return false;
@@ -67,13 +68,13 @@ static bool other_postmaster(const struct conf *c, const struct address *a, stru
     name_address_fold(&folded);
     if (name_address_eq(&folded, a))
         return false;
-    *ret = (struct entry){.kind = ENTRY_ALIAS};
+    *ret = (struct directory_entry){.kind = ENTRY_ALIAS};
     name_address_print(conf_domain_is_local(c, span_cstr(p.domain)) ? &folded : &p, ret->target);
     return true;
 }
 
 /* What a local address names: itself, or what is left without +detail, or postmaster. */
-static int lookup(struct directory *d, struct address *a, struct entry *ret)
+static int lookup(struct directory *d, struct mail_address *a, struct directory_entry *ret)
 {
     int rc = db_entry_find(d, a, ret);
 
@@ -82,13 +83,13 @@ static int lookup(struct directory *d, struct address *a, struct entry *ret)
     if (rc != -ENOENT || strcmp(a->local, "postmaster") != 0)
         return rc;
 
-    struct account first;
+    struct directory_account first;
     if (other_postmaster(d->conf, a, ret))
         return 0;
     rc = db_account_first(d, &first);
     if (rc < 0) /* nobody yet: mail to postmaster waits */
         return rc == -ENOENT ? -EAGAIN : rc;
-    *ret = (struct entry){.kind = ENTRY_ACCOUNT, .account = first.id};
+    *ret = (struct directory_entry){.kind = ENTRY_ACCOUNT, .account = first.id};
     return 0;
 }
 
@@ -128,21 +129,21 @@ static void put_target(struct result *r, enum directory_target_kind kind, uint64
 
 static void put_account(struct result *r, uint64_t id)
 {
-    struct account a;
+    struct directory_account a;
     int rc = directory_account_get(r->walk.d, id, &a);
 
     if (rc < 0)
         r->failed |= rc != -ENOENT;
-    else if (a.state == ACCOUNT_ENABLED)
+    else if (a.state == ACCOUNT_STATE_ENABLED)
         put_target(r, DIRECTORY_ACCOUNT, a.id, a.address);
     else
-        r->disabled |= a.state == ACCOUNT_DISABLED;
+        r->disabled |= a.state == ACCOUNT_STATE_DISABLED;
 }
 
 static void visit(struct result *r, struct span text, bool outermost)
 {
-    struct address a;
-    struct entry n;
+    struct mail_address a;
+    struct directory_entry n;
 
     if (!name_address_parse(text, &a))
         return;
@@ -180,7 +181,7 @@ enum directory_found directory_resolve(struct directory *d, struct span address,
                                        struct directory_target **ret_targets, size_t *ret_count)
 {
     struct result r = {.n = 0};
-    struct address a;
+    struct mail_address a;
     char text[NAME_ADDRESS_MAX + 1];
 
     /* RFC 5321 section 4.5.1: <postmaster> without a domain */
@@ -214,7 +215,7 @@ enum directory_found directory_resolve(struct directory *d, struct span address,
 bool directory_may_send_as(struct directory *d, uint64_t account, struct span address)
 {
     struct walk w;
-    struct address a;
+    struct mail_address a;
     char text[NAME_ADDRESS_MAX + 1];
     bool may = false;
 
@@ -225,7 +226,7 @@ bool directory_may_send_as(struct directory *d, uint64_t account, struct span ad
     walk_init(&w, d);
     walk_push(&w, span_cstr(text));
     while (!may && w.head < w.count && !w.too_many) {
-        struct entry n;
+        struct directory_entry n;
         if (!name_address_parse(span_cstr(w.queue[w.head++]), &a) ||
             !conf_domain_is_local(d->conf, span_cstr(a.domain)))
             continue;

@@ -23,10 +23,10 @@ static void must(int rc, const struct err *e)
     }
 }
 
-static void add_entry(struct directory *d, enum entry_kind kind, const char *address,
+static void add_entry(struct directory *d, enum directory_entry_kind kind, const char *address,
                       const char *target, bool mail, bool send_as)
 {
-    struct entry n = {.kind = kind, .mail = mail, .send_as = send_as};
+    struct directory_entry n = {.kind = kind, .mail = mail, .send_as = send_as};
     struct err e;
 
     span_to_cstr(span_cstr(address), n.address, sizeof n.address);
@@ -54,7 +54,7 @@ static uint64_t add_account(struct directory *d, const char *address)
 
 static void disable(struct directory *d, uint64_t id)
 {
-    struct account_change c = {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_DISABLED};
+    struct account_change c = {.set = ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DISABLED};
     struct err e;
 
     must(directory_account_set(d, id, &c, &e), &e);

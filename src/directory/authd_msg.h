@@ -1,0 +1,146 @@
+/*
+ * authd_msg.h: what stands in the messages to and from authd (ipc/messages.def, section 200).
+ *
+ * Readers take what less trusted processes send: true only when all of it was read, within its
+ * limits, and nothing was left over. Spans point into the message. A manager's call that fails has
+ * the reason as text in its answer.
+ */
+#ifndef DIRECTORY_AUTHD_MSG_H
+#define DIRECTORY_AUTHD_MSG_H
+
+#include "base/codec.h"
+#include "directory/directory.h"
+
+enum {
+    AUTHD_SASL_MAX = 8192, /* a response of the client */
+    AUTHD_CHALLENGE_MAX = 2048,
+    AUTHD_STATE_MAX = 4096, /* sealed state of an exchange */
+    AUTHD_GRANT_MAX = 256,
+    AUTHD_BINDING_MAX = 64, /* channel binding data */
+    AUTHD_MECHANISM_MAX = 32,
+    AUTHD_VSERVER_MAX = 64,
+    AUTHD_PROTOCOL_MAX = 16,
+};
+
+/* ------------------------------------------------------------------ logins */
+struct authd_context { /* who asks */
+    char vserver[AUTHD_VSERVER_MAX + 1];
+    char protocol[AUTHD_PROTOCOL_MAX + 1]; /* conf_protocol_name */
+    struct in6_addr peer;
+    bool trusted, tls;
+    uint64_t session;
+    uint32_t worker_generation;
+    struct span binding_exporter, binding_endpoint, peer_spki;
+};
+void wr_authd_context(struct buf *b, const struct authd_context *x);
+
+struct authd_start { /* AUTH_START */
+    struct authd_context context;
+    struct span mechanism;
+    struct span initial; /* p NULL: none */
+};
+void wr_authd_start(struct buf *b, struct span context, struct span mechanism, struct span initial);
+bool rd_authd_start(struct span s, struct authd_start *ret);
+
+struct authd_continue { /* AUTH_CONTINUE */
+    struct authd_context context;
+    struct span state, response;
+};
+void wr_authd_continue(struct buf *b, struct span context, struct span state, struct span response);
+bool rd_authd_continue(struct span s, struct authd_continue *ret);
+
+struct authd_password { /* AUTH_PASSWORD */
+    struct authd_context context;
+    struct span user, password;
+};
+void wr_authd_password(struct buf *b, const struct authd_password *p);
+bool rd_authd_password(struct span s, struct authd_password *ret);
+
+/* AUTH_REGRANT: a grant. The answer of all four: */
+struct authd_answer {
+    uint8_t step;          /* enum auth_step (sasl/auth.h) */
+    uint32_t delay_ms;     /* waited for the throttle */
+    struct span challenge; /* to the client */
+    struct span state;     /* AUTH_CONTINUE: comes back with the response */
+    uint64_t account;      /* AUTH_OK: this and the following */
+    struct span address;
+    uint32_t rights;
+    struct span grant;
+};
+enum { AUTHD_STEPS = 6 };
+void wr_authd_answer(struct buf *b, const struct authd_answer *a);
+bool rd_authd_answer(struct span s, struct authd_answer *ret);
+
+/* ------------------------------------------------------------------ addresses */
+struct authd_resolve { /* RESOLVE */
+    uint32_t first;    /* target to begin with */
+    struct span address;
+};
+void wr_authd_resolve(struct buf *b, const struct authd_resolve *q);
+bool rd_authd_resolve(struct span s, struct authd_resolve *ret);
+struct authd_targets { /* its answer: targets first … first+count-1 of total; a page each */
+    enum directory_found found;
+    uint64_t version; /* of the directory: pages of different versions do not belong together */
+    uint32_t total, count;
+    struct rd targets; /* rd_authd_target, count times, then rd_done */
+};
+/* Appends as many of v[first…] as fit in max bytes. */
+void wr_authd_targets(struct buf *b, enum directory_found found, uint64_t version,
+                      const struct directory_target *v, size_t n, size_t first, size_t max);
+bool rd_authd_targets(struct span s, struct authd_targets *ret);
+bool rd_authd_target(struct rd *r, struct directory_target *ret);
+
+struct authd_send_as { /* MAY_SEND_AS; the answer is one bool */
+    uint64_t account;
+    struct span address;
+};
+void wr_authd_send_as(struct buf *b, const struct authd_send_as *q);
+bool rd_authd_send_as(struct span s, struct authd_send_as *ret);
+
+/* ------------------------------------------------------------------ managing */
+struct authd_account_add { /* ACCOUNT_ADD → its number (u64) */
+    struct span address, title, password;
+    uint32_t rights, protocols; /* GRANT_…; bit per enum conf_protocol */
+};
+void wr_account_add(struct buf *b, const struct authd_account_add *a);
+bool rd_account_add(struct span s, struct authd_account_add *ret);
+
+struct authd_account_set { /* ACCOUNT_SET */
+    struct span address;
+    struct account_change change;
+};
+void wr_account_set(struct buf *b, const struct authd_account_set *a);
+bool rd_account_set(struct span s, struct authd_account_set *ret);
+
+/* ACCOUNT_PASSWORD: address, password. MEMBER_ADD, MEMBER_REMOVE: group, member. MEMBER_LIST:
+ * group, member to go on after. */
+void wr_two_spans(struct buf *b, struct span one, struct span two);
+bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two);
+
+struct authd_account_remove { /* ACCOUNT_REMOVE */
+    struct span address;
+    bool finish; /* false: begin (its mail goes, then the account); true: do not wait for the store
+                    any longer */
+};
+void wr_account_remove(struct buf *b, const struct authd_account_remove *a);
+bool rd_account_remove(struct span s, struct authd_account_remove *ret);
+
+/* ACCOUNT_SHOW: the address, raw → one account. ACCOUNT_LIST: number to go on after (u64) → more
+ * (bool), count (u16), accounts. */
+void wr_account(struct buf *b, const struct directory_account *a);
+bool rd_account(struct rd *r, struct directory_account *ret);
+
+/* ENTRY_ADD, ENTRY_SET: an entry. ENTRY_SHOW: kind (u8), address → an entry. ENTRY_REMOVE: the
+ * same, no answer. ENTRY_LIST: kind, address to go on after → more, count, entries. MEMBER_LIST →
+ * more, count, spans. */
+void wr_entry(struct buf *b, const struct directory_entry *n);
+bool rd_entry(struct rd *r, struct directory_entry *ret);
+void wr_entry_name(struct buf *b, enum directory_entry_kind kind, struct span address);
+bool rd_entry_name(struct span s, enum directory_entry_kind *ret_kind, struct span *ret_address);
+
+/* The head of a page, filled in when its rows are written: more, count. */
+size_t wr_page_begin(struct buf *b);
+void wr_page_end(struct buf *b, size_t at, bool more, uint16_t count);
+bool rd_page(struct rd *r, bool *ret_more, uint16_t *ret_count);
+
+#endif
