@@ -1,0 +1,206 @@
+/* list.c: lists of newsgroups and of new articles (RFC 3977 sections 7.3 to 7.6, RFC 6048). */
+#include "nntp/reader.h"
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/parse.h"
+#include "nntp/wildmat.h"
+
+#include <inttypes.h>
+
+enum { LIST_MAX_BYTES = 64 << 20 };
+
+struct listing {
+    struct session *s;
+    struct span wildmat; /* empty: all */
+    int64_t since;
+    void (*line)(struct session *s, const struct mailbox_info *m, struct buf *out);
+    struct buf out;
+};
+
+static bool list_group(const struct mailbox_info *m, void *arg)
+{
+    struct listing *l = arg;
+    if (m->attributes & MAILBOX_NEWSGROUP && m->created >= l->since &&
+        (!l->wildmat.n || wildmat_match(l->wildmat, m->name)))
+        l->line(l->s, m, &l->out);
+    return !l->out.overflow;
+}
+
+static void list_groups(struct session *s, const char *status, struct listing *l)
+{
+    struct store_read read;
+
+    if (store_read_begin(s->worker->store, &read) < 0) {
+        reader_unavailable(s);
+        return;
+    }
+    l->s = s;
+    l->out = BUF(LIST_MAX_BYTES);
+    store_mailbox_each(&read, STORE_ACCOUNT_PUBLIC, list_group, l);
+    store_read_end(&read);
+    session_puts(s, status);
+    session_put(s, buf_span(&l->out));
+    session_puts(s, ".\r\n");
+    buf_done(&l->out);
+}
+
+static void list_matching(struct session *s, struct command_line *c, const char *status,
+                          void (*line)(struct session *, const struct mailbox_info *, struct buf *))
+{
+    struct listing l = {.wildmat = span_trim(c->args), .line = line, .since = INT64_MIN};
+    if (!reader_may_read(s))
+        return;
+    if (l.wildmat.n && !wildmat_valid(l.wildmat)) {
+        reader_usage(s, c);
+        return;
+    }
+    list_groups(s, status, &l);
+}
+
+/* y: posting allowed, n: not, m: moderated */
+static char group_status(const struct mailbox_info *m)
+{
+    return m->attributes & MAILBOX_MODERATED ? 'm' : m->attributes & MAILBOX_NO_POST ? 'n' : 'y';
+}
+
+static void active_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+{
+    (void)s;
+    buf_printf(out, "%.*s %" PRIu32 " %" PRIu32 " %c\r\n", SPAN_ARG(m->name), group_high(m),
+               group_low(m), group_status(m));
+}
+
+static void counts_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+{
+    (void)s;
+    buf_printf(out, "%.*s %" PRIu32 " %" PRIu32 " %" PRIu32 " %c\r\n", SPAN_ARG(m->name),
+               group_high(m), group_low(m), m->messages, group_status(m));
+}
+
+static void times_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+{
+    buf_printf(out, "%.*s %" PRId64 " %s\r\n", SPAN_ARG(m->name), m->created, s->conf->postmaster);
+}
+
+static void description_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+{
+    (void)s;
+    buf_printf(out, "%.*s\t%.*s\r\n", SPAN_ARG(m->name), SPAN_ARG(m->name));
+}
+
+static void name_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+{
+    (void)s;
+    buf_printf(out, "%.*s\r\n", SPAN_ARG(m->name));
+}
+
+void cmd_list_active(struct session *s, struct command_line *c)
+{
+    list_matching(s, c, "215 Newsgroups follow\r\n", active_line);
+}
+
+void cmd_list_counts(struct session *s, struct command_line *c)
+{
+    list_matching(s, c, "215 Newsgroups follow\r\n", counts_line);
+}
+
+void cmd_list_active_times(struct session *s, struct command_line *c)
+{
+    list_matching(s, c, "215 Times follow\r\n", times_line);
+}
+
+void cmd_list_newsgroups(struct session *s, struct command_line *c)
+{
+    list_matching(s, c, "215 Descriptions follow\r\n", description_line);
+}
+
+void cmd_list_subscriptions(struct session *s, struct command_line *c)
+{
+    list_matching(s, c, "215 Newsgroups follow\r\n", name_line);
+}
+
+/* ------------------------------------------------------------------ since a time */
+
+static bool parse_since(struct span *rest, int64_t *ret)
+{
+    struct span day, time, gmt;
+    if (!parse_word(rest, 8, &day) || !parse_word(rest, 6, &time) ||
+        !date_parse_nntp(day, time, clock_seconds(), ret))
+        return false;
+    if (parse_word(rest, 8, &gmt) && !span_is(gmt, "GMT") && !span_is(gmt, "UTC"))
+        return false;
+    return span_trim(*rest).n == 0;
+}
+
+void cmd_newgroups(struct session *s, struct command_line *c)
+{
+    struct listing l = {.line = active_line};
+    struct span rest = c->args;
+
+    if (!reader_may_read(s))
+        return;
+    if (!parse_since(&rest, &l.since)) {
+        reader_usage(s, c);
+        return;
+    }
+    list_groups(s, "231 New newsgroups follow\r\n", &l);
+}
+
+struct news {
+    struct store_read *read;
+    struct span wildmat;
+    struct buf *out;
+    bool wanted;
+};
+
+static bool in_wanted_group(uint64_t mailbox, uint32_t number, void *arg)
+{
+    struct news *n = arg;
+    struct mailbox_info m;
+    struct message_info still;
+
+    if (store_mailbox_get(n->read, mailbox, &m) == 0 && wildmat_match(n->wildmat, m.name) &&
+        store_message_get(n->read, mailbox, number, &still) == 0)
+        n->wanted = true;
+    return !n->wanted;
+}
+
+static bool new_article(struct span message_id, int64_t arrived, void *arg)
+{
+    struct news *n = arg;
+    (void)arrived;
+    n->wanted = false;
+    store_article_find(n->read, message_id, in_wanted_group, n);
+    if (n->wanted) {
+        buf_put_span(n->out, message_id);
+        buf_put_cstr(n->out, "\r\n");
+    }
+    return !n->out->overflow;
+}
+
+void cmd_newnews(struct session *s, struct command_line *c)
+{
+    struct buf out BUF_AUTO = BUF(LIST_MAX_BYTES);
+    struct store_read read;
+    struct news n = {.read = &read, .out = &out};
+    struct span rest = c->args;
+    int64_t since;
+
+    if (!reader_may_read(s))
+        return;
+    if (!parse_word(&rest, WILDMAT_MAX_BYTES, &n.wildmat) || !wildmat_valid(n.wildmat) ||
+        !parse_since(&rest, &since)) {
+        reader_usage(s, c);
+        return;
+    }
+    if (store_read_begin(s->worker->store, &read) < 0) {
+        reader_unavailable(s);
+        return;
+    }
+    store_history_since(&read, since, new_article, &n);
+    store_read_end(&read);
+    session_puts(s, "230 New articles follow\r\n");
+    session_put(s, buf_span(&out));
+    session_puts(s, ".\r\n");
+}

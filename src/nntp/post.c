@@ -1,0 +1,251 @@
+/*
+ * post.c: POST. sealpost is the injecting agent of RFC 5537 section 3.5: it checks the
+ * proto-article, fills in what may be missing and puts itself into Path. Everything else stays as
+ * it was typed.
+ */
+#include "nntp/reader.h"
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/log.h"
+#include "message/build.h"
+#include "message/header.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { GROUPS_MAX = 20, FIELDS_MAX = 16 << 10 };
+
+struct post {
+    struct span header, rest; /* of the proto-article: header with its empty line, and the body */
+    struct store_recipient groups[GROUPS_MAX];
+    size_t group_count;
+    bool moderated;
+};
+
+static int proto_sink(void *arg, struct span bytes)
+{
+    return store_body_write(arg, bytes);
+}
+
+static bool once(struct span header, const char *name)
+{
+    return header_count(header, name) == 1;
+}
+
+/* What an injecting agent must refuse (RFC 5537 3.5 steps 2 to 5); NULL: nothing. */
+static const char *check_article(const struct post *p)
+{
+    static const char *const injected[] = {"Injection-Info", "Xref", "NNTP-Posting-Host",
+                                           "NNTP-Posting-Date"};
+    static const char *const needed[] = {"From", "Subject", "Newsgroups"};
+    static const char *const at_most_one[] = {"Message-ID",  "Date",    "Path",
+                                              "Followup-To", "Control", "Approved"};
+    struct header_field f;
+
+    for (size_t i = 0; i < sizeof(injected) / sizeof(injected[0]); i++)
+        if (header_find(p->header, injected[i], &f))
+            return "It has been injected already (Injection-Info, Xref or the like)";
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+        if (!once(p->header, needed[i]))
+            return "From, Subject and Newsgroups must be there once each";
+    for (size_t i = 0; i < sizeof(at_most_one) / sizeof(at_most_one[0]); i++)
+        if (header_count(p->header, at_most_one[i]) > 1)
+            return "A field that may be there once is there twice";
+    if (header_find(p->header, "Control", &f))
+        return "Control messages are not taken from readers";
+    if (header_find(p->header, "Message-ID", &f)) {
+        struct span v = f.value, id;
+        if (!message_id_next(&v, &id) || id.n > 250)
+            return "The Message-ID is malformed";
+    }
+    if (!span_trim(p->rest).n)
+        return "The article has no body";
+    return NULL;
+}
+
+/* The newsgroups that are here; foreign names are no error as long as one is ours. NULL: fine. */
+static const char *find_groups(struct session *s, struct post *p)
+{
+    struct buf names BUF_AUTO = BUF(8192);
+    struct store_read read;
+    struct header_field f;
+    const char *problem = NULL;
+    bool closed = false;
+
+    header_find(p->header, "Newsgroups", &f);
+    header_unfold(f.value, &names);
+    if (store_read_begin(s->worker->store, &read) < 0)
+        return "The store is not available, try again later";
+    struct span rest = buf_span(&names), one;
+    while (rest.n && !problem) {
+        struct mailbox_info m;
+        if (!span_split(&rest, ',', &one)) {
+            one = rest;
+            rest = SPAN_EMPTY;
+        }
+        if (group_find(&read, span_trim(one), &m) < 0)
+            continue;
+        if (m.attributes & MAILBOX_NO_POST) {
+            closed = true;
+            continue;
+        }
+        if (p->group_count == GROUPS_MAX)
+            problem = "Too many newsgroups";
+        else
+            p->groups[p->group_count++] =
+                (struct store_recipient){.kind = RECIPIENT_FOLDER, .id = m.id};
+        p->moderated = p->moderated || m.attributes & MAILBOX_MODERATED;
+    }
+    store_read_end(&read);
+    if (!problem && !p->group_count)
+        problem = closed ? "Posting to that newsgroup is not allowed"
+                         : "None of the newsgroups is carried here";
+    if (!problem && p->moderated && !header_find(p->header, "Approved", &f))
+        problem = "That newsgroup is moderated";
+    return problem;
+}
+
+/* Fields in front: Path through us, and what was missing. */
+static void put_fields(struct session *s, const struct post *p, struct buf *out,
+                       struct buf *message_id)
+{
+    struct header_field f;
+    struct buf path BUF_AUTO = BUF(8192);
+
+    if (header_find(p->header, "Path", &f))
+        header_unfold(f.value, &path);
+    else
+        buf_put_cstr(&path, "not-for-mail");
+    buf_printf(out, "Path: %s!.POSTED!%.*s\r\n", reader_host(s), SPAN_ARG(buf_span(&path)));
+    if (header_find(p->header, "Message-ID", &f)) {
+        struct span v = f.value, id;
+        message_id_next(&v, &id);
+        buf_put_span(message_id, id);
+    } else {
+        build_message_id(message_id, span_cstr(s->conf->hostname));
+        buf_printf(out, "Message-ID: %.*s\r\n", SPAN_ARG(buf_span(message_id)));
+    }
+    struct buf now BUF_AUTO = BUF(64);
+    date_print_rfc5322(&now, (struct date){.seconds = clock_seconds()});
+    if (!header_find(p->header, "Date", &f))
+        buf_printf(out, "Date: %.*s\r\n", SPAN_ARG(buf_span(&now)));
+    else if (!header_find(p->header, "Injection-Date", &f))
+        buf_printf(out, "Injection-Date: %.*s\r\n", SPAN_ARG(buf_span(&now)));
+    buf_printf(out, "Injection-Info: %s; mail-complaints-to=\"%s\"\r\n", reader_host(s),
+               s->conf->postmaster);
+}
+
+/* The article as it will be stored: our fields, the header without its own Path, the rest. */
+static int write_article(struct store_body *b, const struct post *p, struct span fields)
+{
+    struct span header = p->header;
+    struct header_field f;
+    int err = store_body_write(b, fields);
+
+    while (err == 0 && header_next(&header, &f))
+        if (!span_is(f.name, "Path"))
+            err = store_body_write(b, f.whole);
+    if (err == 0)
+        err = store_body_write(b, SPAN("\r\n"));
+    return err == 0 ? store_body_write(b, p->rest) : err;
+}
+
+static int deliver(struct session *s, struct post *p, struct store_body *proto)
+{
+    struct buf fields BUF_AUTO = BUF(FIELDS_MAX), id BUF_AUTO = BUF(300);
+    struct store_body *article = NULL;
+    struct store_delivered done;
+    uint64_t max = s->vserver->limits.message_bytes + (uint64_t)FIELDS_MAX;
+
+    put_fields(s, p, &fields, &id);
+    if (fields.overflow || id.overflow)
+        return -EMSGSIZE;
+    int err = store_body_begin(s->worker->store, store_body_size(proto) + fields.n, max, &article);
+    if (err == 0)
+        err = write_article(article, p, buf_span(&fields));
+    if (err == 0)
+        err = store_body_finish(article);
+    if (err == 0) {
+        struct store_delivery d = {
+            .grant = span_of(s->user.grant, s->user.grant_bytes),
+            .sender = span_cstr(s->user.address),
+            .received_seconds = clock_seconds(),
+            .recipients = p->groups,
+            .count = p->group_count,
+            .news = true,
+            .message_id = buf_span(&id),
+        };
+        err = store_deliver(s->worker->store, article, &d, &done);
+    }
+    store_body_free(article);
+    if (err == 0)
+        log_info("%s %s: %s posted to %zu newsgroups by %s", s->vserver->name,
+                 conn_peer_text(s->conn), log_quote(buf_span(&id)), p->group_count,
+                 s->user.account ? s->user.address : "a reader without login");
+    return err;
+}
+
+static void answer(struct session *s, int err)
+{
+    switch (err) {
+    case 0:
+        session_puts(s, "240 Article posted\r\n");
+        break;
+    case -EEXIST:
+        session_puts(s, "441 An article with that Message-ID has been here already\r\n");
+        break;
+    case -EMSGSIZE:
+        session_printf(s, "441 Articles of more than %" PRIu32 " bytes are not taken\r\n",
+                       s->vserver->limits.message_bytes);
+        break;
+    case -EILSEQ:
+        session_puts(s, "441 Bare CR or LF, or NUL: lines end with CR LF\r\n");
+        break;
+    case -EACCES:
+        session_puts(s, "441 Posting there is not allowed\r\n");
+        break;
+    default:
+        session_puts(s, "441 The store is not available, try again later\r\n");
+        break;
+    }
+}
+
+void cmd_post(struct session *s, struct command_line *c)
+{
+    struct store_body *proto = NULL;
+    struct post p = {0};
+    struct dotted d;
+    (void)c;
+
+    if (!s->user.account && !s->vserver->anonymous_post) {
+        session_puts(s, "480 Log in first\r\n");
+        return;
+    }
+    if (s->user.account && !(s->user.rights & GRANT_POST)) {
+        session_puts(s, "440 Posting is not allowed\r\n");
+        return;
+    }
+    if (store_body_begin(s->worker->store, 0, s->vserver->limits.message_bytes, &proto) < 0) {
+        reader_unavailable(s);
+        return;
+    }
+    session_puts(s, "340 Send the article, end with CRLF.CRLF\r\n");
+    if (session_read_dotted(s, proto_sink, proto, &d) == 0) {
+        int err = d.sink ? d.sink : d.bare_cr || d.bare_lf || d.nul ? -EILSEQ : 0;
+        struct span raw = store_body_bytes(proto);
+        size_t header = header_block_bytes(raw);
+        /* the header block ends with its empty line */
+        p.header = span_head(raw, header);
+        p.rest = span_skip(raw, header);
+        const char *problem = err ? NULL : check_article(&p);
+        if (!problem && !err)
+            problem = find_groups(s, &p);
+        if (problem)
+            session_printf(s, "441 %s\r\n", problem);
+        else
+            answer(s, err ? err : deliver(s, &p, proto));
+    }
+    store_body_free(proto);
+}
