@@ -233,6 +233,11 @@ bool session_needs_tls(const struct session *s)
            (s->vserver->require_secure_channel || s->endpoint->policy == POLICY_STARTTLS_REQUIRED);
 }
 
+bool session_is_trusted(const struct session *s)
+{
+    return s->engine->trusted;
+}
+
 bool session_can_start_tls(const struct session *s)
 {
     return !s->tls && tls_context_has_identity(s->engine->vserver->tls) &&

@@ -181,6 +181,8 @@ void session_logged_in(struct session *s, const struct auth_result *user);
 bool session_start_tls(struct session *s);
 bool session_can_start_tls(
     const struct session *s); /* endpoint has STARTTLS, not yet on, an identity is there */
+/* The client's address is in conf.trusted. */
+bool session_is_trusted(const struct session *s);
 /* Must this session be on TLS before anything but COMMAND_CLEAR? */
 bool session_needs_tls(const struct session *s);
 

@@ -1,0 +1,252 @@
+/* http.c: a connection of HTTP/1.1: requests one after the other, each read whole within its
+ * limits, each answered whole. */
+#include "http/http.h"
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "http/request.h"
+
+#include <errno.h>
+#include <http_parser.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ reading */
+
+struct reading {
+    struct http_request q;
+    struct buf target;
+    char field[64];
+    size_t header_bytes, body_bytes;
+    bool in_value, is_host, complete, too_large;
+};
+
+static int on_url(http_parser *p, const char *at, size_t n)
+{
+    struct reading *r = p->data;
+    return buf_put(&r->target, at, n) ? 0 : -1;
+}
+
+static bool count_header(struct reading *r, size_t n)
+{
+    r->header_bytes += n;
+    if (r->header_bytes > HTTP_HEADER_MAX)
+        r->too_large = true;
+    return !r->too_large;
+}
+
+static int on_field(http_parser *p, const char *at, size_t n)
+{
+    struct reading *r = p->data;
+    if (r->in_value) {
+        r->field[0] = 0;
+        r->in_value = false;
+    }
+    size_t have = strlen(r->field);
+    if (have + n < sizeof(r->field)) {
+        memcpy(r->field + have, at, n);
+        r->field[have + n] = 0;
+    }
+    return count_header(r, n) ? 0 : -1;
+}
+
+static int on_value(http_parser *p, const char *at, size_t n)
+{
+    struct reading *r = p->data;
+    r->in_value = true;
+    if (span_is(span_cstr(r->field), "host")) {
+        size_t have = strlen(r->q.host);
+        if (have + n >= sizeof(r->q.host))
+            return -1;
+        memcpy(r->q.host + have, at, n);
+        r->q.host[have + n] = 0;
+    }
+    return count_header(r, n) ? 0 : -1;
+}
+
+static int on_body(http_parser *p, const char *at, size_t n)
+{
+    struct reading *r = p->data;
+    (void)at;
+    r->body_bytes += n;
+    if (r->body_bytes > HTTP_BODY_MAX)
+        r->too_large = true;
+    return r->too_large ? -1 : 0;
+}
+
+static int on_complete(http_parser *p)
+{
+    struct reading *r = p->data;
+    r->complete = true;
+    r->q.keep_alive = http_should_keep_alive(p);
+    snprintf(r->q.method, sizeof(r->q.method), "%s", http_method_str((enum http_method)p->method));
+    r->q.head = p->method == HTTP_HEAD;
+    http_parser_pause(p, 1); /* what follows is the next request */
+    return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_url = on_url,
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_body = on_body,
+    .on_message_complete = on_complete,
+};
+
+static bool take_path(struct reading *r)
+{
+    struct http_parser_url u;
+    http_parser_url_init(&u);
+    if (http_parser_parse_url(r->target.p, r->target.n, 0, &u) != 0 ||
+        !(u.field_set & 1 << UF_PATH))
+        return false;
+    struct span path = span_of(r->target.p + u.field_data[UF_PATH].off, u.field_data[UF_PATH].len);
+    return span_to_cstr(path, r->q.path, sizeof(r->q.path)) && r->q.path[0] == '/';
+}
+
+/* 0: a request; >0: the status to refuse with, the connection ends; -1: the connection is over. */
+static int read_request(struct session *s, struct http_request *ret)
+{
+    struct reading r = {.target = BUF(HTTP_TARGET_MAX)};
+    uint64_t deadline = clock_mono_ms() + UINT64_C(1000) * s->vserver->limits.idle_timeout;
+    http_parser p;
+    int status = 0;
+
+    http_parser_init(&p, HTTP_REQUEST);
+    p.data = &r;
+    while (!r.complete && status == 0) {
+        struct span in = conn_peek(s->conn);
+        if (in.n == 0) {
+            uint64_t now = clock_mono_ms();
+            int got = now < deadline ? conn_fill(s->conn, deadline - now) : -ETIMEDOUT;
+            if (got <= 0)
+                status = got == -ETIMEDOUT && r.header_bytes ? 408 : -1;
+            continue;
+        }
+        size_t used = http_parser_execute(&p, &settings, in.p, in.n);
+        conn_consume(s->conn, used);
+        if (HTTP_PARSER_ERRNO(&p) == HPE_PAUSED)
+            break;
+        if (HTTP_PARSER_ERRNO(&p) != HPE_OK)
+            status = r.too_large         ? (r.body_bytes > HTTP_BODY_MAX ? 413 : 431)
+                     : r.target.overflow ? 414
+                                         : 400;
+        else if (p.upgrade)
+            status = 400;
+    }
+    if (status == 0 && !take_path(&r))
+        status = 400;
+    buf_done(&r.target);
+    if (status == 0)
+        *ret = r.q;
+    return status;
+}
+
+/* ------------------------------------------------------------------ answering */
+
+static const char *reason(unsigned status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 301:
+        return "Moved Permanently";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Error";
+    }
+}
+
+static void send_answer(struct session *s, const struct http_answer *a, bool head, bool keep)
+{
+    struct buf date BUF_AUTO = BUF(64), top BUF_AUTO = BUF(8192);
+
+    date_print_rfc5322(&date, (struct date){.seconds = clock_seconds()});
+    struct span day = buf_span(&date);
+    size_t zone = span_rfind(day, ' ');
+    buf_printf(&top,
+               "HTTP/1.1 %u %s\r\nDate: %.*s GMT\r\nServer: sealpost\r\nContent-Type: "
+               "%s\r\nContent-Length: %zu\r\n",
+               a->status, reason(a->status), SPAN_ARG(span_head(day, zone)),
+               a->type ? a->type : "text/plain; charset=utf-8", a->body.n);
+    if (a->location)
+        buf_printf(&top, "Location: %s\r\n", a->location);
+    if (a->disposition)
+        buf_printf(&top, "Content-Disposition: %s\r\n", a->disposition);
+    if (a->status == 405)
+        buf_put_cstr(&top, "Allow: GET, HEAD\r\n");
+    buf_put_cstr(
+        &top,
+        "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nCache-Control: no-store\r\n"
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action "
+        "'none'; frame-ancestors 'none'\r\n");
+    if (s->tls)
+        buf_put_cstr(&top, "Strict-Transport-Security: max-age=31536000\r\n");
+    buf_put_cstr(&top, keep ? "\r\n" : "Connection: close\r\n\r\n");
+    session_put(s, buf_span(&top));
+    if (!head)
+        session_put(s, buf_span(&a->body));
+}
+
+static void run(struct session *s)
+{
+    struct http_request q;
+
+    while (!s->closing) {
+        struct http_answer a = {.status = 200, .body = BUF(HTTP_ANSWER_MAX)};
+        int refused = read_request(s, &q);
+        if (refused < 0)
+            return;
+        s->commands++;
+        if (refused) {
+            q = (struct http_request){0};
+            a.status = (unsigned)refused;
+            buf_printf(&a.body, "%s\n", reason(a.status));
+        } else {
+            http_route(s, &q, &a);
+        }
+        send_answer(s, &a, q.head, q.keep_alive);
+        buf_done(&a.body);
+        arena_reset(s->scratch);
+        if (session_flush(s) < 0 || !q.keep_alive)
+            return;
+    }
+}
+
+static void say(struct session *s, enum session_event e, const struct command_line *c,
+                struct span detail)
+{
+    (void)c;
+    (void)detail;
+    if (e == SESSION_BUSY)
+        session_puts(
+            s,
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+static const char *const alpn[] = {"http/1.1", NULL};
+
+const struct protocol http_protocol = {
+    .name = "http",
+    .alpn = alpn,
+    .initial_state = 1,
+    .say = say,
+    .run = run,
+};

@@ -1,0 +1,32 @@
+/* request.h: one request and its answer, shared by the files of http/. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "line/worker.h"
+
+enum {
+    HTTP_TARGET_MAX = 2048,
+    HTTP_HEADER_MAX = 32 << 10,
+    HTTP_BODY_MAX = 64 << 10,
+    HTTP_ANSWER_MAX = 8 << 20
+};
+
+struct http_request {
+    char method[16];
+    char path[HTTP_TARGET_MAX + 1]; /* without the query; begins with '/' */
+    char host[256];
+    bool head; /* HEAD: headers only */
+    bool keep_alive;
+};
+struct http_answer {
+    unsigned status;
+    const char *type;                   /* Content-Type */
+    const char *disposition, *location; /* NULL: none */
+    struct buf body;
+};
+
+/* pages.c: fills the answer. May suspend. */
+void http_route(struct session *s, const struct http_request *q, struct http_answer *a);
+void html_put(struct buf *b, struct span text); /* escaped */
+
+#endif
