@@ -25,6 +25,8 @@ struct child_ops {
     void (*on_stop)(struct child *c, uint64_t drain_ms);   /* NULL: the loop stops at once */
     /* Appends members of a JSON object ("\"x\":1,…" without braces) for `sealpost status` and /metrics. */
     void (*on_status)(struct child *c, struct buf *json);
+    /* Appends Prometheus lines for /metrics (sent as CHILD_METRICS each second); may be NULL. */
+    void (*on_metrics)(struct child *c, struct buf *text);
 };
 
 struct child {
