@@ -1,0 +1,244 @@
+#include "ca/ca.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "ca/ca_internal.h"
+#include "pki/issue.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HOUR = 3600, DAY = 86400 };
+
+void ca_run(struct ca *ca, void (*work)(void *arg), void *arg)
+{
+    if (ca->hooks.offload)
+        ca->hooks.offload(work, arg);
+    else
+        work(arg);
+}
+
+/* --- the CAs that there are
+ * ------------------------------------------------------------------------------------------- */
+
+static void adopt(struct ca *ca, struct ca_record *take)
+{
+    ca->cas = realloc(ca->cas, (ca->ca_count + 1) * sizeof(struct ca_record *));
+    CHECK(ca->cas);
+    ca->cas[ca->ca_count++] = take;
+    if (take->state != CA_ACTIVE)
+        return;
+    if (take->kind == CA_ROOT)
+        ca->root = take;
+    else
+        ca->issuing = take;
+}
+
+struct ca_record *ca_by_id(const struct ca *ca, int64_t id)
+{
+    for (size_t i = 0; i < ca->ca_count; i++)
+        if (ca->cas[i]->id == id)
+            return ca->cas[i];
+    return NULL;
+}
+
+int ca_open(const char *path, const struct ca_hooks *hooks, struct ca **ret, struct err *e)
+{
+    struct ca *ca = calloc(1, sizeof(*ca));
+    struct ca_record *all = NULL;
+    size_t n = 0;
+    int rc;
+
+    CHECK(ca);
+    ca->hooks = *hooks;
+    ca->crl.der = BUF(16 << 20);
+    rc = ca_register_open(path, &ca->reg, e);
+    if (rc == 0)
+        rc = ca_register_cas(ca->reg, &all, &n, e);
+    if (rc < 0) {
+        ca_close(ca);
+        return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ca_record *one = malloc(sizeof(*one));
+        CHECK(one);
+        *one = all[i];
+        adopt(ca, one);
+    }
+    free(all);
+    *ret = ca;
+    return 0;
+}
+
+void ca_close(struct ca *ca)
+{
+    if (!ca)
+        return;
+    for (size_t i = 0; i < ca->ca_count; i++) {
+        certificate_free(ca->cas[i]->certificate);
+        free(ca->cas[i]);
+    }
+    free(ca->cas);
+    buf_done(&ca->crl.der);
+    ca_register_close(ca->reg);
+    free(ca);
+}
+
+bool ca_ready(const struct ca *ca)
+{
+    return ca->root && ca->issuing;
+}
+
+const struct ca_record *ca_root(const struct ca *ca)
+{
+    return ca->root;
+}
+
+const struct ca_record *ca_issuing(const struct ca *ca)
+{
+    return ca->issuing;
+}
+
+/* --- making a CA
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+struct add_ca_job {
+    struct ca *ca;
+    struct ca_record *record;
+    struct err *e;
+    int rc;
+};
+
+static void work_add_ca(void *arg)
+{
+    struct add_ca_job *j = arg;
+    j->rc = ca_register_add_ca(j->ca->reg, j->record, j->e);
+}
+
+static unsigned count_kind(const struct ca *ca, enum ca_kind kind)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < ca->ca_count; i++)
+        n += ca->cas[i]->kind == kind;
+    return n;
+}
+
+static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, unsigned number,
+                    const struct ca_key *key, struct buf *der, struct err *e)
+{
+    const struct ca_record *parent = kind == CA_ROOT ? NULL : ca->root;
+    struct buf signer_spki BUF_AUTO = BUF(4096);
+    char name[65];
+    int64_t now = clock_seconds();
+    struct cert_subject subject = {.common_name = name, .organization = s->organization};
+    struct issue_plan plan = {
+        .profile = profile_get(kind == CA_ROOT ? PROFILE_ROOT : PROFILE_ISSUING),
+        .issuer = parent ? parent->certificate : NULL,
+        .spki = span_of(key->spki, key->spki_bytes),
+        .subject = &subject,
+        .permitted = kind == CA_ROOT ? &s->root : &s->issuing,
+        .not_before = now - HOUR,
+        .not_after = now + (int64_t)(kind == CA_ROOT ? s->root_days : s->ca_days) * DAY,
+    };
+    int rc;
+
+    snprintf(name, sizeof(name), kind == CA_ROOT ? "%.48s Root CA %u" : "%.48s Issuing CA %u",
+             s->organization, number);
+    /* of two CAs none may begin before its issuer */
+    if (parent && plan.not_before < parent->certificate->not_before)
+        plan.not_before = parent->certificate->not_before;
+    random_bytes(plan.serial, sizeof(plan.serial));
+    if (parent)
+        certificate_spki(parent->certificate, &signer_spki);
+    plan.signer =
+        ca->hooks.key_signer(ca->hooks.arg, parent ? parent->key_id : key->id, CA_KEY_CERTIFICATES,
+                             parent ? buf_span(&signer_spki) : plan.spki);
+    if (!plan.signer)
+        return err_set(e, -ENOKEY, "the key of the %s CA cannot be used; is it removed?",
+                       ca_kind_name(parent ? CA_ROOT : kind));
+    rc = issue_certificate(&plan, der, e);
+    EVP_PKEY_free(plan.signer);
+    return rc;
+}
+
+static int make_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e)
+{
+    unsigned number = count_kind(ca, kind) + 1;
+    struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
+    struct ca_record *record;
+    struct ca_key key;
+    char label[64];
+    int rc;
+
+    snprintf(label, sizeof(label), "ca/%s-%u", ca_kind_name(kind), number);
+    rc = ca->hooks.key_make(ca->hooks.arg, label, &key, e);
+    if (rc == 0)
+        rc = build_ca(ca, s, kind, number, &key, &der, e);
+    if (rc < 0)
+        return err_wrap(e, rc, "making the %s CA", ca_kind_name(kind));
+    record = calloc(1, sizeof(*record));
+    CHECK(record);
+    record->kind = kind;
+    record->state = CA_ACTIVE;
+    record->parent = kind == CA_ROOT ? 0 : ca->root->id;
+    memcpy(record->key_id, key.id, sizeof(record->key_id));
+    rc = certificate_parse(buf_span(&der), &record->certificate, e);
+    if (rc == 0) {
+        struct add_ca_job j = {ca, record, e, 0};
+        ca_run(ca, work_add_ca, &j);
+        rc = j.rc;
+    }
+    if (rc < 0) {
+        certificate_free(record->certificate);
+        free(record);
+        return rc;
+    }
+    if (kind == CA_ISSUING && ca->issuing)
+        ca->issuing->state = CA_RETIRED;
+    adopt(ca, record);
+    return 0;
+}
+
+/* Why a new issuing CA is needed; NULL: it is not. */
+static const char *issuing_wanted(const struct ca *ca, const struct ca_settings *s)
+{
+    const struct certificate *c;
+    int64_t left;
+
+    if (!ca->issuing)
+        return "none";
+    c = ca->issuing->certificate;
+    left = c->not_after - clock_seconds();
+    if (left < 2 * (int64_t)s->cert_days * DAY && left < (c->not_after - c->not_before) / 2)
+        return "life";
+    if (!permitted_covers(&c->permitted, &s->issuing) ||
+        !permitted_covers(&s->issuing, &c->permitted))
+        return "names";
+    return NULL;
+}
+
+int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
+{
+    int rc = 0;
+
+    memcpy(ca->organization, s->organization, sizeof(ca->organization));
+    ca->cert_days = s->cert_days;
+    if (!ca->root)
+        rc = make_ca(ca, s, CA_ROOT, e);
+    if (rc < 0 || !issuing_wanted(ca, s))
+        return rc;
+    if (!permitted_covers(&ca->root->certificate->permitted, &s->issuing)) {
+        struct buf has BUF_AUTO = BUF(16384);
+        permitted_print(&ca->root->certificate->permitted, &has);
+        return err_set(
+            e, -EPERM,
+            "the root CA may not certify all that local_domains, hostname, ca_dns and ca_ip now "
+            "name (it may: %.200s); take the new name back, or replace the root CA (\"sealpost ca "
+            "rollover\") and hand it to the clients",
+            buf_cstr(&has));
+    }
+    return make_ca(ca, s, CA_ISSUING, e);
+}

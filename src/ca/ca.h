@@ -1,0 +1,92 @@
+/*
+ * ca.h: our own CA: a root that signs itself, an issuing CA below it, and the certificates that it
+ * makes. Used by cad.
+ *
+ * Calls marked "suspends" do so where the hooks do (a key at keyd, a helper thread for the
+ * register); several may be under way. A name is certified only where the issuing CA's name
+ * constraints permit it; a certificate never outlives its issuer; it is checked as a client would
+ * check it and written to the register before it is handed out.
+ */
+#ifndef CA_CA_H
+#define CA_CA_H
+
+#include "ca/register.h"
+#include "conf/conf.h"
+#include "pki/profile.h"
+
+enum ca_key_use { CA_KEY_CERTIFICATES, CA_KEY_CRL };
+
+struct ca_key {
+    char id[CA_KEY_ID_MAX + 1];
+    unsigned char spki[1024];
+    size_t spki_bytes;
+};
+
+/* Where keys and threads come from: cad asks keyd, tests make keys themselves. */
+struct ca_hooks {
+    /* The key with exactly that label, made if there is none. suspends */
+    int (*key_make)(void *arg, const char *label, struct ca_key *ret, struct err *e);
+    /* To sign with. The caller frees it; NULL: there is no such key. */
+    EVP_PKEY *(*key_signer)(void *arg, const char *id, enum ca_key_use use, struct span spki);
+    /* Runs work(work_arg) elsewhere and waits, one at a time; NULL: at once. suspends */
+    void (*offload)(void (*work)(void *work_arg), void *work_arg);
+    void *arg;
+};
+
+/* What the configuration says about the CA. */
+struct ca_settings {
+    char organization[65];
+    struct permitted issuing, root; /* complete; the root's covers the issuing's */
+    unsigned root_days, ca_days, cert_days;
+};
+/* Permitted is what ca_dns and ca_ip list, or else the local domains and the hostname; always
+ * "localhost", 127.0.0.1 and ::1, so that every kind is bounded; mail addresses of the local
+ * domains. Entries that are no names are refused. */
+int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e);
+void ca_settings_done(struct ca_settings *s);
+
+struct ca;
+
+int ca_open(const char *path, const struct ca_hooks *hooks, struct ca **ret, struct err *e);
+void ca_close(struct ca *ca); /* NULL is fine; not while a call is under way */
+
+/*
+ * Sees to it that there are a root and an issuing CA with the permitted names of the settings and
+ * life enough; makes what is missing, takes up what was begun before a crash. Not two at a time. A
+ * change that the root does not permit is -EPERM; the CA in use is kept. suspends
+ */
+int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e);
+bool ca_ready(const struct ca *ca);
+const struct ca_record *ca_root(const struct ca *ca);    /* NULL: none yet */
+const struct ca_record *ca_issuing(const struct ca *ca); /* NULL: none yet */
+
+struct ca_request {
+    const struct profile *profile; /* not of a CA */
+    struct span spki;              /* whose holder has proved to have the key */
+    struct cert_subject subject;   /* an empty organization: that of the settings */
+    const struct cert_names *names;
+    unsigned days;         /* 0: as configured */
+    const char *requester; /* for the register */
+};
+
+/*
+ * Appends the chain (leaf, issuing CA; each DER as wr_span). The same question asked again within
+ * an hour (its asker died before the answer) gets the same certificate. -EPERM: a name is not
+ * permitted; -EKEYREVOKED: the key is known as compromised; -EAGAIN: no CA yet. suspends
+ */
+int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
+             char ret_serial[CERTIFICATE_SERIAL_MAX], struct err *e);
+int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason,
+              struct err *e); /* suspends */
+/* The CRL of a CA (id 0: the issuing one in use), DER, appended. Made anew after a revocation and
+ * once a day. suspends */
+int ca_crl(struct ca *ca, int64_t id, struct buf *ret_der, struct err *e);
+
+/* For people, as JSON. suspend */
+int ca_info(struct ca *ca, struct buf *json, struct err *e);
+/* {"certificates":[…],"next":id}: next is missing on the last page. */
+int ca_list(struct ca *ca, enum ca_filter filter, int64_t after, size_t max_bytes, struct buf *json,
+            struct err *e);
+int ca_show(struct ca *ca, const char *serial, struct buf *json, struct err *e);
+
+#endif

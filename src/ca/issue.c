@@ -1,0 +1,353 @@
+/* Certificates out of the issuing CA, and back: issue, revoke, CRL. */
+#include "pki/issue.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/random.h"
+#include "ca/ca_internal.h"
+#include "pki/chain.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+enum { DAY = 86400, BACKDATE = 300, SAME_QUESTION = 3600, CRL_DAYS = 7 };
+
+static int check_request(const struct ca *ca, const struct ca_request *q, struct err *e)
+{
+    const struct permitted *may;
+
+    if (!ca_ready(ca))
+        return err_set(e, -EAGAIN, "our CA is not made yet; try again in a moment");
+    if (q->profile->path >= 0)
+        return err_set(e, -EINVAL, "a CA is not made this way; see \"sealpost ca subordinate\"");
+    if (q->days > q->profile->days_max)
+        return err_set(e, -EINVAL, "%u days are too long for profile %s: at most %u", q->days,
+                       q->profile->name, q->profile->days_max);
+    may = &ca->issuing->certificate->permitted;
+    for (uint32_t i = 0; i < q->names->n; i++)
+        if (!permitted_name(may, &q->names->v[i])) {
+            struct buf text BUF_AUTO = BUF(65536);
+            permitted_print(may, &text);
+            return err_set(
+                e, -EPERM,
+                "our CA may not certify the %s name %.120s (it may: %.200s); add it to %s in the "
+                "configuration and reload",
+                cert_name_type_name(q->names->v[i].type), q->names->v[i].text, buf_cstr(&text),
+                q->names->v[i].type == CERT_NAME_IP      ? "ca_ip"
+                : q->names->v[i].type == CERT_NAME_EMAIL ? "local_domains"
+                                                         : "ca_dns");
+        }
+    for (size_t i = 0; i < ca->ca_count; i++)
+        if (certificate_has_spki(ca->cas[i]->certificate, q->spki))
+            return err_set(e, -EINVAL,
+                           "this is the key of a CA; make a key of its own for the certificate");
+    return 0;
+}
+
+/* --- what the register knows about the key
+ * ------------------------------------------------------------------------------ */
+
+struct lookup_job {
+    struct ca *ca;
+    char spki_sha256[65];
+    struct cert_record found; /* certificate NULL: none */
+    int compromised;
+    struct err *e;
+    int rc;
+};
+
+static void work_lookup(void *arg)
+{
+    struct lookup_job *j = arg;
+    struct err none;
+
+    j->compromised = ca_register_key_compromised(j->ca->reg, j->spki_sha256, j->e);
+    j->rc = j->compromised < 0 ? j->compromised : 0;
+    if (j->rc == 0 && ca_register_by_key(j->ca->reg, j->spki_sha256, &j->found, &none) < 0)
+        j->found.certificate = NULL;
+}
+
+static void spki_hash(struct span spki, char ret[65])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char md[EVP_MAX_MD_SIZE];
+
+    CHECK(EVP_Digest(spki.p, spki.n, md, NULL, EVP_sha256(), NULL) == 1);
+    for (size_t i = 0; i < 32; i++) {
+        ret[2 * i] = digits[md[i] >> 4];
+        ret[2 * i + 1] = digits[md[i] & 15];
+    }
+    ret[64] = '\0';
+}
+
+static bool same_question(const struct ca *ca, const struct ca_request *q,
+                          const struct cert_record *c)
+{
+    int64_t age = clock_seconds() - c->issued_at;
+
+    return c->certificate && !c->revoked && age >= 0 && age < SAME_QUESTION &&
+           c->issuer == ca->issuing->id && strcmp(c->profile, q->profile->name) == 0 &&
+           cert_names_same(&c->certificate->names, q->names);
+}
+
+/* --- issuing
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struct ca_request *q,
+                     struct buf *der, struct err *e)
+{
+    struct buf spki BUF_AUTO = BUF(4096);
+    struct cert_subject subject = q->subject;
+    int64_t now = clock_seconds(), from = now - BACKDATE;
+    unsigned days = q->days;
+    struct issue_plan plan = {.profile = q->profile,
+                              .issuer = issuing->certificate,
+                              .spki = q->spki,
+                              .subject = &subject,
+                              .names = q->names};
+    int rc;
+
+    if (!subject.organization || !subject.organization[0])
+        subject.organization = ca->organization;
+    if (days == 0)
+        days = q->profile->id == PROFILE_SERVER ? ca->cert_days : q->profile->days;
+    if (days > q->profile->days_max)
+        days = q->profile->days_max;
+    plan.not_before =
+        from > issuing->certificate->not_before ? from : issuing->certificate->not_before;
+    plan.not_after = now + (int64_t)days * DAY;
+    random_bytes(plan.serial, sizeof(plan.serial));
+    certificate_spki(issuing->certificate, &spki);
+    plan.signer =
+        ca->hooks.key_signer(ca->hooks.arg, issuing->key_id, CA_KEY_CERTIFICATES, buf_span(&spki));
+    if (!plan.signer)
+        return err_set(e, -ENOKEY, "the key of the issuing CA cannot be used; is it removed?");
+    rc = issue_certificate(&plan, der, e);
+    EVP_PKEY_free(plan.signer);
+    return rc;
+}
+
+static enum chain_purpose purpose_of(const struct profile *p)
+{
+    switch (p->eku) {
+    case EKU_SERVER:
+        return CHAIN_SERVER;
+    case EKU_EMAIL:
+        return CHAIN_EMAIL;
+    case EKU_CODE:
+        return CHAIN_CODE;
+    case EKU_OCSP:
+        return CHAIN_OCSP;
+    default:
+        return CHAIN_CLIENT;
+    }
+}
+
+/* As a client would look at it: what our own CA hands out never needs a second look. */
+static int check_result(const struct ca *ca, const struct ca_record *issuing,
+                        const struct ca_request *q, struct certificate *leaf, struct err *e)
+{
+    struct chain chain = {
+        {leaf, issuing->certificate},
+        2
+    };
+    struct chain roots = {{ca_by_id(ca, issuing->parent)->certificate}, 1};
+    struct chain_want want = {.purpose = purpose_of(q->profile),
+                              .spki = q->spki,
+                              .names = q->names,
+                              .roots = &roots,
+                              .now = clock_seconds()};
+
+    if (chain_check(&chain, &want, e) == CHAIN_FAULT_NONE)
+        return 0;
+    return err_wrap(e, -EKEYREJECTED, "our CA made a certificate that does not hold");
+}
+
+struct add_job {
+    struct ca *ca;
+    struct cert_record record;
+    struct err *e;
+    int rc;
+};
+
+static void work_add(void *arg)
+{
+    struct add_job *j = arg;
+    j->rc = ca_register_add(j->ca->reg, &j->record, j->e);
+}
+
+static int make_leaf(struct ca *ca, const struct ca_record *issuing, const struct ca_request *q,
+                     struct certificate **ret, struct err *e)
+{
+    struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
+    struct add_job j = {.ca = ca, .e = e};
+    int rc = sign_leaf(ca, issuing, q, &der, e);
+
+    if (rc == 0)
+        rc = certificate_parse(buf_span(&der), &j.record.certificate, e);
+    if (rc < 0)
+        return rc;
+    rc = check_result(ca, issuing, q, j.record.certificate, e);
+    if (rc == 0) {
+        j.record.issuer = issuing->id;
+        j.record.issued_at = clock_seconds();
+        span_to_cstr(span_cstr(q->profile->name), j.record.profile, sizeof(j.record.profile));
+        span_to_cstr(span_head(span_cstr(q->requester), CA_REQUESTER_MAX), j.record.requester,
+                     sizeof(j.record.requester));
+        ca_run(ca, work_add, &j);
+        rc = j.rc;
+    }
+    if (rc < 0) {
+        certificate_free(j.record.certificate);
+        return rc;
+    }
+    *ret = j.record.certificate;
+    return 0;
+}
+
+int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
+             char ret_serial[CERTIFICATE_SERIAL_MAX], struct err *e)
+{
+    struct lookup_job j = {.ca = ca, .e = e};
+    const struct ca_record *issuing;
+    struct certificate *leaf = NULL;
+    int rc = check_request(ca, q, e);
+
+    if (rc < 0)
+        return rc;
+    spki_hash(q->spki, j.spki_sha256);
+    ca_run(ca, work_lookup, &j);
+    if (j.rc < 0)
+        return j.rc;
+    issuing = ca->issuing; /* after the suspension: the one in use may have changed */
+    if (j.compromised) {
+        rc = err_set(
+            e, -EKEYREVOKED,
+            "this key was reported as compromised and is certified no more; make a new key");
+    } else if (same_question(ca, q, &j.found)) {
+        leaf = j.found.certificate;
+        j.found.certificate = NULL;
+    } else {
+        rc = make_leaf(ca, issuing, q, &leaf, e);
+    }
+    cert_record_done(&j.found);
+    if (rc < 0)
+        return rc;
+    wr_span(ret_chain, certificate_der(leaf));
+    wr_span(ret_chain, certificate_der(issuing->certificate));
+    memcpy(ret_serial, leaf->serial, sizeof(leaf->serial));
+    certificate_free(leaf);
+    return ret_chain->overflow ? err_set(e, -EMSGSIZE, "the chain is too long") : 0;
+}
+
+/* --- revoking
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+struct revoke_job {
+    struct ca *ca;
+    const char *serial;
+    enum crl_reason reason;
+    struct err *e;
+    int rc;
+};
+
+static void work_revoke(void *arg)
+{
+    struct revoke_job *j = arg;
+    j->rc = ca_register_revoke(j->ca->reg, j->serial, j->reason, clock_seconds(), j->e);
+}
+
+int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason, struct err *e)
+{
+    struct revoke_job j = {ca, serial, reason, e, 0};
+
+    ca_run(ca, work_revoke, &j);
+    if (j.rc == 0) {
+        ca->revocations++;
+        ca->crl.issuer = 0;
+    }
+    return j.rc;
+}
+
+struct crl_job {
+    struct ca *ca;
+    int64_t issuer;
+    uint64_t number;
+    struct crl_entry *entries;
+    size_t entry_count;
+    struct err *e;
+    int rc;
+};
+
+static void work_crl(void *arg)
+{
+    struct crl_job *j = arg;
+    j->rc = ca_register_crl(j->ca->reg, j->issuer, clock_seconds(), &j->number, &j->entries,
+                            &j->entry_count, j->e);
+}
+
+static int sign_crl(struct ca *ca, const struct ca_record *issuer, const struct crl_job *j,
+                    struct buf *out, struct err *e)
+{
+    struct buf spki BUF_AUTO = BUF(4096);
+    int64_t now = clock_seconds();
+    struct crl_plan plan = {.issuer = issuer->certificate,
+                            .number = j->number,
+                            .this_update = now,
+                            .next_update = now + CRL_DAYS * DAY,
+                            .entries = j->entries,
+                            .entry_count = j->entry_count};
+    int rc;
+
+    certificate_spki(issuer->certificate, &spki);
+    plan.signer = ca->hooks.key_signer(ca->hooks.arg, issuer->key_id, CA_KEY_CRL, buf_span(&spki));
+    if (!plan.signer)
+        return err_set(e, -ENOKEY, "the key of the CA cannot be used; is it removed?");
+    rc = crl_make(&plan, out, e);
+    EVP_PKEY_free(plan.signer);
+    return rc;
+}
+
+static int make_crl(struct ca *ca, const struct ca_record *issuer, struct buf *out, struct err *e)
+{
+    struct crl_job j = {.ca = ca, .issuer = issuer->id, .e = e};
+    int rc;
+
+    ca_run(ca, work_crl, &j);
+    if (j.rc < 0)
+        return j.rc;
+    rc = sign_crl(ca, issuer, &j, out, e);
+    free(j.entries);
+    return rc;
+}
+
+int ca_crl(struct ca *ca, int64_t id, struct buf *ret_der, struct err *e)
+{
+    const struct ca_record *issuer = id == 0 ? ca->issuing : ca_by_id(ca, id);
+    struct buf der BUF_AUTO = BUF(16 << 20);
+    int64_t now = clock_seconds();
+    uint64_t seen = ca->revocations;
+    int rc;
+
+    if (!issuer)
+        return err_set(e, -ENOENT, "there is no such CA; see \"sealpost ca list\"");
+    if (ca->crl.issuer != issuer->id || now < ca->crl.made || now - ca->crl.made > DAY) {
+        rc = make_crl(ca, issuer, &der, e);
+        if (rc < 0)
+            return rc;
+        if (seen == ca->revocations) { /* else it misses one that came meanwhile */
+            buf_clear(&ca->crl.der);
+            buf_put_span(&ca->crl.der, buf_span(&der));
+            ca->crl.issuer = issuer->id;
+            ca->crl.made = now;
+        }
+        return buf_put_span(ret_der, buf_span(&der)) ? 0
+                                                     : err_set(e, -EMSGSIZE, "the CRL is too long");
+    }
+    return buf_put_span(ret_der, buf_span(&ca->crl.der))
+               ? 0
+               : err_set(e, -EMSGSIZE, "the CRL is too long");
+}

@@ -1,0 +1,83 @@
+/*
+ * register.h: the register of our own CA: which CAs there are and every certificate they made.
+ * SQLite, owned by cad alone. A certificate is in the register before anybody gets it. Calls block
+ * for a write to disk and may come from a helper thread, one at a time.
+ *
+ * Schema 1 (PRAGMA user_version):
+ *   ca           one row a CA: kind root|issuing, key id at keyd, parent, state
+ * active|retired|revoked, last CRL number, DER certificate  one row a certificate: serial, subject,
+ * names, profile, issuer, SHA-256 of its key, dates, state issued|revoked with time and reason, who
+ * asked, DER
+ */
+#ifndef CA_REGISTER_H
+#define CA_REGISTER_H
+
+#include "pki/certificate.h"
+#include "pki/crl.h"
+
+enum ca_kind { CA_ROOT, CA_ISSUING };
+enum ca_state { CA_ACTIVE, CA_RETIRED, CA_REVOKED };
+const char *ca_kind_name(enum ca_kind k);
+const char *ca_state_name(enum ca_state s);
+
+enum { CA_KEY_ID_MAX = 64, CA_REQUESTER_MAX = 200 };
+
+struct ca_record {
+    int64_t id, parent; /* parent 0: signs itself */
+    enum ca_kind kind;
+    enum ca_state state;
+    char key_id[CA_KEY_ID_MAX + 1];
+    struct certificate *certificate;
+};
+
+struct cert_record {
+    int64_t id, issuer;
+    bool revoked;
+    int64_t revoked_at, issued_at;
+    uint8_t reason;
+    char profile[32];
+    char requester[CA_REQUESTER_MAX + 1];
+    struct certificate *certificate;
+};
+void cert_record_done(struct cert_record *r);
+
+struct ca_register;
+
+int ca_register_open(const char *path, struct ca_register **ret, struct err *e);
+void ca_register_close(struct ca_register *r); /* NULL is fine */
+
+/* All CAs by id; *ret malloc'ed, the certificates are the caller's. */
+int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_count,
+                    struct err *e);
+/* Writes a CA and, where it is an issuing one, retires those that were active: one transaction.
+ * Sets c->id. */
+int ca_register_add_ca(struct ca_register *r, struct ca_record *c, struct err *e);
+
+int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e);
+/* -ENOENT: no such serial. */
+int ca_register_get(struct ca_register *r, const char *serial, struct cert_record *ret,
+                    struct err *e);
+/* The newest certificate for that key, by SHA-256 of its SPKI. -ENOENT. */
+int ca_register_by_key(struct ca_register *r, const char *spki_sha256, struct cert_record *ret,
+                       struct err *e);
+/* Has any certificate for that key been revoked because the key was compromised? 1, 0, negative
+ * errno. */
+int ca_register_key_compromised(struct ca_register *r, const char *spki_sha256, struct err *e);
+/* -ENOENT; -EALREADY: revoked before. A hold may become another reason. */
+int ca_register_revoke(struct ca_register *r, const char *serial, enum crl_reason reason,
+                       int64_t now, struct err *e);
+
+/* What a CRL of that CA must list, and its number (one more than the last), remembered before it is
+ * used. */
+int ca_register_crl(struct ca_register *r, int64_t issuer, int64_t now, uint64_t *ret_number,
+                    struct crl_entry **ret, size_t *ret_count, struct err *e);
+
+enum ca_filter { CA_LIST_ALL, CA_LIST_VALID, CA_LIST_REVOKED, CA_LIST_EXPIRED };
+/* Rows after id `after`, oldest first, while fn returns true. */
+typedef bool (*ca_list_fn)(void *arg, const struct cert_record *c);
+int ca_register_list(struct ca_register *r, enum ca_filter filter, int64_t after, int64_t now,
+                     ca_list_fn fn, void *arg, struct err *e);
+/* Counts of valid, revoked, expired certificates. */
+int ca_register_counts(struct ca_register *r, int64_t now, int64_t ret[3], struct err *e);
+
+#endif
