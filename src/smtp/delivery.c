@@ -19,6 +19,9 @@ struct target_list {
     struct store_recipient *v;
     size_t n, cap;
     struct arena *arena;
+    struct span header;     /* of the message */
+    struct span message_id; /* its own, or the one it gets for the newsgroups */
+    bool news;              /* a newsgroup is among the targets */
 };
 
 /* RFC 3848 and RFC 6531 section 4.3 */
@@ -58,16 +61,14 @@ static void put_received(struct session *s, const char *id, struct buf *out)
 }
 
 /* RFC 6409 section 8: fields that a submitted message must have and lacks. */
-static void put_missing(struct session *s, struct span header, struct buf *out)
+static void put_missing(struct session *s, struct span header, struct span message_id,
+                        struct buf *out)
 {
     struct smtp *t = session_data(s);
     struct header_field f;
 
-    if (!header_find(header, "Message-ID", &f)) {
-        buf_put_cstr(out, "Message-ID: ");
-        build_message_id(out, span_cstr(s->conf->hostname));
-        buf_put_cstr(out, "\r\n");
-    }
+    if (!header_find(header, "Message-ID", &f))
+        buf_printf(out, "Message-ID: %.*s\r\n", SPAN_ARG(message_id));
     if (!header_find(header, "Date", &f)) {
         buf_put_cstr(out, "Date: ");
         date_print_rfc5322(out, (struct date){.seconds = clock_seconds()});
@@ -111,6 +112,28 @@ static struct span local_prefix(struct target_list *l, const struct smtp *t, str
     return span_cstr(text);
 }
 
+/* The same for a newsgroup, with what an article must have and mail has not (RFC 5536 section 3.1).
+ */
+static struct span folder_prefix(struct session *s, struct target_list *l, struct span address,
+                                 const char *group)
+{
+    struct smtp *t = session_data(s);
+    struct buf out BUF_AUTO = BUF(STORE_PREFIX_MAX);
+    struct header_field f;
+
+    buf_put_span(&out, local_prefix(l, t, address));
+    if (!header_find(l->header, "Path", &f))
+        buf_printf(&out, "Path: %s!not-for-mail\r\n",
+                   s->vserver->names.n ? s->vserver->names.v[0] : s->conf->hostname);
+    if (!header_find(l->header, "Newsgroups", &f))
+        buf_printf(&out, "Newsgroups: %s\r\n", group);
+    if (!header_find(l->header, "Message-ID", &f) && !smtp_is_submission(s))
+        buf_printf(&out, "Message-ID: %.*s\r\n", SPAN_ARG(l->message_id));
+    if (!header_find(l->header, "Subject", &f))
+        buf_put_cstr(&out, "Subject: (no subject)\r\n");
+    return arena_span(l->arena, buf_span(&out));
+}
+
 /* A newsgroup's mailbox by its name. 0, or the store's error. */
 static int folder_id(struct session *s, const char *name, uint64_t *ret)
 {
@@ -146,7 +169,8 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
             break;
         case TARGET_FOLDER:
             to.kind = RECIPIENT_FOLDER;
-            to.prefix = local_prefix(l, t, r->address);
+            to.prefix = folder_prefix(s, l, r->address, target->address);
+            l->news = true;
             if (target->id == 0) {
                 int err = folder_id(s, target->address, &to.id);
                 if (err < 0)
@@ -198,6 +222,43 @@ static void answer(struct session *s, int err, const char *id, size_t recipients
     }
 }
 
+/* The message's own id, or a new one. */
+static struct span message_id_of(struct session *s)
+{
+    struct smtp *t = session_data(s);
+    const struct summary *sum = store_body_summary(t->body);
+    struct buf id BUF_AUTO = BUF(300);
+
+    if (sum && sum->message_id.n)
+        return sum->message_id;
+    build_message_id(&id, span_cstr(s->conf->hostname));
+    return arena_span(t->arena, buf_span(&id));
+}
+
+/* One durable record; an article that its newsgroups have seen already goes to the others only. */
+static int deliver_all(struct session *s, struct target_list *l, struct store_delivery *d,
+                       struct store_delivered *done)
+{
+    struct smtp *t = session_data(s);
+    int err;
+
+    d->recipients = l->v;
+    d->count = l->n;
+    d->news = l->news;
+    if (l->news)
+        d->message_id = l->message_id;
+    err = store_deliver(s->worker->store, t->body, d, done);
+    if (err != -EEXIST || !l->news)
+        return err;
+    d->count = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i].kind != RECIPIENT_FOLDER)
+            l->v[d->count++] = l->v[i];
+    d->news = false;
+    d->message_id = SPAN_EMPTY;
+    return d->count ? store_deliver(s->worker->store, t->body, d, done) : 0;
+}
+
 static bool looping(struct session *s, struct span header)
 {
     return header_count(header, "Received") > s->conf->hops;
@@ -209,7 +270,7 @@ void transaction_deliver(struct session *s)
     struct span raw = store_body_bytes(t->body);
     struct span header = span_head(raw, header_block_bytes(raw));
     struct buf prefix BUF_AUTO = BUF(STORE_PREFIX_MAX), name BUF_AUTO = BUF(64);
-    struct target_list list = {.arena = t->arena};
+    struct target_list list = {.arena = t->arena, .header = header};
     struct store_delivered done;
     int err = 0;
 
@@ -221,8 +282,9 @@ void transaction_deliver(struct session *s)
     random_token(&name, ID_CHARS);
     const char *id = buf_cstr(&name);
     put_received(s, id, &prefix);
+    list.message_id = message_id_of(s);
     if (smtp_is_submission(s))
-        put_missing(s, header, &prefix);
+        put_missing(s, header, list.message_id, &prefix);
     for (const struct smtp_recipient *r = t->first; r && err == 0; r = r->next)
         err = add_recipient(s, &list, r);
     if (err == 0) {
@@ -235,10 +297,8 @@ void transaction_deliver(struct session *s)
             .smtputf8 = t->smtputf8,
             .prefix = buf_span(&prefix),
             .received_seconds = clock_seconds(),
-            .recipients = list.v,
-            .count = list.n,
         };
-        err = store_deliver(s->worker->store, t->body, &d, &done);
+        err = deliver_all(s, &list, &d, &done);
     }
     answer(s, err, id, list.n);
     free(list.v);
