@@ -5,12 +5,14 @@ void address_scan_init(struct address_scan *s, struct span value, struct buf *sc
 {
     *s = (struct address_scan){.at = cursor_of(value), .scratch = scratch};
     buf_clear(scratch);
-    /* no item unquotes to more than its raw bytes; a display name, or comment, and an address may both be kept */
+    /* no item unquotes to more than its raw bytes; a display name, or comment, and an address may
+     * both be kept */
     scratch->max = 2 * value.n + 64;
     s->text = s->used = buf_reserve(scratch, 2 * value.n + 64);
 }
 
-/* A run of what is neither blank, comment, quote nor one of `stop`: an atom, or what stands for one in damaged text. */
+/* A run of what is neither blank, comment, quote nor one of `stop`: an atom, or what stands for one
+ * in damaged text. */
 static void take_atom(struct address_scan *s, struct cursor *c, const char *stop)
 {
     while (c->p < c->end && !is_lwsp(*c->p) && *c->p != '(' && *c->p != '"' &&
@@ -56,16 +58,17 @@ static bool spec_ends(const struct address_scan *s, const struct cursor *c)
 }
 
 /* Blanks between two words that neither "." nor "@" joins. */
-static bool is_break(const struct cursor *c, const char *before, const char *start, const char *used)
+static bool is_break(const struct cursor *c, const char *before, const char *start,
+                     const char *used)
 {
     return c->p > before && used > start && *c->p != '.' && *c->p != '@' && used[-1] != '.' &&
            used[-1] != '@';
 }
 
 /*
- * [route] local "@" domain. Blanks and comments between the parts vanish; the last "@" that is not quoted divides. Of several
- * words before the "@" the last one is the local part and those before it a name; words behind the domain are dropped. Stops
- * at ">", at "," and, in a group, at ";".
+ * [route] local "@" domain. Blanks and comments between the parts vanish; the last "@" that is not
+ * quoted divides. Of several words before the "@" the last one is the local part and those before
+ * it a name; words behind the domain are dropped. Stops at ">", at "," and, in a group, at ";".
  */
 static void parse_addr_spec(struct address_scan *s, struct cursor *c, struct address *ret,
                             struct span *comment)
@@ -106,8 +109,8 @@ static void parse_addr_spec(struct address_scan *s, struct cursor *c, struct add
 }
 
 /*
- * The words before "<", ":" or the end of an item, joined by single blanks: a display name, the name of a group, or (the
- * caller then reads the bytes again) an address without brackets.
+ * The words before "<", ":" or the end of an item, joined by single blanks: a display name, the
+ * name of a group, or (the caller then reads the bytes again) an address without brackets.
  */
 static struct span parse_phrase(struct address_scan *s, struct span *comment, bool *ret_at)
 {
@@ -206,7 +209,9 @@ enum address_event address_scan_next(struct address_scan *s, struct address *ret
         if (cursor_at(&s->at, '<')) {
             parse_angle(s, ret, &comment);
             ret->display = phrase.n ? phrase : comment_as_name(s, comment);
-            return ADDRESS_MAILBOX;
+            if (is_something(ret))
+                return ADDRESS_MAILBOX;
+            continue; /* <> */
         }
         if (trailing && !has_at)
             continue; /* words behind "<…>" */

@@ -3,9 +3,15 @@
 
 /* Parts that serve the message rather than its reader. */
 static const char *const machinery[] = {
-    "application/pgp-signature", "application/pgp-encrypted",  "application/pkcs7-signature",
-    "application/ms-tnef",       "application/x-pkcs7-signature", "message/delivery-status",
-    "message/disposition-notification", "message/global-delivery-status", "text/rfc822-headers",
+    "application/pgp-signature",
+    "application/pgp-encrypted",
+    "application/pkcs7-signature",
+    "application/ms-tnef",
+    "application/x-pkcs7-signature",
+    "message/delivery-status",
+    "message/disposition-notification",
+    "message/global-delivery-status",
+    "text/rfc822-headers",
 };
 
 static bool is_machinery(const struct mime_node *n)
@@ -29,7 +35,8 @@ bool mime_is_attachment(const struct mime *m, uint32_t index, struct buf *scratc
     if (span_is(disposition, "attachment"))
         return true;
     /* a picture that the HTML beside it shows */
-    bool shown = mime_content(n, FIELD_CONTENT_ID).p && index && span_is(parent->subtype, "related");
+    bool shown =
+        mime_content(n, FIELD_CONTENT_ID).p && index && span_is(parent->subtype, "related");
     if (shown)
         return false;
     if (n->kind == MIME_MESSAGE)

@@ -42,7 +42,8 @@ bool summary_open(struct span b, struct summary *ret)
         get32(b.p + 4) != b.n || !ends_valid(b))
         return false;
     uint32_t parts = get32(b.p + 32), raw = get32(b.p + 8), header = get32(b.p + 24);
-    if (parts == 0 || section(b, BLOCK_PARTS).n != (uint64_t)parts * BLOCK_PART_BYTES || header > raw)
+    if (parts == 0 || section(b, BLOCK_PARTS).n != (uint64_t)parts * BLOCK_PART_BYTES ||
+        header > raw)
         return false;
     *ret = (struct summary){
         .block = b,
@@ -110,7 +111,8 @@ bool summary_part_at(const struct summary *s, uint32_t index, struct part_range 
             return false;
     }
     struct span strings = section(s->block, BLOCK_STRINGS);
-    size_t at = get32(p + 20), type = get16(p + 24), encoding = get16(p + 26), charset = get16(p + 28);
+    size_t at = get32(p + 20), type = get16(p + 24), encoding = get16(p + 26),
+           charset = get16(p + 28);
     if (at > strings.n || type + encoding + charset > strings.n - at)
         return false;
     r.type = span_sub(strings, at, type);
@@ -137,10 +139,12 @@ static bool nth_child(const struct summary *s, uint32_t index, uint32_t n, uint3
 }
 
 /*
- * RFC 9051 section 6.4.5.1: numbers count the parts of a multipart. A message that is no multipart has one part, number 1, its
- * own body. Below a message/rfc822 part the numbers are those of the message inside.
+ * RFC 9051 section 6.4.5.1: numbers count the parts of a multipart. A message that is no multipart
+ * has one part, number 1, its own body. Below a message/rfc822 part the numbers are those of the
+ * message inside.
  */
-bool summary_part(const struct summary *s, const uint32_t *path, size_t depth, struct part_range *ret)
+bool summary_part(const struct summary *s, const uint32_t *path, size_t depth,
+                  struct part_range *ret)
 {
     uint32_t at = 0;
     bool message = true; /* `at` is the root of a message that no number has named yet */

@@ -1,6 +1,6 @@
 /*
- * bodystructure.c: BODY and BODYSTRUCTURE in one walk. What both have in common is written to `full` and copied; extension
- * data goes to `full` alone.
+ * bodystructure.c: BODY and BODYSTRUCTURE in one walk. What both have in common is written to
+ * `full` and copied; extension data goes to `full` alone.
  */
 #include "message/imap_text.h"
 #include "message/words.h"
@@ -32,7 +32,8 @@ static void copy_to_basic(struct printer *pr, size_t from)
         buf_put_span(pr->basic, span_skip(buf_span(pr->full), from));
 }
 
-/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil; as they stand, RFC 2231 and all */
+/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil; as they stand, RFC 2231
+ * and all */
 static void put_params(struct printer *pr, struct span params)
 {
     struct param_scan s;

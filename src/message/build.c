@@ -1,4 +1,5 @@
-/* build.c: header fields of our own. Everything that comes from outside is cleaned on its way in. */
+/* build.c: header fields of our own. Everything that comes from outside is cleaned on its way in.
+ */
 #include "message/build.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -55,7 +56,8 @@ static void put_item(struct buf *out, const char *before, struct span s, const c
 }
 
 /*
- * Received: from HELO (NAME [ADDRESS]) CRLF HT by BY with WITH (TLS) id ID CRLF HT for <ADDRESS>; DATE
+ * Received: from HELO (NAME [ADDRESS]) CRLF HT by BY with WITH (TLS) id ID CRLF HT for <ADDRESS>;
+ * DATE
  */
 bool build_received(struct buf *out, const struct build_received *r)
 {
@@ -91,7 +93,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* One line without control bytes, blanks at both ends gone; bytes that are no UTF-8 become U+FFFD. */
+/* One line without control bytes, blanks at both ends gone; bytes that are no UTF-8 become U+FFFD.
+ */
 static void clean_value(struct buf *out, struct span value)
 {
     utf8_scrub(out, span_trim(value));
@@ -121,7 +124,8 @@ static bool word_needs_encoding(struct span word)
     return !utf8_is_ascii(word) || span_find_span(word, SPAN("=?")) != SPAN_NONE;
 }
 
-/* The words that must be encoded, neighbours together with the blanks between them; all others stay readable. */
+/* The words that must be encoded, neighbours together with the blanks between them; all others stay
+ * readable. */
 static void encode_words(struct buf *out, struct span s)
 {
     while (s.n) {
@@ -146,14 +150,16 @@ static void encode_words(struct buf *out, struct span s)
     }
 }
 
-/* Words with the blanks before them; a line end goes before the blanks. Words longer than a line may be are cut. */
+/* Words with the blanks before them; a line end goes before the blanks. Words longer than a line
+ * may be are cut. */
 static void put_folded(struct buf *out, struct span s, size_t column)
 {
     bool first = true;
     while (s.n) {
         size_t blanks = blank_bytes(s), word = word_bytes(span_skip(s, blanks));
         if (word > WORD_MAX_BYTES)
-            for (word = WORD_MAX_BYTES; word > 1 && ((unsigned char)s.p[blanks + word] & 0xc0) == 0x80;)
+            for (word = WORD_MAX_BYTES;
+                 word > 1 && ((unsigned char)s.p[blanks + word] & 0xc0) == 0x80;)
                 word--;
         if (!first && column + blanks + word > LINE_MAX_COLUMNS) {
             buf_put_cstr(out, blanks ? "\r\n" : "\r\n ");

@@ -1,11 +1,12 @@
 /*
- * charset.c: opened converters are kept, a few, because headers use the same one word after word; the cache belongs to the
- * thread and grows to its fixed size only.
+ * charset.c: opened converters are kept, a few, because headers use the same one word after word;
+ * the cache belongs to the thread and grows to its fixed size only.
  */
 #include "message/charset.h"
 #include "base/utf8.h"
 #include <stdlib.h>
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 #include <unicode/udata.h>
 
 enum { NAME_MAX_BYTES = 40, CACHED = 8, CHUNK = 512 };
@@ -13,43 +14,48 @@ enum { NAME_MAX_BYTES = 40, CACHED = 8, CHUNK = 512 };
 struct charset {
     char name[NAME_MAX_BYTES + 1];
     UConverter *icu;
+    UChar lead; /* first half of a surrogate pair, 0: none */
     bool busy, cached;
 };
 
 static _Thread_local struct charset cache[CACHED];
 static _Thread_local unsigned cache_next;
 
-/* What mail says and ICU does not know, or knows as something narrower than what is sent under that name. */
+/* What mail says and ICU does not know, or knows as something narrower than what is sent under that
+ * name. */
 static const struct {
     const char *name, *icu;
 } aliases[] = {
-    {"latin1",          "windows-1252"},
-    {"latin-1",         "windows-1252"},
-    {"iso-8859-1",      "windows-1252"},
-    {"iso8859-1",       "windows-1252"},
-    {"ansi",            "windows-1252"},
-    {"gb2312",          "gb18030"     },
-    {"gb_2312-80",      "gb18030"     },
-    {"gbk",             "gb18030"     },
-    {"x-gbk",           "gb18030"     },
-    {"ks_c_5601-1987",  "windows-949" },
-    {"ks_c_5601",       "windows-949" },
-    {"euc-kr",          "windows-949" },
-    {"shift_jis",       "ibm-943_P15A-2003"},
-    {"x-sjis",          "ibm-943_P15A-2003"},
-    {"big5",            "windows-950" },
-    {"unicode-1-1-utf-7", "utf-7"     },
-    {"iso-8859-8-i",    "iso-8859-8"  },
-    {"iso-8859-11",     "windows-874" },
-    {"tis-620",         "windows-874" },
+    {"latin1",            "windows-1252"     },
+    {"latin-1",           "windows-1252"     },
+    {"iso-8859-1",        "windows-1252"     },
+    {"iso8859-1",         "windows-1252"     },
+    {"ansi",              "windows-1252"     },
+    {"gb2312",            "gb18030"          },
+    {"gb_2312-80",        "gb18030"          },
+    {"gbk",               "gb18030"          },
+    {"x-gbk",             "gb18030"          },
+    {"ks_c_5601-1987",    "windows-949"      },
+    {"ks_c_5601",         "windows-949"      },
+    {"euc-kr",            "windows-949"      },
+    {"shift_jis",         "ibm-943_P15A-2003"},
+    {"x-sjis",            "ibm-943_P15A-2003"},
+    {"big5",              "windows-950"      },
+    {"unicode-1-1-utf-7", "utf-7"            },
+    {"iso-8859-8-i",      "iso-8859-8"       },
+    {"iso-8859-11",       "windows-874"      },
+    {"tis-620",           "windows-874"      },
 };
 
-/* Converters that are no charset of text but wrap others, or that no mail program sends and that ICU parses at length. */
-static const char *const refused[] = {"lmbcs", "imap", "x11", "scsu", "bocu", "cesu", "x-", "ebcdic"};
+/* Converters that are no charset of text but wrap others, or that no mail program sends and that
+ * ICU parses at length. */
+static const char *const refused[] = {"lmbcs", "imap", "x11", "scsu",
+                                      "bocu",  "cesu", "x-",  "ebcdic"};
 
 bool charset_is_ascii_kind(struct span name)
 {
-    static const char *const names[] = {"us-ascii", "utf-8", "utf8", "ascii", "ansi_x3.4-1968", "unknown-8bit"};
+    static const char *const names[] = {"us-ascii", "utf-8",          "utf8",
+                                        "ascii",    "ansi_x3.4-1968", "unknown-8bit"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (span_is(name, names[i]))
             return true;
@@ -85,14 +91,30 @@ static const char *icu_name(const char *name)
     return name;
 }
 
+/* ICU's own callback would give U+001A for single bytes. */
+static void U_CALLCONV on_bad_bytes(const void *context, UConverterToUnicodeArgs *args,
+                                    const char *bytes, int32_t n, UConverterCallbackReason reason,
+                                    UErrorCode *e)
+{
+    static const UChar replacement = 0xfffd;
+    if (reason > UCNV_IRREGULAR)
+        return;
+    *e = U_ZERO_ERROR;
+    ucnv_cbToUWriteUChars(args, &replacement, 1, 0, e);
+}
+
 static UConverter *icu_open(const char *name)
 {
     UErrorCode e = U_ZERO_ERROR;
-    /* the tables lie in the library's own data segment; a jailed process must not even try the file system */
+    /* the tables lie in the library's own data segment; a jailed process must not even try the file
+     * system */
     udata_setFileAccess(UDATA_NO_FILES, &e);
     e = U_ZERO_ERROR;
     UConverter *icu = ucnv_open(icu_name(name), &e);
-    return U_FAILURE(e) ? NULL : icu;
+    if (U_FAILURE(e))
+        return NULL;
+    ucnv_setToUCallBack(icu, on_bad_bytes, NULL, NULL, NULL, &e);
+    return icu;
 }
 
 static struct charset *cache_find(const char *name)
@@ -136,6 +158,7 @@ struct charset *charset_open(struct span name)
         c->icu = icu;
     }
     ucnv_reset(c->icu);
+    c->lead = 0;
     c->busy = true;
     return c;
 }
@@ -166,6 +189,15 @@ static bool put_code_point(struct buf *out, uint32_t c)
     return out->max - out->n >= 4 && utf8_put(out, c);
 }
 
+/* The first half of a pair at the end of what is there waits for the second. */
+static int hold_lead(struct charset *c, const UChar *units, int n)
+{
+    if (n == 0 || units[n - 1] < 0xd800 || units[n - 1] >= 0xdc00)
+        return n;
+    c->lead = units[n - 1];
+    return n - 1;
+}
+
 void charset_feed(struct charset *c, struct span bytes, bool last, struct buf *out)
 {
     UChar units[CHUNK];
@@ -173,27 +205,18 @@ void charset_feed(struct charset *c, struct span bytes, bool last, struct buf *o
     UErrorCode e;
     do {
         UChar *to = units;
+        if (c->lead)
+            *to++ = c->lead;
+        c->lead = 0;
         e = U_ZERO_ERROR;
         ucnv_toUnicode(c->icu, &to, units + CHUNK, &p, end, NULL, last, &e);
-        int n = (int)(to - units), i = 0;
-        while (i < n) {
-            /* a pair may be cut by the end of `units` */
-            if (i == n - 1 && units[i] >= 0xd800 && units[i] < 0xdc00 &&
-                e == U_BUFFER_OVERFLOW_ERROR)
-                break;
+        bool more = !last || e == U_BUFFER_OVERFLOW_ERROR;
+        int i = 0, n = (int)(to - units);
+        if (more)
+            n = hold_lead(c, units, n);
+        while (i < n)
             if (!put_code_point(out, next_code_point(units, n, &i)))
                 return;
-        }
-        if (i < n) { /* take the second half by itself: one unit more */
-            UChar pair[2] = {units[i], 0};
-            UChar *at = pair + 1;
-            e = U_ZERO_ERROR;
-            ucnv_toUnicode(c->icu, &at, pair + 2, &p, end, NULL, last, &e);
-            int k = 0;
-            while (k < (int)(at - pair))
-                if (!put_code_point(out, next_code_point(pair, (int)(at - pair), &k)))
-                    return;
-        }
     } while (e == U_BUFFER_OVERFLOW_ERROR);
 }
 

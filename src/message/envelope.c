@@ -15,7 +15,8 @@ static void put_nstring(struct buf *out, struct span s)
         put_nil(out);
 }
 
-/* "(" name SP adl SP mailbox SP host ")". NIL as host would mean a group, so a damaged address gets words in its place. */
+/* "(" name SP adl SP mailbox SP host ")". NIL as host would mean a group, so a damaged address gets
+ * words in its place. */
 static void put_address(struct buf *out, const struct address *a)
 {
     buf_putc(out, '(');
@@ -63,7 +64,8 @@ static bool put_items(struct buf *out, struct span value, uint32_t *left, struct
     return event == ADDRESS_END;
 }
 
-/* All fields of the name as if they were one: nobody shall show another sender than the one that was checked. */
+/* All fields of the name as if they were one: nobody shall show another sender than the one that
+ * was checked. */
 static bool put_addresses(struct buf *out, const struct fields *f, enum field_id id, uint32_t max,
                           struct buf *scratch)
 {

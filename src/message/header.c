@@ -1,4 +1,5 @@
-/* header.c: the field iterator and what is built on it. One pass over the bytes, whatever they are. */
+/* header.c: the field iterator and what is built on it. One pass over the bytes, whatever they are.
+ */
 #include "message/header.h"
 #include "message/words.h"
 
@@ -28,11 +29,12 @@ static const char *field_end(const char *p, const char *end)
     return p;
 }
 
-/* field-name = 1*%d33-57,59-126; blanks before the colon are an obsolete form (RFC 5322 section 4.5) */
+/* field-name = 1*%d33-57,59-126; blanks before the colon are an obsolete form (RFC 5322
+ * section 4.5) */
 static bool field_split(const char *p, const char *end, struct header_field *ret)
 {
     const char *c = p;
-    while (c < end && *c > 32 && *c < 127 && *c != ':')
+    while (c<end && * c> 32 && *c < 127 && *c != ':')
         c++;
     struct span name = span_between(p, c);
     while (c < end && is_blank(*c))
@@ -168,7 +170,8 @@ static bool is_id_byte(unsigned char c)
     return c > 32 && c != 127 && c != '<' && c != '>';
 }
 
-/* msg-id = "<" left "@" right ">", no blanks but in a quoted left side. Takes the bytes read off c in any case. */
+/* msg-id = "<" left "@" right ">", no blanks but in a quoted left side. Takes the bytes read off c
+ * in any case. */
 static bool parse_message_id(const char **c, const char *end)
 {
     const char *p = *c + 1;
