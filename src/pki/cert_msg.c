@@ -1,0 +1,174 @@
+#include "pki/cert_msg.h"
+
+static struct span rest(struct rd *r)
+{
+    return rd_raw(r, r->n);
+}
+
+void wr_cert_names(struct buf *b, const struct cert_names *n)
+{
+    wr_u16(b, (uint16_t)n->n);
+    for (uint32_t i = 0; i < n->n; i++) {
+        wr_u8(b, n->v[i].type);
+        wr_cstr(b, n->v[i].text);
+    }
+}
+
+void rd_cert_names(struct rd *r, struct cert_names *ret)
+{
+    unsigned count = rd_u16(r);
+
+    if (count > CERT_NAMES_MAX)
+        rd_fail(r);
+    for (unsigned i = 0; i < count && !r->bad; i++) {
+        unsigned type = rd_u8(r);
+        struct span text = rd_span(r, CERT_NAME_TEXT_MAX);
+        if (!r->bad &&
+            (type >= CERT_NAME_TYPES || cert_names_add(ret, (enum cert_name_type)type, text) < 0))
+            rd_fail(r);
+    }
+}
+
+void wr_ca_issue(struct buf *b, const struct ca_issue_msg *m)
+{
+    wr_cstr(b, m->profile);
+    wr_u32(b, m->days);
+    wr_cstr(b, m->requester);
+    wr_span(b, m->request);
+    wr_cert_names(b, &m->names);
+}
+
+bool rd_ca_issue(struct span body, struct ca_issue_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_issue_msg m = {.names = CERT_NAMES_EMPTY};
+
+    rd_cstr(&r, m.profile, sizeof(m.profile));
+    m.days = rd_u32(&r);
+    rd_cstr(&r, m.requester, sizeof(m.requester));
+    m.request = rd_span(&r, REQUEST_DER_MAX);
+    rd_cert_names(&r, &m.names);
+    if (!rd_done(&r)) {
+        cert_names_done(&m.names);
+        return false;
+    }
+    *ret = m;
+    return true;
+}
+
+void wr_ca_issued(struct buf *b, const struct ca_issued_msg *m)
+{
+    wr_cstr(b, m->serial);
+    wr_raw(b, m->chain.p, m->chain.n);
+}
+
+bool rd_ca_issued(struct span body, struct ca_issued_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_issued_msg m;
+
+    rd_cstr(&r, m.serial, sizeof(m.serial));
+    m.chain = rest(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_list(struct buf *b, const struct ca_list_msg *m)
+{
+    wr_u8(b, m->filter);
+    wr_i64(b, m->after);
+}
+
+bool rd_ca_list(struct span body, struct ca_list_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_list_msg m;
+
+    m.filter = rd_u8(&r);
+    m.after = rd_i64(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_revoke(struct buf *b, const struct ca_revoke_msg *m)
+{
+    wr_cstr(b, m->serial);
+    wr_u8(b, m->reason);
+}
+
+bool rd_ca_revoke(struct span body, struct ca_revoke_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_revoke_msg m;
+
+    rd_cstr(&r, m.serial, sizeof(m.serial));
+    m.reason = rd_u8(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_crl(struct buf *b, int64_t ca)
+{
+    wr_i64(b, ca);
+}
+
+bool rd_ca_crl(struct span body, int64_t *ret)
+{
+    struct rd r = rd_of(body);
+    int64_t ca = rd_i64(&r);
+
+    if (!rd_done(&r))
+        return false;
+    *ret = ca;
+    return true;
+}
+
+void wr_cert_word(struct buf *b, const char *word)
+{
+    wr_cstr(b, word);
+}
+
+bool rd_cert_word(struct span body, char ret[CERT_MSG_WORD_MAX + 1])
+{
+    struct rd r = rd_of(body);
+    char word[CERT_MSG_WORD_MAX + 1];
+
+    rd_cstr(&r, word, sizeof(word));
+    if (!rd_done(&r))
+        return false;
+    memcpy(ret, word, sizeof(word));
+    return true;
+}
+
+void wr_cert_identity(struct buf *b, const struct cert_identity_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_u8(b, m->slot);
+    wr_cstr(b, m->key_id);
+    wr_cstr(b, m->serial);
+    wr_raw(b, m->chain.p, m->chain.n);
+}
+
+bool rd_cert_identity(struct span body, struct cert_identity_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_identity_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    m.slot = rd_u8(&r);
+    rd_cstr(&r, m.key_id, sizeof(m.key_id));
+    rd_cstr(&r, m.serial, sizeof(m.serial));
+    m.chain = rest(&r);
+    if (m.slot > 1)
+        rd_fail(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
