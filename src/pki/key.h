@@ -42,10 +42,28 @@ void key_provider_init(struct link *(*keyd)(void *arg), void *arg);
 
 /* suspends. type as in key_info. 0 or negative errno; -EINVAL unknown type, -EACCES this role may not make such keys. */
 int key_create(const char *label, const char *type, unsigned purposes, bool exportable, struct key_info *ret);
+/* As key_create, for a CA: the profile is recorded with the key, never changes, and keyd holds every certificate, CRL and OCSP answer to it.
+ * key_create with KEY_CA records one that allows a root and two levels below, and whose name is the first that the key signs for. */
+struct key_ca_profile {
+    unsigned char name[512]; /* X.501 name, DER: the issuer of all that it signs */
+    unsigned name_bytes;     /* 0: taken from the first certificate of its own or CSR */
+    bool root;               /* may sign a certificate for itself */
+    bool client_only;        /* end entities get clientAuth and no other extended key usage */
+    uint8_t levels;          /* of CAs below it; 0: end entities only */
+    uint32_t max_days;       /* longest life of what it issues below itself; 0: no limit of its own */
+};
+int key_create_ca(const char *label, const char *type, unsigned purposes, const struct key_ca_profile *profile, bool exportable,
+                  struct key_info *ret);
 int key_get(const char *id, struct key_info *ret);  /* suspends; -ENOENT */
 int key_delete(const char *id);                      /* suspends */
 /* All keys whose label starts with `prefix`. suspends; *ret malloc'ed. */
 int key_list(const char *prefix, struct key_info **ret, size_t *ret_count);
+
+/* Session ticket keys of this process's profile, newest first, for tls_ticket_keys; keys has room for KEY_TICKETS_MAX. suspends. A rotation comes as
+ * the note KEY_TICKETS_NEW, whose body key_tickets_rd reads. Wipe them after use. */
+enum { KEY_TICKET_BYTES = 80, KEY_TICKETS_MAX = 3 };
+int key_tickets(unsigned char (*ret_keys)[KEY_TICKET_BYTES], unsigned *ret_count);
+bool key_tickets_rd(struct span body, unsigned char (*ret_keys)[KEY_TICKET_BYTES], unsigned *ret_count);
 
 /* An EVP_PKEY that signs through keyd for that purpose. The caller frees it with EVP_PKEY_free. NULL: spki is no key. */
 EVP_PKEY *key_handle(const char *id, enum key_purpose purpose, struct span spki);

@@ -20,6 +20,7 @@ struct conn_params {
     const struct conf_vserver *vserver;   /* NULL for outgoing connections */
     const struct conf_endpoint *endpoint; /* NULL for outgoing connections */
     struct tls_context *tls;              /* the virtual server's; referenced */
+    enum tls_slot slot;                   /* which of its identities is shown; probes ask for the next one */
     /* May this line (with its line end) be written before TLS? NULL: every line may. */
     bool (*plain_allowed)(struct span line);
     size_t in_max;        /* most bytes waiting unread; default 64 KiB */
@@ -51,6 +52,7 @@ int conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(prin
 int conn_flush(struct conn *c);               /* suspends until the kernel has it all, at most write_timeout */
 uint64_t conn_bytes_in(const struct conn *c);
 uint64_t conn_bytes_out(const struct conn *c);
+uint64_t conn_plaintext_bytes(const struct conn *c); /* refused by the plain grammar; outgoing connections have no other counter */
 
 /* --- TLS */
 /* Server handshake. suspends. 0; -EPROTO (conn_error says what in words); -ETIMEDOUT. Unread clear input (a command after STARTTLS in the same packet) is
@@ -60,18 +62,24 @@ struct conn_client_tls {
     struct tls_client_context *context;
     const char *name;      /* SNI and the name to check; NULL: no SNI */
     bool verify;           /* chain and name must hold, else the handshake fails */
+    struct ssl_session_st *session; /* offered for resumption; borrowed; NULL: none */
+    const char *const *alpn;        /* offered protocol names, NULL ends; NULL: none */
 };
 int conn_connect_tls(struct conn *c, const struct conn_client_tls *t, uint64_t timeout_ms); /* suspends */
 /* close_notify (or FIN) after flushing. suspends shortly. Then conn_free. */
 void conn_shutdown(struct conn *c);
 
+/* Client side: the newest session that the server gave (TLS 1.3: it comes with the first input). The caller's: SSL_SESSION_free. NULL: none. */
+struct ssl_session_st *conn_client_session(struct conn *c);
+
 struct conn_tls_info {
-    bool on, resumed, verified; /* verified: client side, chain and name held */
+    bool on, resumed, verified; /* verified: client side, chain and name held; server side, the client's certificate chains to the trust list */
     const char *version; /* "TLSv1.3" */
     const char *cipher;
     int cipher_bits;
     const char *group;
     char sni[256];       /* what the client asked for; empty: none */
+    char alpn[32];       /* agreed protocol; empty: none */
     char serial[68];     /* hex, of the certificate that was served (or seen, client side) */
     char peer_spki[65];  /* hex SHA-256 of the client certificate's key; empty: none */
 };
@@ -81,8 +89,8 @@ bool conn_channel_binding(struct conn *c, const char *type, struct buf *out);
 const char *conn_error(const struct conn *c); /* last failure in words */
 const struct sockaddr_storage *conn_peer(const struct conn *c);
 const char *conn_peer_text(const struct conn *c); /* "192.0.2.1" */
-struct X509_st;
-struct X509_st *conn_peer_certificate(struct conn *c); /* borrowed; NULL: none */
+struct x509_st;
+struct x509_st *conn_peer_certificate(struct conn *c); /* borrowed; NULL: none */
 struct stack_st_X509;
 struct stack_st_X509 *conn_peer_chain(struct conn *c); /* borrowed, client side: as the server sent it */
 

@@ -37,9 +37,16 @@ struct tls_counters {
 };
 struct tls_counters *tls_context_counters(struct tls_context *c);
 
+/* Certificates of clients (EXTERNAL): the virtual server's own trust list (PEM) replaces any other. While it is set, clients are asked for a
+ * certificate; an unknown one never breaks a handshake, it is only not verified. `epoch` changes whenever the list does: tickets of another
+ * epoch are not resumed. Empty ca_pem: clients are not asked. Takes effect with new handshakes. */
+int tls_context_trust(struct tls_context *c, struct span ca_pem, uint64_t epoch, struct err *e);
+
 /* Outgoing: trust (PEM file contents; empty: nothing is trusted), optional client identity. */
 struct tls_client_context;
 struct tls_client_context *tls_client_context_new(struct span ca_pem, struct err *e);
 void tls_client_context_free(struct tls_client_context *c);
+/* What it shows when a server asks: chain as above, a key made for KEY_TLS_CLIENT. */
+int tls_client_context_identity(struct tls_client_context *c, struct span chain, const char *key_id, struct err *e);
 
 #endif

@@ -1,0 +1,73 @@
+/* conn_internal.h: a connection as the files of tls/ see it. */
+#ifndef TLS_CONN_INTERNAL_H
+#define TLS_CONN_INTERNAL_H
+
+#include "tls/conn.h"
+#include "tls/context_internal.h"
+
+enum {
+    CONN_SEND_AT = 16 * 1024, /* so much output is sent without waiting for a flush */
+    CONN_READ_BYTES = 16 * 1024,
+    CONN_BUFFER_DEFAULT = 64 * 1024,
+};
+
+struct conn {
+    int fd;
+    struct loop *loop;
+    struct tls_context *tls;
+    enum tls_slot slot;
+    enum conf_policy policy;
+    bool outgoing;
+    bool (*plain_allowed)(struct span line);
+    uint64_t write_timeout_ms;
+    SSL *ssl;
+    struct tls_client_state client;
+
+    struct buf in, out;
+    size_t in_at, out_at; /* already consumed, already sent */
+    size_t out_max;       /* most bytes waiting to be sent */
+    size_t out_allowed;   /* before TLS: up to here the grammar has said yes; >= out_at */
+    uint64_t bytes_in, bytes_out, plaintext_bytes;
+
+    bool aborted;
+    bool write_ended;            /* FIN or close_notify sent */
+    int read_error, write_error; /* stay */
+    char error[160];
+
+    struct watch *watch;
+    struct timer *timer;
+    struct fiber *waiter;
+    int got; /* events that woke the waiter; 0: the time was over */
+    conn_idle_fn idle_fn;
+    void *idle_arg;
+    int idle_now; /* events that need not be waited for */
+
+    struct sockaddr_storage peer, local;
+    char peer_text[48];
+};
+
+/* Waits for the descriptor. suspends. 0, -ETIMEDOUT, -ECONNABORTED */
+int conn_wait(struct conn *c, int events, uint64_t deadline);
+uint64_t conn_deadline(uint64_t timeout_ms);
+/* Keeps the words of the first failure; returns `code`. */
+int conn_fail(struct conn *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* What an SSL call that returned r means: 0 with *ret_wait set to the events to wait for, 1 for a
+ * clean end, or an error. */
+int conn_ssl_result(struct conn *c, int r, const char *doing, int *ret_wait);
+/* One attempt to read: > 0 bytes, 0 the end, -EAGAIN with *ret_wait set, or an error. */
+int conn_read_some(struct conn *c, int *ret_wait);
+/* Sends what the kernel takes: 0 all gone, -EAGAIN with *ret_wait set, or an error. `whole`: a last
+ * line without its end goes too. */
+int conn_write_some(struct conn *c, bool whole, int *ret_wait);
+
+static inline size_t conn_in_waiting(const struct conn *c)
+{
+    return c->in.n - c->in_at;
+}
+
+static inline size_t conn_out_waiting(const struct conn *c)
+{
+    return c->out.n - c->out_at;
+}
+
+#endif
