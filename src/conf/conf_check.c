@@ -1,45 +1,9 @@
 #include "conf/check.h"
 
-#include "base/log.h"
 #include "conf/syntax.h"
 
 #include <arpa/inet.h>
 #include <libconfig.h>
-#include <stdarg.h>
-
-static void report_line(struct report *r, unsigned line, const char *kind, const char *fmt,
-                        va_list ap) __attribute__((format(printf, 4, 0)));
-
-static void report_line(struct report *r, unsigned line, const char *kind, const char *fmt,
-                        va_list ap)
-{
-    buf_put_cstr(r->out, kind);
-    buf_put_cstr(r->out, r->file);
-    if (line)
-        buf_printf(r->out, ":%u", line);
-    buf_put_cstr(r->out, ": ");
-    buf_vprintf(r->out, fmt, ap);
-    buf_put_cstr(r->out, ".\n" + (r->out->n && r->out->p[r->out->n - 1] == '?'));
-}
-
-void report_error(struct report *r, unsigned line, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    report_line(r, line, "", fmt, ap);
-    va_end(ap);
-    r->failed = true;
-}
-
-void report_warning(struct report *r, unsigned line, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    report_line(r, line, "warning: ", fmt, ap);
-    va_end(ap);
-}
 
 /* ---- places ---- */
 
@@ -59,18 +23,24 @@ static unsigned line_of(const config_setting_t *group, const char *option)
     return s ? config_setting_source_line(s) : group ? config_setting_source_line(group) : 0;
 }
 
+/* Of two options that contradict each other the one that the file gives. */
+static unsigned line_of_either(const config_setting_t *group, const char *a, const char *b)
+{
+    return line_of(group, group && config_setting_get_member(group, a) ? a : b);
+}
+
 /* ---- the server ---- */
 
 static void check_lives(const struct conf *c, const config_setting_t *root, struct report *r)
 {
     if (c->cert_days > c->ca_days)
-        report_error(r, line_of(root, "cert_days"),
+        report_error(r, line_of_either(root, "cert_days", "ca_days"),
                      "cert_days (%u) is longer than ca_days (%u), but no certificate outlives its "
                      "issuer. Lower cert_days or raise ca_days",
                      c->cert_days, c->ca_days);
     if (c->ca_days > c->root_days)
         report_error(
-            r, line_of(root, "ca_days"),
+            r, line_of_either(root, "ca_days", "root_days"),
             "ca_days (%u) is longer than root_days (%u), but no CA outlives its root. Lower "
             "ca_days or raise root_days",
             c->ca_days, c->root_days);
@@ -96,7 +66,7 @@ static void check_server(const struct conf *c, const config_setting_t *root, str
                      "'trusted' names every address, so nobody would be throttled. Name your own "
                      "networks only");
     if (c->delay_notice_hours > c->queue_days * 24)
-        report_warning(r, line_of(root, "delay_notice_hours"),
+        report_warning(r, line_of_either(root, "delay_notice_hours", "queue_days"),
                        "delay_notice_hours lies after queue_days: nobody is ever told. Lower it");
     if (c->vserver_count == 0)
         report_warning(r, line_of(root, "vservers"),

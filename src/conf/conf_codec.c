@@ -224,16 +224,18 @@ static void rd_scope(struct rd *r, enum conf_scope scope, void *base, struct are
 /* The same rules that a file must keep, for the bytes may not come from one. */
 static bool is_acceptable(const struct conf *c)
 {
-    BUF_AUTO struct buf problems = BUF(0);
-    struct report report = {"", &problems, false};
+    struct report report;
 
     if (!c->postmaster[0] || !conf_domain_is_local(c, span_cstr(c->domain)))
         return false;
     for (uint32_t i = 0; i < c->vserver_count; i++)
         if (c->vservers[i].names.n == 0)
             return false;
+    report_init(&report, "");
     conf_check(c, NULL, &report);
-    return !report.failed;
+    bool ok = !report.failed;
+    report_done(&report);
+    return ok;
 }
 
 struct conf *conf_rd(struct span bytes)

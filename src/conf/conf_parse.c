@@ -2,13 +2,13 @@
 #include "base/log.h"
 #include "conf/check.h"
 #include "conf/derive.h"
+#include "conf/prepare.h"
 #include "conf/rows.h"
 
 #include <inttypes.h>
 #include <libconfig.h>
-#include <stdlib.h>
 
-enum { FILE_MAX = 1 << 20, ARENA_MAX = 32 << 20, TEXTS_MAX = 1000 };
+enum { PREPARED_MAX = 4 << 20, ARENA_MAX = 32 << 20, TEXTS_MAX = 1000 };
 
 struct parser {
     struct report *report;
@@ -212,17 +212,16 @@ static void unknown_options(struct parser *p, enum conf_scope scope, const confi
             elsewhere = row_find(other, name);
 
         if (elsewhere)
-            report_error(p->report, line_of(s),
-                         "'%s' is an option of a %s, not of a %s. Move it there", elsewhere->name,
-                         scope_word(elsewhere->scope), scope_word(scope));
+            report_error(p->report, line_of(s), "'%s' is an option of %s, not of %s. Move it there",
+                         elsewhere->name, scope_words(elsewhere->scope), scope_words(scope));
         else if (nearest)
-            report_error(p->report, line_of(s), "%s is not an option of a %s. Did you mean '%s'?",
-                         log_quote(name), scope_word(scope), nearest->name);
+            report_error(p->report, line_of(s), "%s is not an option of %s. Did you mean '%s'?",
+                         log_quote(name), scope_words(scope), nearest->name);
         else
             report_error(p->report, line_of(s),
-                         "%s is not an option of a %s. Remove it, or look for its name in the "
+                         "%s is not an option of %s. Remove it, or look for its name in the "
                          "sample configuration",
-                         log_quote(name), scope_word(scope));
+                         log_quote(name), scope_words(scope));
     }
 }
 
@@ -243,32 +242,6 @@ static void parse_group(struct parser *p, enum conf_scope scope, const config_se
     }
 }
 
-/* libconfig would open other files; the configuration is one file, parsed where none can be opened.
- */
-static bool refuse_text(struct span text, struct report *r)
-{
-    struct span line, rest = text;
-    unsigned number = 0;
-
-    if (text.n > FILE_MAX) {
-        report_error(r, 0, "the file is %zu bytes long. At most %d are allowed: shorten it", text.n,
-                     FILE_MAX);
-        return true;
-    }
-    while (span_split(&rest, '\n', &line)) {
-        number++;
-        if (span_has(line, '\0')) {
-            report_error(r, number, "the line holds a NUL byte. Remove it");
-            return true;
-        }
-        if (span_starts(span_trim(line), SPAN("@include"))) {
-            report_error(r, number, "@include is not supported. Put everything into this file");
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct conf *parse_tree(const config_setting_t *root, struct report *r)
 {
     struct arena *arena = arena_new(ARENA_MAX);
@@ -287,24 +260,32 @@ static struct conf *parse_tree(const config_setting_t *root, struct report *r)
     return NULL;
 }
 
-struct conf *conf_parse(struct span text, const char *file, struct buf *problems)
+static struct conf *parse_text(struct span text, struct report *r)
 {
-    struct report r = {file, problems, false};
+    BUF_AUTO struct buf prepared = BUF(PREPARED_MAX);
     struct conf *c = NULL;
     config_t tree;
 
-    if (refuse_text(text, &r))
+    if (!conf_prepare(text, r, &prepared))
         return NULL;
-
-    char *copy = span_dup(text); /* with the NUL that libconfig wants */
     config_init(&tree);
-    if (config_read_string(&tree, copy))
-        c = parse_tree(config_root_setting(&tree), &r);
+    if (config_read_string(&tree, prepared.p))
+        c = parse_tree(config_root_setting(&tree), r);
     else
-        report_error(&r, (unsigned)config_error_line(&tree),
+        report_error(r, (unsigned)config_error_line(&tree),
                      "%s. Look for a missing ';', quote or bracket here or on the line before",
                      config_error_text(&tree));
     config_destroy(&tree);
-    free(copy);
+    return c;
+}
+
+struct conf *conf_parse(struct span text, const char *file, struct buf *problems)
+{
+    struct report r;
+
+    report_init(&r, file);
+    struct conf *c = parse_text(text, &r);
+    report_write(&r, problems);
+    report_done(&r);
     return c;
 }

@@ -50,6 +50,26 @@ void number_print(uint64_t v, const char *unit, struct buf *out)
     buf_put_u64(out, v);
 }
 
+static void print_amount(uint64_t v, const char *unit, struct buf *out)
+{
+    size_t start = out->n;
+
+    number_print(v, unit, out);
+    if (unit[0] && !span_has(span_skip(buf_span(out), start), ' '))
+        buf_printf(out, " %s", unit);
+}
+
+void number_print_range(uint64_t min, uint64_t max, const char *unit, const char *between,
+                        struct buf *out)
+{
+    /* a unit that does not change is said once */
+    bool changes = strcmp(unit, "s") == 0 || strcmp(unit, "bytes") == 0;
+
+    print_amount(min, changes ? unit : "", out);
+    buf_put_cstr(out, between);
+    print_amount(max, unit, out);
+}
+
 const char *number_help(const char *unit)
 {
     if (strcmp(unit, "bytes") == 0)

@@ -11,6 +11,16 @@ enum { ELEMENT_MAX = 320, DURATIONS_MAX = 32 };
 
 /* ---- what a value may be ---- */
 
+static bool out_of_range(const struct row *row, struct span got, struct err *why)
+{
+    BUF_AUTO struct buf range = BUF(100);
+
+    number_print_range(row->min, row->max, row->unit, " and ", &range);
+    err_set(why, -ERANGE, "'%s' is %.*s. It must lie between %s", row->name, SPAN_ARG(got),
+            buf_cstr(&range));
+    return false;
+}
+
 /* One text of a STRING or STRINGS row. */
 static bool text_ok(const struct row *row, struct span s, struct err *why)
 {
@@ -48,15 +58,9 @@ static bool number_ok(const struct row *row, uint64_t v, struct err *why)
     if (v >= row->min && v <= row->max)
         return true;
 
-    BUF_AUTO struct buf min = BUF(40), max = BUF(40), got = BUF(40);
-    number_print(row->min, row->unit, &min);
-    number_print(row->max, row->unit, &max);
+    BUF_AUTO struct buf got = BUF(40);
     number_print(v, row->unit, &got);
-    bool words = strcmp(row->unit, "bytes") == 0 || row->unit[0] == '\0';
-    err_set(why, -ERANGE, "'%s' is %s%s%s. It must lie between %s and %s%s%s", row->name,
-            buf_cstr(&got), words ? "" : " ", words ? "" : row->unit, buf_cstr(&min),
-            buf_cstr(&max), words ? "" : " ", words ? "" : row->unit);
-    return false;
+    return out_of_range(row, buf_span(&got), why);
 }
 
 static bool count_ok(const struct row *row, size_t n, struct err *why)
@@ -96,6 +100,8 @@ static bool parse_number(const struct row *row, struct span s, uint64_t *ret, st
 {
     uint64_t v;
 
+    if (s.n > 1 && s.n < 24 && s.p[0] == '-' && span_to_u64(span_skip(s, 1), UINT64_MAX, &v))
+        return out_of_range(row, s, why);
     if (!number_parse(s, row->unit, &v)) {
         err_set(why, -EINVAL, "'%s': %s is not a number for it. Write %s", row->name, log_quote(s),
                 number_help(row->unit));

@@ -114,13 +114,13 @@ static const struct {
 
 static const struct {
     size_t size;
-    const char *word;
+    const char *word, *words;
 } scopes[SCOPE_COUNT] = {
-    [SCOPE_ROOT] = {sizeof(in_ROOT),      "server"        },
-    [SCOPE_VSERVER] = {sizeof(in_VSERVER),   "virtual server"},
-    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),  "endpoint"      },
-    [SCOPE_LIMITS] = {sizeof(in_LIMITS),    "limits"        },
-    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR), "connector"     },
+    [SCOPE_ROOT] = {sizeof(in_ROOT),      "server",         "the server"     },
+    [SCOPE_VSERVER] = {sizeof(in_VSERVER),   "virtual server", "virtual servers"},
+    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),  "endpoint",       "endpoints"      },
+    [SCOPE_LIMITS] = {sizeof(in_LIMITS),    "limits",         "limits"         },
+    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR), "connector",      "connectors"     },
 };
 
 size_t scope_size(enum conf_scope scope)
@@ -131,6 +131,11 @@ size_t scope_size(enum conf_scope scope)
 const char *scope_word(enum conf_scope scope)
 {
     return scopes[scope].word;
+}
+
+const char *scope_words(enum conf_scope scope)
+{
+    return scopes[scope].words;
 }
 
 const struct row *row_find(enum conf_scope scope, struct span name)

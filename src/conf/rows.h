@@ -56,6 +56,7 @@ extern const size_t conf_row_count;
 
 size_t scope_size(enum conf_scope scope);                            /* of its struct */
 const char *scope_word(enum conf_scope scope);                       /* "virtual server" */
+const char *scope_words(enum conf_scope scope);                      /* "virtual servers" */
 const struct row *row_find(enum conf_scope scope, struct span name); /* NULL if there is none */
 /* The option of that scope which is spelled most like it; NULL if none is near. */
 const struct row *row_nearest(enum conf_scope scope, struct span name);
@@ -92,6 +93,9 @@ static inline const void *row_field_const(const struct row *row, const void *bas
 bool number_parse(struct span s, const char *unit, uint64_t *ret);
 /* The largest unit that divides it: 65536 is "64 KiB". */
 void number_print(uint64_t v, const char *unit, struct buf *out);
+/* Both ends of a range for people, "1 s to 30 min": the unit is written out. */
+void number_print_range(uint64_t min, uint64_t max, const char *unit, const char *between,
+                        struct buf *out);
 const char *number_help(const char *unit); /* the spellings allowed, for messages */
 
 #endif
