@@ -20,5 +20,8 @@ struct sandbox_report {
 /* 0, or a negative errno with the reason. Seccomp kills the process on a forbidden call (EPERM for the few that libraries try). */
 int sandbox_enter(const struct sandbox_request *r, struct sandbox_report *ret, struct err *e);
 bool sandbox_has_landlock(void);
+/* What stands in a profile's row; NULL: no such profile, or (folder) none. */
+const char *sandbox_profile_user(const char *profile);   /* suffix of the user's name */
+const char *sandbox_profile_folder(const char *profile); /* its own sub-folder of the data folder */
 
 #endif
