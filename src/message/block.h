@@ -17,11 +17,9 @@
  * Section PARTS has one record of 36 bytes a part, in order of appearance:
  *    0  4×4 header_at, header_bytes, body_at, body_bytes
  *   16  4   index of the next sibling (0: none)
- *   20  4   where in section STRINGS type "/" subtype, encoding and charset stand, one behind the other
- *   24  2×3 their lengths
- *   30  1   kind (enum mime_kind); a container's first child is the next part
- *   31  1   0
- *   32  4   line ends in the body
+ *   20  4   where in section STRINGS type "/" subtype, encoding and charset stand, one behind the
+ * other 24  2×3 their lengths 30  1   kind (enum mime_kind); a container's first child is the next
+ * part 31  1   0 32  4   line ends in the body
  */
 #ifndef MESSAGE_BLOCK_H
 #define MESSAGE_BLOCK_H

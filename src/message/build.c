@@ -101,6 +101,8 @@ static void clean_value(struct buf *out, struct span value)
     for (size_t i = 0; i < out->n; i++)
         if ((unsigned char)out->p[i] < 32 || out->p[i] == 127)
             out->p[i] = ' ';
+    while (out->n && out->p[out->n - 1] == ' ')
+        out->n--;
 }
 
 static size_t word_bytes(struct span s)

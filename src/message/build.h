@@ -1,5 +1,6 @@
 /*
- * build.h: messages that sealpost itself writes: trace fields, delivery reports, missing mandatory fields of submissions.
+ * build.h: messages that sealpost itself writes: trace fields, delivery reports, missing mandatory
+ * fields of submissions.
  */
 #ifndef MESSAGE_BUILD_H
 #define MESSAGE_BUILD_H
@@ -16,14 +17,15 @@ struct build_received { /* RFC 5321 section 4.4, RFC 3848 for `with` */
 };
 bool build_received(struct buf *out, const struct build_received *r); /* folded, ends with CRLF */
 
-/* One field, folded at blanks before 78 columns where it can, non-ASCII as RFC 2047 words unless utf8. Control bytes never pass. */
+/* One field, folded at blanks before 78 columns where it can, non-ASCII as RFC 2047 words unless
+ * utf8. Control bytes never pass. */
 bool build_field(struct buf *out, const char *name, struct span value, bool utf8);
 
-struct build_report_recipient { /* RFC 3464 section 2.3 */
-    struct span original; /* ORCPT, may be empty: "rfc822;user@example.org" */
-    struct span final;    /* address */
-    struct span action;   /* failed, delayed, delivered, relayed, expanded */
-    struct span status;   /* 5.1.1 */
+struct build_report_recipient {         /* RFC 3464 section 2.3 */
+    struct span original;               /* ORCPT, may be empty: "rfc822;user@example.org" */
+    struct span final;                  /* address */
+    struct span action;                 /* failed, delayed, delivered, relayed, expanded */
+    struct span status;                 /* 5.1.1 */
     struct span remote_mta, diagnostic; /* may be empty */
 };
 struct build_report {

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-/* Appends valid UTF-8 folded, or in upper case. Invalid bytes become U+FFFD. False past the limit. */
+/* Appends valid UTF-8 folded, or in upper case. Invalid bytes become U+FFFD. False past the limit.
+ */
 bool fold_utf8(struct span utf8, struct buf *out);
 bool upper_utf8(struct span utf8, struct buf *out);
 

@@ -6,7 +6,8 @@
 
 enum { BOUNDARY_MAX = 250, DEPTH_MAX = 200 };
 
-/* One open container on the way from the message to the line at hand, or the open leaf at the top. */
+/* One open container on the way from the message to the line at hand, or the open leaf at the top.
+ */
 struct level {
     uint32_t node;
     uint8_t boundary_n; /* 0: no delimiter is awaited */
@@ -17,9 +18,9 @@ struct parser {
     struct mime *m;
     struct span raw;
     const struct message_limits *limits;
-    const char *p, *end; /* a line start; the end of raw */
-    uint32_t lines;      /* line ends before p */
-    bool in_header;      /* the top level's header is being read */
+    const char *p, *end;                /* a line start; the end of raw */
+    uint32_t lines;                     /* line ends before p */
+    bool in_header;                     /* the top level's header is being read */
     unsigned depth, depth_max, bounded; /* open levels, and how many of them have a boundary */
     struct level *levels;
     struct buf scratch;
@@ -27,7 +28,8 @@ struct parser {
 
 static bool is_token_byte(char c)
 {
-    return (unsigned char)c > 32 && c != ';' && c != '/' && c != '(' && c != '"' && c != ',' && c != 127;
+    return (unsigned char)c > 32 && c != ';' && c != '/' && c != '(' && c != '"' && c != ',' &&
+           c != 127;
 }
 
 static struct span take_token(struct cursor *c)
@@ -172,7 +174,8 @@ static bool set_boundary(struct parser *ps, struct level *l, struct span params)
     return true;
 }
 
-/* The header of the top node ends before `at`, where its body starts. Decides what kind of node it is. */
+/* The header of the top node ends before `at`, where its body starts. Decides what kind of node it
+ * is. */
 static void header_done(struct parser *ps, const char *at)
 {
     struct level *l = &ps->levels[ps->depth - 1];
@@ -201,7 +204,8 @@ static void header_done(struct parser *ps, const char *at)
         set_boundary(ps, l, n->params);
 }
 
-/* Ends the top level: its body ends before `at`, whose preceding line end of `eol` bytes belongs to the delimiter. */
+/* Ends the top level: its body ends before `at`, whose preceding line end of `eol` bytes belongs to
+ * the delimiter. */
 static void level_close(struct parser *ps, const char *at, unsigned eol)
 {
     struct level *l = &ps->levels[--ps->depth];
@@ -240,7 +244,8 @@ static int find_delimiter(const struct parser *ps, const char *p, const char *en
     size_t n = (size_t)(end - p) - 2, best_n = 0;
     for (unsigned i = ps->depth; i-- > 0;) {
         const struct level *l = &ps->levels[i];
-        if (l->boundary_n > best_n && l->boundary_n <= n && memcmp(p + 2, l->boundary, l->boundary_n) == 0) {
+        if (l->boundary_n > best_n && l->boundary_n <= n &&
+            memcmp(p + 2, l->boundary, l->boundary_n) == 0) {
             best = (int)i;
             best_n = l->boundary_n;
         }

@@ -52,7 +52,8 @@ static bool path_valid(struct span value)
     return s.n > 0 && s.p[s.n - 1] != '!';
 }
 
-/* section 3.1.4: component = 1*component-char, newsgroup-name = component *("." component); UTF-8 is seen and let pass */
+/* section 3.1.4: component = 1*component-char, newsgroup-name = component *("." component); UTF-8
+ * is seen and let pass */
 static bool group_valid(struct span name)
 {
     if (name.n == 0 || name.n > 500)
@@ -114,7 +115,8 @@ bool news_valid(const struct fields *f)
     return true;
 }
 
-/* Line ends go (the blank of the fold stays), every other control that could end a field or a line becomes a blank. */
+/* Line ends go (the blank of the fold stays), every other control that could end a field or a line
+ * becomes a blank. */
 static void put_clean(struct buf *out, struct span value)
 {
     value = span_trim(value);

@@ -1,4 +1,5 @@
-/* param.c: MIME parameters: parameter = attribute "=" value, and what mail programs make of that. */
+/* param.c: MIME parameters: parameter = attribute "=" value, and what mail programs make of that.
+ */
 #include "message/charset.h"
 #include "message/words.h"
 
@@ -31,8 +32,8 @@ static struct span quoted_value(struct param_scan *s)
 }
 
 /*
- * A token, or words up to ";" (file names with blanks that nobody quoted). A comment, or a line end that no ";" precedes,
- * ends it.
+ * A token, or words up to ";" (file names with blanks that nobody quoted). A comment, or a line end
+ * that no ";" precedes, ends it.
  */
 static struct span bare_value(struct param_scan *s)
 {
@@ -86,8 +87,10 @@ bool param_find(struct span params, const char *name, struct buf *scratch, struc
     return false;
 }
 
-/* "name*", "name*7", "name*7*": the number (0 without one) and whether the value is percent-encoded */
-static bool parse_extended_name(struct span n, const char *name, uint64_t *ret_part, bool *ret_coded)
+/* "name*", "name*7", "name*7*": the number (0 without one) and whether the value is percent-encoded
+ */
+static bool parse_extended_name(struct span n, const char *name, uint64_t *ret_part,
+                                bool *ret_coded)
 {
     struct span base = span_cstr(name);
     if (!span_starts_nocase(n, base) || n.n == base.n || n.p[base.n] != '*')
@@ -139,7 +142,8 @@ bool param_decode(struct span params, const char *name, struct buf *out)
     struct span n, v;
     uint64_t part;
     bool coded;
-    /* Parts come in order in all but hostile mail; another order costs a pass each, and the passes are bounded. */
+    /* Parts come in order in all but hostile mail; another order costs a pass each, and the passes
+     * are bounded. */
     uint64_t want = 0;
     for (bool found = true; found && want < PARTS_MAX;) {
         found = false;

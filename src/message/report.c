@@ -1,4 +1,5 @@
-/* report.c: delivery status notifications, RFC 3461 to 3464; RFC 6533 when an address is not ASCII. */
+/* report.c: delivery status notifications, RFC 3461 to 3464; RFC 6533 when an address is not ASCII.
+ */
 #include "base/random.h"
 #include "base/utf8.h"
 #include "message/build.h"
@@ -112,7 +113,8 @@ static void put_original_part(struct buf *out, const struct build_report *r, boo
     buf_put_span(out, original);
 }
 
-static void put_header(struct buf *out, const struct build_report *r, struct span boundary, bool global)
+static void put_header(struct buf *out, const struct build_report *r, struct span boundary,
+                       bool global)
 {
     build_field(out, "From", r->from, global);
     build_field(out, "To", r->to, global);

@@ -1,6 +1,7 @@
 /*
- * summary.c: one parse, one block. The block has a greatest size: a message whose answers do not fit is described with tighter
- * limits, again and again, until they do. Each round is linear and the rounds are few.
+ * summary.c: one parse, one block. The block has a greatest size: a message whose answers do not
+ * fit is described with tighter limits, again and again, until they do. Each round is linear and
+ * the rounds are few.
  */
 #include "message/summary.h"
 #include "base/check.h"
@@ -192,7 +193,8 @@ static bool make(struct maker *mk)
     return true;
 }
 
-/* Each round a quarter of the last one's; the header shrinks faster, since one long field is answered several times. */
+/* Each round a quarter of the last one's; the header shrinks faster, since one long field is
+ * answered several times. */
 static struct message_limits tighten(struct message_limits l, int round)
 {
     uint32_t header_max = l.summary_bytes / 4 >> (2 * (round - 1));

@@ -1,7 +1,8 @@
 /*
- * Whole messages: the corpus (ENVELOPE and BODYSTRUCTURE of each file are written down in tests/corpus/mikel-mail.golden; they were
- * compared with those of another server), flags, keys, limits, and input made to be slow.
- * SEALPOST_CORPUS names another folder of messages to go over; SEALPOST_GOLDEN=write writes the golden file anew.
+ * Whole messages: the corpus (ENVELOPE and BODYSTRUCTURE of each file are written down in
+ * tests/corpus/mikel-mail.golden; they were compared with those of another server), flags, keys,
+ * limits, and input made to be slow. SEALPOST_CORPUS names another folder of messages to go over;
+ * SEALPOST_GOLDEN=write writes the golden file anew.
  */
 #include "message/mime.h"
 #include "message/summary_testing.h"
@@ -57,16 +58,19 @@ static bool read_file(const char *path, struct buf *out)
     return !out->overflow;
 }
 
-/* Children lie in their parent's body, siblings do not overlap, every header is in front of its body. */
+/* Children lie in their parent's body, siblings do not overlap, every header is in front of its
+ * body. */
 static void check_tiles(struct span raw)
 {
     struct mime m;
     mime_parse(raw, &message_limits_default, &m);
     for (uint32_t i = 0; i < m.count; i++) {
         const struct mime_node *n = &m.nodes[i], *parent = &m.nodes[n->parent];
-        EXPECT(n->header_at <= n->header_end && n->header_end <= n->body_at && n->body_at <= n->body_end);
+        EXPECT(n->header_at <= n->header_end && n->header_end <= n->body_at &&
+               n->body_at <= n->body_end);
         EXPECT(n->body_end <= raw.n);
-        EXPECT(i == 0 || (n->parent < i && n->header_at >= parent->body_at && n->body_end <= parent->body_end));
+        EXPECT(i == 0 || (n->parent < i && n->header_at >= parent->body_at &&
+                          n->body_end <= parent->body_end));
         EXPECT(n->next == 0 || (n->next > i && n->body_end <= m.nodes[n->next].header_at));
         EXPECT(n->first_child == 0 || n->first_child == i + 1);
         EXPECT((n->kind == MIME_LEAF) == (n->first_child == 0));
@@ -79,7 +83,8 @@ static void check_tiles(struct span raw)
     mime_done(&m);
 }
 
-/* What must hold of the text an IMAP client gets: brackets pair, literals have their length, no line end outside them. */
+/* What must hold of the text an IMAP client gets: brackets pair, literals have their length, no
+ * line end outside them. */
 static bool well_formed(struct span s)
 {
     int depth = 0;
@@ -207,9 +212,12 @@ TEST(corpus_damaged)
 TEST(keys_and_flags)
 {
     struct parsed p;
-    REQUIRE(parsed_text(&p, "From: \"X\" <Joe@Example.ORG>\nSubject: Re: [l] hi\nDate: Tue, 24 Nov 2026 05:29:00 +0100\n"
-                            "Message-ID: <1@x>\nNewsgroups: a.b, c\nPath: x!y\nReferences: <r@x>\n <s@x>\n"
-                            "Followup-To: a.b\nDistribution: world\nControl: cancel <z@y>\nApproved: m@x\n\nline\nline\n"));
+    REQUIRE(parsed_text(
+        &p, "From: \"X\" <Joe@Example.ORG>\nSubject: Re: [l] hi\nDate: Tue, 24 Nov 2026 05:29:00 "
+            "+0100\n"
+            "Message-ID: <1@x>\nNewsgroups: a.b, c\nPath: x!y\nReferences: <r@x>\n <s@x>\n"
+            "Followup-To: a.b\nDistribution: world\nControl: cancel <z@y>\nApproved: "
+            "m@x\n\nline\nline\n"));
     EXPECT_SPAN(p.s.message_id, SPAN("<1@x>"));
     EXPECT_SPAN(p.s.references, SPAN("<r@x> <s@x>"));
     EXPECT_SPAN(p.s.base_subject, SPAN("HI"));
@@ -245,23 +253,28 @@ TEST(flags)
         struct span in;
         int want;
     } rows[] = {
-        {SPAN("A: b\r\n\r\nplain\r\n"), 0},
-        {SPAN("A: b\r\n\r\n\xe9\r\n"), SUMMARY_HAS_8BIT},
-        {SPAN("A: \xe9\r\n\r\nx\r\n"), SUMMARY_HAS_8BIT | SUMMARY_HEADER_8BIT},
-        {SPAN("A: b\r\n\r\nx\0\r\n"), SUMMARY_HAS_NUL},
-        {SPAN("Content-Type: application/pdf\r\n\r\nx"), SUMMARY_ATTACHMENT},
-        {SPAN("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: image/png\r\n\r\n\r\n"),
-         SUMMARY_ATTACHMENT},
-        {SPAN("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Disposition: attachment\r\n\r\nx"),
-         SUMMARY_ATTACHMENT},
-        {SPAN("Content-Type: multipart/related; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: "
+        {SPAN("A: b\r\n\r\nplain\r\n"),                                                                 0                                     },
+        {SPAN("A: b\r\n\r\n\xe9\r\n"),                                                                  SUMMARY_HAS_8BIT                      },
+        {SPAN("A: \xe9\r\n\r\nx\r\n"),                                                                  SUMMARY_HAS_8BIT | SUMMARY_HEADER_8BIT},
+        {SPAN("A: b\r\n\r\nx\0\r\n"),                                                                   SUMMARY_HAS_NUL                       },
+        {SPAN("Content-Type: application/pdf\r\n\r\nx"),                                                SUMMARY_ATTACHMENT                    },
+        {SPAN("Content-Type: multipart/mixed; "
+              "boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: image/png\r\n\r\n\r\n"),
+         SUMMARY_ATTACHMENT                                                                                                                   },
+        {SPAN("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Disposition: "
+              "attachment\r\n\r\nx"),
+         SUMMARY_ATTACHMENT                                                                                                                   },
+        {SPAN("Content-Type: multipart/related; "
+              "boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: "
               "image/png\r\nContent-ID: <x@y>\r\n\r\n\r\n"),
-         0},
-        {SPAN("Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: "
+         0                                                                                                                                    },
+        {SPAN("Content-Type: multipart/signed; "
+              "boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a\r\nContent-Type: "
               "application/pgp-signature; name=s.asc\r\n\r\n"),
-         0},
-        {SPAN("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: message/rfc822\r\n\r\nA: \xe9\r\n\r\n"),
-         SUMMARY_ATTACHMENT | SUMMARY_HAS_8BIT | SUMMARY_HEADER_8BIT},
+         0                                                                                                                                    },
+        {SPAN("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: "
+              "message/rfc822\r\n\r\nA: \xe9\r\n\r\n"),
+         SUMMARY_ATTACHMENT | SUMMARY_HAS_8BIT | SUMMARY_HEADER_8BIT                                                                          },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct parsed p;
@@ -282,8 +295,10 @@ TEST(summary_make_says_when_out_is_full)
 /* The block keeps its greatest size whatever the message; what is left of it is still right. */
 TEST(limit_of_the_block)
 {
-    static const char *const fillers[] = {"a@b.example, ", "x", "\\\"", "\xe9", "=?utf-8?q?=C3=A9?= ", "<a@b> ", "(", "\0"};
-    static const char *const names[] = {"To", "Subject", "References", "Content-Type: text/plain", "Newsgroups", "From"};
+    static const char *const fillers[] = {"a@b.example, ",       "x",      "\\\"", "\xe9",
+                                          "=?utf-8?q?=C3=A9?= ", "<a@b> ", "(",    "\0"};
+    static const char *const names[] = {
+        "To", "Subject", "References", "Content-Type: text/plain", "Newsgroups", "From"};
     for (size_t f = 0; f < sizeof(fillers) / sizeof(fillers[0]); f++)
         for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
             struct buf b BUF_AUTO = BUF(1 << 20);
@@ -309,8 +324,11 @@ TEST(limit_of_parts_and_block)
     struct parsed p;
     buf_put_cstr(&b, "Content-Type: multipart/mixed; boundary=A\r\n\r\n");
     for (int i = 0; i < 900; i++)
-        buf_printf(&b, "--A\r\nContent-Type: message/rfc822; name=\"a name that is of some length, number %d\"\r\n\r\nFrom: "
-                       "somebody <somebody@example.org>\r\n\r\nx\r\n", i);
+        buf_printf(&b,
+                   "--A\r\nContent-Type: message/rfc822; name=\"a name that is of some length, "
+                   "number %d\"\r\n\r\nFrom: "
+                   "somebody <somebody@example.org>\r\n\r\nx\r\n",
+                   i);
     REQUIRE(parsed_init(&p, buf_span(&b)));
     EXPECT(p.block.n <= message_limits_default.summary_bytes);
     EXPECT(p.s.flags & SUMMARY_TRUNCATED);
@@ -339,35 +357,37 @@ static void fill(struct buf *b, const char *head, const char *filler, size_t byt
         ;
 }
 
-/* Twice the message, no more than about twice the time: measured against a bound that a square would break by far. */
+/* Twice the message, no more than about twice the time: measured against a bound that a square
+ * would break by far. */
 TEST(linear_time)
 {
     static const struct {
         const char *head, *filler;
     } traps[] = {
-        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n", "--A\r\n"},
-        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n", "--B\r\n"},
-        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n--A\r\n", "Content-Type: multipart/mixed; boundary=A\r\n\r\n--A\r\n"},
-        {"", "Content-Type: message/rfc822\r\n\r\n"},
-        {"", "Content-Type: message/rfc822\r\n\r\nTo: a@b\r\n"},
-        {"To: ", "a@b,"},
-        {"To: ", "<"},
-        {"To: ", "("},
-        {"Subject: ", "=?utf-8?q?"},
-        {"Subject: ", "\r\n "},
-        {"Subject: ", " "},
-        {"References: ", "<"},
-        {"References: ", "<a@b>"},
-        {"Newsgroups: ", "a,"},
-        {"Path: ", "!"},
-        {"Content-Type: text/plain", ";a"},
-        {"Content-Type: text/plain; ", "\"\\"},
-        {"Content-Language: ", ",;"},
-        {"Date: ", "("},
-        {"", "To: a@b\r\n"},
-        {"\r\n", "\n"},
-        {"", "\r"},
-        {"", ":\r\n"},
+        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n",        "--A\r\n"                                        },
+        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n",        "--B\r\n"                                        },
+        {"Content-Type: multipart/mixed; boundary=A\r\n\r\n--A\r\n",
+         "Content-Type: multipart/mixed; boundary=A\r\n\r\n--A\r\n"                                                   },
+        {"",                                                         "Content-Type: message/rfc822\r\n\r\n"           },
+        {"",                                                         "Content-Type: message/rfc822\r\n\r\nTo: a@b\r\n"},
+        {"To: ",                                                     "a@b,"                                           },
+        {"To: ",                                                     "<"                                              },
+        {"To: ",                                                     "("                                              },
+        {"Subject: ",                                                "=?utf-8?q?"                                     },
+        {"Subject: ",                                                "\r\n "                                          },
+        {"Subject: ",                                                " "                                              },
+        {"References: ",                                             "<"                                              },
+        {"References: ",                                             "<a@b>"                                          },
+        {"Newsgroups: ",                                             "a,"                                             },
+        {"Path: ",                                                   "!"                                              },
+        {"Content-Type: text/plain",                                 ";a"                                             },
+        {"Content-Type: text/plain; ",                               "\"\\"                                           },
+        {"Content-Language: ",                                       ",;"                                             },
+        {"Date: ",                                                   "("                                              },
+        {"",                                                         "To: a@b\r\n"                                    },
+        {"\r\n",                                                     "\n"                                             },
+        {"",                                                         "\r"                                             },
+        {"",                                                         ":\r\n"                                          },
     };
     for (size_t i = 0; i < sizeof(traps) / sizeof(traps[0]); i++) {
         struct buf b BUF_AUTO = BUF(4 << 20), out BUF_AUTO = BUF(1 << 20);
@@ -390,7 +410,8 @@ TEST(linear_time_of_many_boundaries)
     memset(same, 'x', 60);
     same[60] = 0;
     for (int i = 0; i < 64; i++)
-        buf_printf(&b, "Content-Type: multipart/mixed; boundary=%s%02d\r\n\r\n--%s%02d\r\n", same, i, same, i);
+        buf_printf(&b, "Content-Type: multipart/mixed; boundary=%s%02d\r\n\r\n--%s%02d\r\n", same,
+                   i, same, i);
     buf_put_cstr(&b, "\r\n");
     while (b.n < 8 << 20)
         buf_printf(&b, "--%szz\r\n", same);

@@ -1,6 +1,7 @@
 /*
- * text.h: the decoded text of a part, piece by piece: transfer encoding and charset taken off, UTF-8 given out. Memory does not
- * depend on the part's size. An unknown charset is guessed at (charset_guess).
+ * text.h: the decoded text of a part, piece by piece: transfer encoding and charset taken off,
+ * UTF-8 given out. Memory does not depend on the part's size. An unknown charset is guessed at
+ * (charset_guess).
  */
 #ifndef MESSAGE_TEXT_H
 #define MESSAGE_TEXT_H

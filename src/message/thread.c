@@ -62,8 +62,9 @@ static bool parse_refwd(struct span *s)
 }
 
 /*
- * Steps 3 to 5. subj-leader = (*subj-blob subj-refwd) / WSP; then a blob is removed if something is left. When no subj-refwd
- * follows the blobs, removing them one by one makes no new one appear, so each byte is looked at a few times only.
+ * Steps 3 to 5. subj-leader = (*subj-blob subj-refwd) / WSP; then a blob is removed if something is
+ * left. When no subj-refwd follows the blobs, removing them one by one makes no new one appear, so
+ * each byte is looked at a few times only.
  */
 static struct span strip_leaders(struct span s)
 {
@@ -149,7 +150,8 @@ void thread_sender(const struct fields *f, struct buf *out, struct buf *scratch)
     do
         event = address_scan_next(&s, &a);
     while (event == ADDRESS_GROUP || event == ADDRESS_GROUP_END);
-    if (event != ADDRESS_MAILBOX || a.local.n == 0 || a.domain.n == 0 || a.local.n + a.domain.n > 500)
+    if (event != ADDRESS_MAILBOX || a.local.n == 0 || a.domain.n == 0 ||
+        a.local.n + a.domain.n > 500)
         return;
     size_t start = out->n;
     buf_put_span(out, a.local);

@@ -7,25 +7,25 @@ TEST(base_subjects)
     static const struct {
         const char *in, *want;
     } rows[] = {
-        {"hello",                            "HELLO"               },
-        {"Re: hello",                        "HELLO"               },
-        {"RE : re: Fw: FWD: hello",          "HELLO"               },
-        {"re[2]: hello",                     "HELLO"               },
-        {"[list] Re: [list] hello",          "HELLO"               },
-        {"[a][b] hello",                     "HELLO"               },
-        {"[a] [b]",                          "[B]"                 },
-        {"[only]",                           "[ONLY]"              },
-        {"hello (fwd) (FWD)",                "HELLO"               },
-        {"[Fwd: hello]",                     "HELLO"               },
-        {"[fwd: Re: [x] hello (fwd)]",       "HELLO"               },
-        {"Re:",                              ""                    },
-        {"",                                 ""                    },
-        {"  a \t  b\r\n c  ",                "A B C"               },
-        {"=?utf-8?q?Re:_=C3=A9t=C3=A9?=",    "\xc3\x89T\xc3\x89"   },
-        {"Reality: x",                       "REALITY: X"          },
-        {"[unclosed hello",                  "[UNCLOSED HELLO"     },
-        {"[a[b] x",                          "[A[B] X"             },
-        {"Re: [fwd: x",                      "[FWD: X"             },
+        {"hello",                         "HELLO"            },
+        {"Re: hello",                     "HELLO"            },
+        {"RE : re: Fw: FWD: hello",       "HELLO"            },
+        {"re[2]: hello",                  "HELLO"            },
+        {"[list] Re: [list] hello",       "HELLO"            },
+        {"[a][b] hello",                  "HELLO"            },
+        {"[a] [b]",                       "[B]"              },
+        {"[only]",                        "[ONLY]"           },
+        {"hello (fwd) (FWD)",             "HELLO"            },
+        {"[Fwd: hello]",                  "HELLO"            },
+        {"[fwd: Re: [x] hello (fwd)]",    "HELLO"            },
+        {"Re:",                           ""                 },
+        {"",                              ""                 },
+        {"  a \t  b\r\n c  ",             "A B C"            },
+        {"=?utf-8?q?Re:_=C3=A9t=C3=A9?=", "\xc3\x89T\xc3\x89"},
+        {"Reality: x",                    "REALITY: X"       },
+        {"[unclosed hello",               "[UNCLOSED HELLO"  },
+        {"[a[b] x",                       "[A[B] X"          },
+        {"Re: [fwd: x",                   "[FWD: X"          },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct buf out BUF_AUTO = BUF(1000);
@@ -61,11 +61,11 @@ TEST(references)
     static const struct {
         const char *header, *want;
     } rows[] = {
-        {"References: <a@b>\r\n <c@d> junk <e@f>\r\n\r\n",                 "<a@b> <c@d> <e@f>"},
-        {"In-Reply-To: x <a@b> <c@d>\r\n\r\n",                            "<a@b>"            },
-        {"References: none\r\nIn-Reply-To: <c@d>\r\n\r\n",                "<c@d>"            },
-        {"References: <a@b>\r\nIn-Reply-To: <c@d>\r\n\r\n",               "<a@b>"            },
-        {"Subject: x\r\n\r\n",                                            ""                 },
+        {"References: <a@b>\r\n <c@d> junk <e@f>\r\n\r\n",  "<a@b> <c@d> <e@f>"},
+        {"In-Reply-To: x <a@b> <c@d>\r\n\r\n",              "<a@b>"            },
+        {"References: none\r\nIn-Reply-To: <c@d>\r\n\r\n",  "<c@d>"            },
+        {"References: <a@b>\r\nIn-Reply-To: <c@d>\r\n\r\n", "<a@b>"            },
+        {"Subject: x\r\n\r\n",                              ""                 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct buf out BUF_AUTO = BUF(1000);

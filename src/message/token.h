@@ -1,6 +1,7 @@
 /*
- * token.h: the lexical level that addresses and MIME parameters share: blanks, comments, quoted strings (RFC 5322 section
- * 3.2). What is not closed ends with the text. Every call moves the cursor forward or leaves it, so loops are linear.
+ * token.h: the lexical level that addresses and MIME parameters share: blanks, comments, quoted
+ * strings (RFC 5322 section 3.2). What is not closed ends with the text. Every call moves the
+ * cursor forward or leaves it, so loops are linear.
  */
 #ifndef MESSAGE_TOKEN_H
 #define MESSAGE_TOKEN_H
@@ -26,11 +27,13 @@ static inline bool is_lwsp(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Skips blanks and comments; *comment (may be NULL) becomes the inside of the last comment, if there was one. */
+/* Skips blanks and comments; *comment (may be NULL) becomes the inside of the last comment, if
+ * there was one. */
 void token_skip_cfws(struct cursor *c, struct span *comment);
 /*
- * A quoted string: its content without quotes and backslashes goes to dst, which has room for as many bytes as the cursor
- * has left. CR, LF and NUL are dropped. Returns the end of what was written.
+ * A quoted string: its content without quotes and backslashes goes to dst, which has room for as
+ * many bytes as the cursor has left. CR, LF and NUL are dropped. Returns the end of what was
+ * written.
  */
 char *token_quoted(struct cursor *c, char *dst);
 /* As it stands, quotes included. */

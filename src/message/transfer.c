@@ -60,7 +60,8 @@ static size_t decode_base64(struct transfer *t, struct span *in, char *out, size
         t->bits = (t->bits << 6 | (uint32_t)v) & 0xffffff;
         if (t->have++ == 0)
             continue;
-        unsigned left = 8 - 2 * t->have; /* 2nd: 4, 3rd: 2, 4th: 0 bits that belong to the next byte */
+        unsigned left =
+            8 - 2 * t->have; /* 2nd: 4, 3rd: 2, 4th: 0 bits that belong to the next byte */
         out[n++] = (char)(t->bits >> left & 0xff);
         t->have &= 3;
     }

@@ -1,24 +1,24 @@
-#include "message/transfer.h"
 #include "base/base64.h"
+#include "message/transfer.h"
 #include "unit/unit.h"
 
 static const struct {
     const char *encoding, *in, *want;
 } rows[] = {
-    {"7bit",             "a=41\r\n",                     "a=41\r\n"      },
-    {"",                 "a",                            "a"             },
-    {"Base64",           "aGVsbG8=",                     "hello"         },
-    {"base64",           "aGVs\r\nbG8",                  "hello"         },
-    {"base64",           "aG*Vs bG8=aGVsbG8=",           "hellohello"    },
-    {"base64",           "a",                            ""              },
-    {"base64",           "aA",                           "h"             },
-    {"quoted-printable", "a=3Db=\r\nc=20 \r\nd  =\r\ne", "a=bc \r\nd  e" },
-    {"quoted-printable", "x=zz=4=",                      "x=zz=4="       },
-    {"quoted-printable", "soft= \t\nx",                  "softx"         },
-    {"quoted-printable", "trail  \t",                    "trail"         },
-    {"quoted-printable", "in  side",                     "in  side"      },
-    {"quoted-printable", "=c3=A9",                       "\xc3\xa9"      },
-    {"x-uuencode",       "M1",                           "M1"            },
+    {"7bit",             "a=41\r\n",                     "a=41\r\n"     },
+    {"",                 "a",                            "a"            },
+    {"Base64",           "aGVsbG8=",                     "hello"        },
+    {"base64",           "aGVs\r\nbG8",                  "hello"        },
+    {"base64",           "aG*Vs bG8=aGVsbG8=",           "hellohello"   },
+    {"base64",           "a",                            ""             },
+    {"base64",           "aA",                           "h"            },
+    {"quoted-printable", "a=3Db=\r\nc=20 \r\nd  =\r\ne", "a=bc \r\nd  e"},
+    {"quoted-printable", "x=zz=4=",                      "x=zz=4="      },
+    {"quoted-printable", "soft= \t\nx",                  "softx"        },
+    {"quoted-printable", "trail  \t",                    "trail"        },
+    {"quoted-printable", "in  side",                     "in  side"     },
+    {"quoted-printable", "=c3=A9",                       "\xc3\xa9"     },
+    {"x-uuencode",       "M1",                           "M1"           },
 };
 
 static void decode(const char *encoding, struct span in, size_t room, struct buf *out)

@@ -11,8 +11,8 @@ struct word {
 };
 
 /*
- * `s` starts with "=?". *no_end remembers that no "?=" follows anywhere, so that a row of openings without an end is not
- * searched again and again.
+ * `s` starts with "=?". *no_end remembers that no "?=" follows anywhere, so that a row of openings
+ * without an end is not searched again and again.
  */
 static bool parse_word(struct span s, bool *no_end, struct word *ret)
 {
@@ -88,8 +88,9 @@ static void put_plain(struct span s, struct buf *out)
 }
 
 /*
- * The word at s and those of the same charset that follow it with nothing but blanks between: their bytes are one text, since
- * many programs cut characters in two. Returns the length taken, 0 if the charset is unknown.
+ * The word at s and those of the same charset that follow it with nothing but blanks between: their
+ * bytes are one text, since many programs cut characters in two. Returns the length taken, 0 if the
+ * charset is unknown.
  */
 static size_t decode_run(struct span s, struct word w, bool *no_end, struct buf *out)
 {
@@ -180,7 +181,8 @@ bool words_encode(struct span utf8, struct buf *out)
     defuse(&clean, 0);
     struct span s = buf_span(&clean);
     for (bool first = true; s.n; first = false) {
-        size_t n = whole_characters(s, 39); /* "=?UTF-8?B?" + 52 + "?=" = 64 bytes: "Subject: " fits before it */
+        size_t n = whole_characters(
+            s, 39); /* "=?UTF-8?B?" + 52 + "?=" = 64 bytes: "Subject: " fits before it */
         buf_put_cstr(out, first ? "=?UTF-8?B?" : " =?UTF-8?B?");
         base64_encode(out, span_head(s, n));
         buf_put_cstr(out, "?=");
