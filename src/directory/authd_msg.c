@@ -299,25 +299,6 @@ bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two)
     return true;
 }
 
-void wr_account_remove(struct buf *b, const struct authd_account_remove *a)
-{
-    wr_span(b, a->address);
-    wr_bool(b, a->finish);
-}
-
-bool rd_account_remove(struct span s, struct authd_account_remove *ret)
-{
-    struct rd r = rd_of(s);
-    struct authd_account_remove a;
-
-    a.address = rd_span(&r, NAME_ADDRESS_MAX);
-    a.finish = rd_bool(&r);
-    if (!rd_done(&r))
-        return false;
-    *ret = a;
-    return true;
-}
-
 void wr_account(struct buf *b, const struct directory_account *a)
 {
     wr_u64(b, a->id);

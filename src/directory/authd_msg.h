@@ -117,16 +117,9 @@ bool rd_account_set(struct span s, struct authd_account_set *ret);
 void wr_two_spans(struct buf *b, struct span one, struct span two);
 bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two);
 
-struct authd_account_remove { /* ACCOUNT_REMOVE */
-    struct span address;
-    bool finish; /* false: begin (its mail goes, then the account); true: do not wait for the store
-                    any longer */
-};
-void wr_account_remove(struct buf *b, const struct authd_account_remove *a);
-bool rd_account_remove(struct span s, struct authd_account_remove *ret);
-
-/* ACCOUNT_SHOW: the address, raw → one account. ACCOUNT_LIST: number to go on after (u64) → more
- * (bool), count (u16), accounts. */
+/* ACCOUNT_REMOVE: the address, raw; the account goes when the store has confirmed it. ACCOUNT_SHOW:
+ * the same → one account. ACCOUNT_LIST: number to go on after (u64) → more (bool), count (u16),
+ * accounts. */
 void wr_account(struct buf *b, const struct directory_account *a);
 bool rd_account(struct rd *r, struct directory_account *ret);
 

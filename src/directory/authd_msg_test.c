@@ -196,12 +196,6 @@ static bool read_account_set(struct span s)
     return rd_account_set(s, &a);
 }
 
-static bool read_account_remove(struct span s)
-{
-    struct authd_account_remove a;
-    return rd_account_remove(s, &a);
-}
-
 static bool read_account(struct span s)
 {
     struct directory_account a;
@@ -259,9 +253,6 @@ TEST(the_others_are_exact)
                        SPAN("joe"), {ACCOUNT_SET_STATE, SPAN(""), ACCOUNT_STATE_DISABLED, 0, 0}
     });
     expect_exact(&b, read_account_set);
-    buf_clear(&b);
-    wr_account_remove(&b, &(struct authd_account_remove){SPAN("joe"), true});
-    expect_exact(&b, read_account_remove);
     buf_clear(&b);
     wr_account(&b, &account);
     expect_exact(&b, read_account);

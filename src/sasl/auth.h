@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "ipc/link.h"
 #include "store/grant.h"
+#include <netinet/in.h>
 
 enum { AUTH_MESSAGE_MAX = 8192, AUTH_NAME_MAX = 320 };
 
@@ -58,6 +59,9 @@ enum auth_step auth_continue(struct auth_exchange *e, struct span response, stru
 void auth_cancel(struct auth_exchange *e); /* NULL is fine */
 /* User and password (POP3 USER/PASS, IMAP LOGIN, NNTP AUTHINFO USER). suspends. */
 enum auth_step auth_password(struct auth_client *c, const struct auth_context *x, struct span user, struct span password, struct auth_result *ret_result);
+/* A session that outlives its grant (they end after a day): a new one for the old. AUTH_FAIL: the account was disabled or its password changed
+ * since. suspends. */
+enum auth_step auth_regrant(struct auth_client *c, struct span grant, struct auth_result *ret_result);
 /* Mechanism names offered, separated by blanks; "" where login is not allowed. With binding: the -PLUS ones too. */
 const char *auth_mechanisms(bool tls, bool binding);
 

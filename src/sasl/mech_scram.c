@@ -156,7 +156,7 @@ static enum sasl_outcome client_final(struct sasl_exchange *x, struct span respo
     buf_clear(&x->without_proof);
     buf_put_span(&x->without_proof, before);
     memcpy(x->proof, proof.p, sizeof x->proof);
-    return SASL_CREDENTIAL;
+    return SASL_PROOF;
 }
 
 enum sasl_outcome scram_respond(struct sasl_exchange *x, struct span response,

@@ -43,7 +43,7 @@ TEST(example_of_rfc_7677)
                             SPAN("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                                  "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="),
                             &out),
-               SASL_CREDENTIAL);
+               SASL_PROOF);
     EXPECT_INT(sasl_credential(&x, &k, &out), SASL_PROVEN);
     EXPECT_SPAN(buf_span(&out), SPAN("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
     sasl_exchange_done(&x);
@@ -143,7 +143,7 @@ static enum sasl_outcome run(const struct client *c, const struct scram_credenti
     y.binding_endpoint = binding ? SPAN(ENDPOINT) : SPAN_EMPTY;
     buf_clear(&out);
     o = sasl_respond(&y, buf_span(&final), &out);
-    if (o == SASL_CREDENTIAL)
+    if (o == SASL_PROOF)
         o = sasl_credential(&y, k, &out);
     if (o == SASL_PROVEN)
         EXPECT(span_starts(buf_span(&out), SPAN("v=")));

@@ -28,6 +28,7 @@ enum sasl_outcome {
     SASL_CONTINUE,   /* challenge goes out; keep the exchange */
     SASL_PASSWORD,   /* is x->password the one of x->user? That decides */
     SASL_CREDENTIAL, /* look up the keys of x->user (or make some up) and call sasl_credential */
+    SASL_PROOF,      /* the same, and it decides: a try in the sense of the throttle */
     SASL_PROVEN,     /* the client has the password of x->user; challenge is the last word */
     SASL_FAILED,     /* it has not, or refuses what it must not refuse */
     SASL_INVALID,    /* not the grammar of the mechanism */
@@ -70,7 +71,7 @@ void sasl_exchange_done(struct sasl_exchange *x); /* wipes */
 enum sasl_outcome sasl_begin(struct sasl_exchange *x, struct span initial, struct buf *challenge);
 enum sasl_outcome sasl_respond(struct sasl_exchange *x, struct span response,
                                struct buf *challenge);
-/* After SASL_CREDENTIAL. */
+/* After SASL_CREDENTIAL and SASL_PROOF. */
 enum sasl_outcome sasl_credential(struct sasl_exchange *x, const struct scram_credential *c,
                                   struct buf *challenge);
 
