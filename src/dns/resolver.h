@@ -1,0 +1,65 @@
+/*
+ * resolver.h: DNS for delivering mail: MX, addresses, TLSA, TXT, by libunbound, with DNSSEC
+ * validation where a trust anchor is configured. Questions suspend the fiber; answers are bounded
+ * and copied.
+ */
+#ifndef DNS_RESOLVER_H
+#define DNS_RESOLVER_H
+
+#include "base/err.h"
+#include "loop/fiber.h"
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum { DNS_NAME_MAX = 255, DNS_MX_MAX = 20, DNS_ADDRESSES_MAX = 16, DNS_TLSA_MAX = 16 };
+
+enum dns_result {
+    DNS_FOUND,
+    DNS_NO_DATA,   /* the name is there, not this type */
+    DNS_NO_NAME,   /* NXDOMAIN */
+    DNS_TEMPORARY, /* time-out, SERVFAIL */
+    DNS_BOGUS,     /* DNSSEC says it is forged: treat as temporary, never as absent */
+};
+
+struct resolver;
+/* Before the jail: reads /etc/hosts and, without `servers`, /etc/resolv.conf; trust_anchor is a
+ * file ("" for none). servers: "address" or "address@port". */
+struct resolver *resolver_new(struct loop *l, const char *const *servers, size_t server_count,
+                              const char *trust_anchor, struct err *e);
+void resolver_free(struct resolver *r);
+
+struct dns_mx {
+    uint16_t preference;
+    char host[DNS_NAME_MAX + 1];
+};
+struct dns_mx_answer {
+    struct dns_mx mx[DNS_MX_MAX]; /* by preference, equal ones shuffled */
+    size_t count;
+    bool secure;  /* DNSSEC-validated */
+    bool null_mx; /* RFC 7505: the domain takes no mail */
+};
+enum dns_result dns_mx(struct resolver *r, const char *domain,
+                       struct dns_mx_answer *ret); /* suspends */
+
+struct dns_addresses {
+    struct sockaddr_storage a[DNS_ADDRESSES_MAX]; /* IPv6 first; port 0 */
+    size_t count;
+    bool secure;
+};
+enum dns_result dns_addresses(struct resolver *r, const char *host,
+                              struct dns_addresses *ret); /* suspends */
+
+struct dns_tlsa {
+    uint8_t usage, selector, matching;
+    unsigned char data[64];
+    size_t bytes;
+};
+struct dns_tlsa_answer {
+    struct dns_tlsa v[DNS_TLSA_MAX];
+    size_t count;
+    bool secure;
+};
+enum dns_result dns_tlsa(struct resolver *r, const char *name,
+                         struct dns_tlsa_answer *ret); /* "_25._tcp.host"; suspends */
+
+#endif

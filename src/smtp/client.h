@@ -1,0 +1,51 @@
+/*
+ * client.h: the sending side of SMTP: one connection to one host, one message, an outcome for every
+ * recipient. Used by relayd.
+ */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include "store/store.h"
+#include "tls/conn.h"
+
+struct smtp_recipient_result {
+    enum queue_outcome outcome;
+    char text[400]; /* the reply, "250 2.1.5 Ok", or what went wrong in words */
+};
+
+struct smtp_outgoing_recipient {
+    struct span address, orcpt;
+    uint8_t notify;
+};
+struct smtp_outgoing {
+    struct span sender, envid;
+    bool ret_headers, body_8bit, smtputf8;
+    const struct smtp_outgoing_recipient *recipients;
+    size_t count;
+    int body_fd; /* prefix + body, whole lines; read with pread */
+    uint64_t size;
+};
+
+struct smtp_host {
+    struct loop *loop;
+    struct sockaddr_storage address; /* with port */
+    const char *name;                /* for messages, SNI and the certificate */
+    const char *ehlo;
+    struct tls_client_context *tls;
+    bool tls_required;           /* no TLS, no mail */
+    const char *tls_verify_name; /* the certificate must have this name and a trusted chain; NULL:
+                                    any will do */
+    const char *user, *password; /* AUTH, only under TLS; NULL: none */
+};
+
+/* What the whole attempt came to; the recipients' results are always filled. */
+enum smtp_attempt {
+    SMTP_ANSWERED,    /* the host decided about every recipient */
+    SMTP_UNREACHABLE, /* no connection, or it broke before the message was taken: another host may
+                         be tried */
+};
+/* suspends. */
+enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
+                            struct smtp_recipient_result *results);
+
+#endif
