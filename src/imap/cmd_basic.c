@@ -1,0 +1,103 @@
+/* cmd_basic.c: commands of any state, and those that change nothing in the store. */
+#include "imap/arg.h"
+#include "imap/commands.h"
+
+enum { ID_FIELDS_MAX = 30, ID_NAME_MAX = 30, ID_VALUE_MAX = 1024 };
+
+void cmd_capability(struct session *s, struct command_line *c)
+{
+    struct buf out BUF_AUTO = BUF(2048);
+
+    buf_put_cstr(&out, "* CAPABILITY ");
+    imap_capabilities(s, &out);
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+    imap_ok(s, c, "Capability completed");
+}
+
+void cmd_noop(struct session *s, struct command_line *c)
+{
+    imap_finish(s, c, true, "Completed");
+}
+
+void cmd_logout(struct session *s, struct command_line *c)
+{
+    session_puts(s, "* BYE Logging out\r\n");
+    imap_ok(s, c, "Logout completed");
+    session_end(s);
+}
+
+/* id_param_list = "(" #(string SPACE nstring) ")" / nil */
+static bool parse_id(struct session *s, struct span *c)
+{
+    struct span name, value;
+    unsigned fields = 0;
+
+    if (arg_word(c, "NIL"))
+        return true;
+    if (!parse_char(c, '('))
+        return false;
+    if (parse_char(c, ')'))
+        return true;
+    do
+        if (++fields > ID_FIELDS_MAX || !arg_string(c, s->scratch, ID_NAME_MAX, &name) ||
+            !arg_sp(c) || !arg_nstring(c, s->scratch, ID_VALUE_MAX, &value))
+            return false;
+    while (arg_sp(c));
+    return parse_char(c, ')');
+}
+
+void cmd_id(struct session *s, struct command_line *c)
+{
+    struct span args = c->args;
+
+    if (!parse_id(s, &args) || !parse_end(&args)) {
+        imap_syntax(s, c);
+        return;
+    }
+    session_puts(s, "* ID (\"name\" \"sealpost\" \"version\" \"" SEALPOST_VERSION "\")\r\n");
+    imap_finish(s, c, true, "ID completed");
+}
+
+void cmd_starttls(struct session *s, struct command_line *c)
+{
+    if (s->tls) {
+        imap_bad(s, c, "TLS is on already");
+        return;
+    }
+    if (!session_can_start_tls(s)) {
+        imap_no(s, c,
+                "[UNAVAILABLE] No certificate is installed here, or this endpoint has no STARTTLS");
+        return;
+    }
+    imap_ok(s, c, "Begin TLS negotiation now");
+    session_start_tls(s);
+}
+
+void cmd_enable(struct session *s, struct command_line *c)
+{
+    struct span args = c->args, word;
+    bool rev2 = false;
+
+    do
+        if (!arg_atom(&args, ARG_ATOM_MAX, &word)) {
+            imap_syntax(s, c);
+            return;
+        } else if (span_is(word, "IMAP4rev2")) {
+            rev2 = true;
+        }
+    while (arg_sp(&args));
+    if (!parse_end(&args)) {
+        imap_syntax(s, c);
+        return;
+    }
+    imap_of(s)->rev2 |= rev2;
+    session_puts(s, rev2 ? "* ENABLED IMAP4rev2\r\n" : "* ENABLED\r\n");
+    imap_ok(s, c, "Enabled");
+}
+
+void cmd_namespace(struct session *s, struct command_line *c)
+{
+    session_puts(s, "* NAMESPACE ((\"\" \"/\")) NIL ((\"Public/\" \"/\"))\r\n");
+    imap_finish(s, c, true, "Namespace completed");
+}

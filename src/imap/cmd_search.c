@@ -1,0 +1,270 @@
+/* cmd_search.c: SEARCH and UID SEARCH, with ESEARCH (RFC 4731) and SEARCHRES (RFC 5182). */
+#include "imap/arg.h"
+#include "imap/batch.h"
+#include "imap/commands.h"
+#include "imap/search.h"
+
+#include "base/check.h"
+#include "loop/fiber.h"
+
+enum { CHUNK = 32 << 10, BREAK_BYTES = 256 << 10, BREAK_MESSAGES = 4096 };
+enum { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
+
+struct search_args {
+    bool extended; /* RETURN was there */
+    unsigned wants;
+    bool bad_charset;
+};
+
+static bool parse_return_option(struct span *c, unsigned *wants)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } rows[] = {
+        {"MIN",   RETURN_MIN  },
+        {"MAX",   RETURN_MAX  },
+        {"ALL",   RETURN_ALL  },
+        {"COUNT", RETURN_COUNT},
+        {"SAVE",  RETURN_SAVE },
+    };
+    struct span word;
+
+    if (!arg_atom(c, 20, &word))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (span_is(word, rows[i].name)) {
+            *wants |= rows[i].bit;
+            return true;
+        }
+    return false;
+}
+
+/* search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
+static bool parse_return(struct span *c, struct search_args *a)
+{
+    if (!parse_lit_nocase(c, "RETURN "))
+        return true;
+    a->extended = true;
+    if (!parse_char(c, '('))
+        return false;
+    if (!parse_char(c, ')')) {
+        do
+            if (!parse_return_option(c, &a->wants))
+                return false;
+        while (arg_sp(c));
+        if (!parse_char(c, ')'))
+            return false;
+    }
+    if (a->wants == 0)
+        a->wants = RETURN_ALL;
+    return arg_sp(c);
+}
+
+/* [CHARSET SP charset SP] */
+static bool parse_charset(struct session *s, struct span *c, struct search_args *a)
+{
+    struct span name;
+
+    if (!parse_lit_nocase(c, "CHARSET "))
+        return true;
+    if (!arg_astring(c, s->scratch, 100, &name) || !arg_sp(c))
+        return false;
+    a->bad_charset = !span_is(name, "UTF-8") && !span_is(name, "US-ASCII");
+    return true;
+}
+
+/* ------------------------------------------------------------------ running */
+
+/* Everything that the index decides is looked at without a pause; bodies give others their turn. */
+static int run(struct session *s, struct search_program *p, struct rangeset *ret,
+               size_t *ret_unreadable)
+{
+    struct imap *m = imap_of(s);
+    struct view_walk w = view_walk(m->view, &m->view->uids);
+    struct batch *b = batch_new();
+    struct search_message message;
+    uint64_t read_before = 0;
+    size_t seen = 0;
+    int e;
+
+    search_message_init(&message, imap_store(s));
+    b->with_keywords = true;
+    while ((e = batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b)) > 0 && !s->closing) {
+        search_keywords(p, &b->keywords);
+        for (size_t i = 0; i < b->n; i++) {
+            if (search_match(p, &message, &b->message[i]))
+                rangeset_add(ret, b->message[i].uid, b->message[i].uid);
+            if (++seen >= BREAK_MESSAGES || message.bytes_read - read_before > BREAK_BYTES) {
+                fiber_yield();
+                seen = 0;
+                read_before = message.bytes_read;
+            }
+        }
+    }
+    *ret_unreadable = message.unreadable;
+    search_message_done(&message);
+    batch_free(b);
+    return e < 0 ? e : 0;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void put_search(struct session *s, bool uid, const struct rangeset *found)
+{
+    struct imap *m = imap_of(s);
+    struct view_walk w = view_walk(m->view, found);
+    struct buf out BUF_AUTO = BUF(2 * CHUNK);
+    uint32_t number, u;
+
+    buf_put_cstr(&out, "* SEARCH");
+    while (view_walk_next(&w, &number, &u)) {
+        buf_putc(&out, ' ');
+        buf_put_u64(&out, uid ? u : number);
+        if (out.n >= CHUNK) {
+            session_put(s, buf_span(&out));
+            buf_clear(&out);
+        }
+    }
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+}
+
+/* Ranges as text, sent in pieces. */
+static void put_set(struct session *s, const struct rangeset *set, struct buf *out)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (i)
+            buf_putc(out, ',');
+        buf_put_u64(out, set->r[i].lo);
+        if (set->r[i].hi != set->r[i].lo) {
+            buf_putc(out, ':');
+            buf_put_u64(out, set->r[i].hi);
+        }
+        if (out->n >= CHUNK) {
+            session_put(s, buf_span(out));
+            buf_clear(out);
+        }
+    }
+}
+
+static void numbers_of(const struct view *v, const struct rangeset *uids, struct rangeset *ret)
+{
+    struct view_walk w = view_walk(v, uids);
+    uint32_t number, uid;
+
+    while (view_walk_next(&w, &number, &uid))
+        rangeset_add(ret, number, number);
+}
+
+/* esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data) */
+static void put_esearch(struct session *s, const struct command_line *c, bool uid, unsigned wants,
+                        const struct rangeset *found)
+{
+    struct buf out BUF_AUTO = BUF(2 * CHUNK);
+    struct rangeset numbers = RANGESET_EMPTY;
+    const struct rangeset *set = found;
+
+    if (!uid) {
+        numbers_of(imap_of(s)->view, found, &numbers);
+        set = &numbers;
+    }
+    buf_put_cstr(&out, "* ESEARCH (TAG ");
+    print_quoted(&out, c->tag);
+    buf_put_cstr(&out, uid ? ") UID" : ")");
+    if (wants & RETURN_MIN && set->n)
+        buf_printf(&out, " MIN %u", rangeset_min(set));
+    if (wants & RETURN_MAX && set->n)
+        buf_printf(&out, " MAX %u", rangeset_max(set));
+    if (wants & RETURN_COUNT)
+        buf_printf(&out, " COUNT %llu", (unsigned long long)rangeset_count(set));
+    if (wants & RETURN_ALL && set->n) {
+        buf_put_cstr(&out, " ALL ");
+        put_set(s, set, &out);
+    }
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+    rangeset_done(&numbers);
+}
+
+/* What "$" stands for: MIN and MAX alone save these messages only (RFC 5182 section 2.4). */
+static void save(struct imap *m, unsigned wants, const struct rangeset *found)
+{
+    rangeset_clear(&m->saved);
+    if (wants & (RETURN_ALL | RETURN_COUNT) || !(wants & (RETURN_MIN | RETURN_MAX))) {
+        rangeset_copy(&m->saved, found);
+        return;
+    }
+    if (wants & RETURN_MIN && found->n)
+        rangeset_add(&m->saved, rangeset_min(found), rangeset_min(found));
+    if (wants & RETURN_MAX && found->n)
+        rangeset_add(&m->saved, rangeset_max(found), rangeset_max(found));
+}
+
+static void answer(struct session *s, const struct command_line *c, const struct search_args *a,
+                   const struct rangeset *found)
+{
+    bool uid = imap_is_uid(c);
+
+    if (a->wants & RETURN_SAVE)
+        save(imap_of(s), a->wants, found);
+    if (!a->extended && !imap_of(s)->rev2)
+        put_search(s, uid, found);
+    else if (a->wants != RETURN_SAVE)
+        put_esearch(s, c, uid, a->extended ? a->wants : RETURN_ALL, found);
+}
+
+static void search(struct session *s, const struct command_line *c, const struct search_args *a,
+                   struct search_program *p)
+{
+    struct imap *m = imap_of(s);
+    struct rangeset found = RANGESET_EMPTY;
+    size_t unreadable = 0;
+    int e = run(s, p, &found, &unreadable);
+
+    if (e < 0 && a->wants & RETURN_SAVE)
+        rangeset_clear(&m->saved);
+    if (e == 0)
+        answer(s, c, a, &found);
+    rangeset_done(&found);
+    imap_update(s, imap_is_uid(c));
+    if (e < 0)
+        imap_fail(s, c, e);
+    else
+        imap_ok(s, c,
+                unreadable ? "Search completed, but some messages could not be read"
+                           : "Search completed");
+}
+
+/* search = "SEARCH" [SP search-return-opts] SP [charset SP] search-key *(SP search-key) */
+void cmd_search(struct session *s, struct command_line *c)
+{
+    struct imap *m = imap_of(s);
+    struct search_context context = {m->view, &m->saved};
+    struct search_program p = {0};
+    struct search_args a = {0};
+    struct span args = c->args;
+
+    if (!parse_return(&args, &a) || !parse_charset(s, &args, &a)) {
+        imap_syntax(s, c);
+        return;
+    }
+    if (a.bad_charset) {
+        if (a.wants & RETURN_SAVE)
+            rangeset_clear(&m->saved);
+        imap_no(s, c, "[BADCHARSET (UTF-8 US-ASCII)] Charset not supported");
+        return;
+    }
+    switch (search_parse(&args, s->scratch, &context, &p)) {
+    case SEARCH_OK:
+        search(s, c, &a, &p);
+        break;
+    case SEARCH_TOO_COMPLEX:
+        imap_bad(s, c, "[LIMIT] Too many keys, or nested too deeply");
+        break;
+    case SEARCH_SYNTAX:
+        imap_syntax(s, c);
+        break;
+    }
+    search_done(&p);
+}

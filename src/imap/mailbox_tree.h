@@ -1,0 +1,42 @@
+/*
+ * mailbox_tree.h: all mailbox names that a user can see, in the order of the hierarchy: a parent
+ * before its children, those before what comes after the parent. Names that only exist as parents
+ * or only as subscriptions are there too.
+ */
+#ifndef IMAP_MAILBOX_TREE_H
+#define IMAP_MAILBOX_TREE_H
+
+#include "store/store.h"
+
+struct mailbox_node {
+    struct span name; /* full UTF-8 name */
+    bool exists, selectable, subscribed;
+    uint32_t attributes;
+    bool children;                 /* by mailbox_tree_build: some descendant exists */
+    bool selected, selected_below; /* by mailbox_tree_select: it, or some descendant */
+    struct mailbox_info info;      /* if it exists; its name is not valid */
+};
+
+struct mailbox_tree {
+    struct arena *arena;
+    struct mailbox_node *v;
+    size_t n, cap;
+    bool truncated;
+};
+
+enum { MAILBOX_TREE_MAX = 200000 };
+
+/* The trees of `account` and of the public folders, with the account's subscriptions. */
+int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, uint64_t account,
+                      bool subscribed_only);
+void mailbox_tree_done(struct mailbox_tree *t);
+
+/* For tests and the above: adds a name; then build sorts, merges doubles, adds parents. */
+void mailbox_tree_init(struct mailbox_tree *t);
+struct mailbox_node *mailbox_tree_add(struct mailbox_tree *t, struct span full_name);
+void mailbox_tree_build(struct mailbox_tree *t);
+void mailbox_tree_select(struct mailbox_tree *t,
+                         bool (*fn)(const struct mailbox_node *n, const void *arg),
+                         const void *arg);
+
+#endif

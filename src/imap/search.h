@@ -1,0 +1,90 @@
+/*
+ * search.h: the keys of SEARCH as a program, and messages against it. What the index alone decides
+ * is asked first, then the summary, then headers, then bodies; one message is in memory at a time.
+ */
+#ifndef IMAP_SEARCH_H
+#define IMAP_SEARCH_H
+
+#include "base/arena.h"
+#include "imap/flags.h"
+#include "imap/view.h"
+#include "message/search.h"
+
+enum { SEARCH_DEPTH_MAX = 50, SEARCH_NODES_MAX = 2000, SEARCH_NAME_MAX = 256 };
+
+enum search_op {
+    /* by the index */
+    SEARCH_ALL,
+    SEARCH_NONE,
+    SEARCH_FLAGS,   /* flags & mask == want */
+    SEARCH_KEYWORD, /* text: its name */
+    SEARCH_UIDS,
+    SEARCH_LARGER,
+    SEARCH_SMALLER,
+    SEARCH_BEFORE,
+    SEARCH_ON,
+    SEARCH_SINCE, /* day */
+    /* by the summary */
+    SEARCH_SENTBEFORE,
+    SEARCH_SENTON,
+    SEARCH_SENTSINCE,
+    /* by the header, by header and body */
+    SEARCH_HEADER,
+    SEARCH_BODY,
+    SEARCH_TEXT,
+    /* of others */
+    SEARCH_AND,
+    SEARCH_OR,
+    SEARCH_NOT,
+};
+
+struct search_node {
+    enum search_op op;
+    unsigned
+        cost; /* the dearest thing that may have to be read: 0 index, 1 summary, 2 header, 3 body */
+    struct search_node *child, *next; /* of AND, OR, NOT */
+    uint64_t mask, want; /* FLAGS; `mask` is the keyword's bit of KEYWORD, once known; size */
+    int64_t day;
+    char *name; /* HEADER, KEYWORD */
+    struct needle *needle;
+    struct rangeset uids;
+};
+
+struct search_program {
+    struct search_node *root, **all; /* all: for search_done */
+    size_t count;
+};
+
+struct search_context { /* what sets mean */
+    const struct view *view;
+    const struct rangeset *saved;
+};
+
+enum search_result { SEARCH_OK, SEARCH_SYNTAX, SEARCH_TOO_COMPLEX };
+/* search-key *(SP search-key), all of *c. Nodes from the arena; search_done frees what is on the
+ * heap, after a failure too. */
+enum search_result search_parse(struct span *c, struct arena *a, const struct search_context *x,
+                                struct search_program *ret);
+void search_done(struct search_program *p);
+/* Before messages that were read with these keywords. */
+void search_keywords(struct search_program *p, const struct keywords *k);
+
+/* One message; what was read of it is kept from key to key. */
+struct search_message {
+    struct store *store;
+    const struct message_info *info;
+    struct arena *arena; /* emptied for each message */
+    bool has_summary, has_body;
+    struct summary summary;
+    struct buf text;     /* prefix and body; the header alone until a body is asked for */
+    size_t header_bytes; /* with the prefix */
+    uint64_t bytes_read; /* over all messages: for breaks */
+    size_t unreadable;
+};
+void search_message_init(struct search_message *m, struct store *s);
+void search_message_done(struct search_message *m);
+/* Does not suspend. */
+bool search_match(const struct search_program *p, struct search_message *m,
+                  const struct message_info *info);
+
+#endif

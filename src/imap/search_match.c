@@ -1,0 +1,172 @@
+/* search_match.c: one message against a search program. */
+#include "imap/search.h"
+
+#include "base/check.h"
+#include "base/date.h"
+
+#include <errno.h>
+
+enum { SUMMARY_ARENA_MAX = 2 << 20, TEXT_KEEP = 1 << 20 };
+
+void search_message_init(struct search_message *m, struct store *s)
+{
+    *m = (struct search_message){.store = s, .arena = arena_new(SUMMARY_ARENA_MAX), .text = BUF(0)};
+}
+
+void search_message_done(struct search_message *m)
+{
+    arena_free(m->arena);
+    buf_done(&m->text);
+}
+
+/* The first n bytes of prefix + body into m->text. */
+static bool read_text(struct search_message *m, uint64_t n)
+{
+    if (m->text.n >= n)
+        return true;
+    m->bytes_read += n - m->text.n;
+    m->text.max = (size_t)n;
+    return store_message_read(m->store, m->info, m->text.n, (size_t)n - m->text.n, &m->text) == 0 &&
+           m->text.n == n;
+}
+
+static bool read_body(struct search_message *m)
+{
+    if (!m->has_body)
+        m->has_body = read_text(m, m->info->size);
+    return m->has_body;
+}
+
+static bool read_summary(struct search_message *m)
+{
+    if (m->has_summary)
+        return true;
+    m->has_summary = store_summary(m->store, m->info, m->arena, &m->summary) == 0;
+    if (!m->has_summary && read_body(m)) {
+        /* damaged: made anew */
+        struct buf block BUF_AUTO = BUF(1 << 20);
+        struct span body = span_skip(buf_span(&m->text), m->info->prefix_bytes);
+        m->has_summary = summary_make(body, &message_limits_default, &block) == 0 &&
+                         summary_open(arena_span(m->arena, buf_span(&block)), &m->summary);
+    }
+    if (m->has_summary) {
+        uint64_t header = (uint64_t)m->info->prefix_bytes + m->summary.header_bytes;
+        m->header_bytes = (size_t)(header < m->info->size ? header : m->info->size);
+    }
+    return m->has_summary;
+}
+
+static bool read_header(struct search_message *m)
+{
+    return read_summary(m) && read_text(m, m->header_bytes);
+}
+
+static struct span header_of(const struct search_message *m)
+{
+    return span_head(buf_span(&m->text), m->header_bytes);
+}
+
+/* What could not be read does not match, and is counted once a message. */
+static bool unreadable(struct search_message *m)
+{
+    m->unreadable++;
+    return false;
+}
+
+static bool match_body(const struct search_node *n, struct search_message *m, bool header_too)
+{
+    if (!read_header(m))
+        return unreadable(m);
+    if (header_too && search_header_any(header_of(m), n->needle))
+        return true;
+    if (!read_body(m))
+        return unreadable(m);
+    return search_body(span_skip(buf_span(&m->text), m->info->prefix_bytes), &m->summary,
+                       n->needle);
+}
+
+static bool match_sent(const struct search_node *n, struct search_message *m)
+{
+    if (!read_summary(m))
+        return unreadable(m);
+    if (m->summary.sent_seconds == INT64_MIN)
+        return false;
+
+    int64_t day = date_day((struct date){m->summary.sent_seconds, m->summary.sent_zone_minutes});
+    return n->op == SEARCH_SENTBEFORE ? day < n->day
+           : n->op == SEARCH_SENTON   ? day == n->day
+                                      : day >= n->day;
+}
+
+/* Dates are compared without time and zone (RFC 9051 6.4.4): the day is that of the zone it was
+ * written with. */
+static int64_t received_day(const struct message_info *i)
+{
+    return date_day((struct date){i->received_seconds, i->received_zone});
+}
+
+static bool match(const struct search_node *n, struct search_message *m)
+{
+    const struct message_info *info = m->info;
+
+    switch (n->op) {
+    case SEARCH_ALL:
+        return true;
+    case SEARCH_NONE:
+        return false;
+    case SEARCH_FLAGS:
+        return (info->flags & n->mask) == n->want;
+    case SEARCH_KEYWORD:
+        return ((info->flags & n->mask) != 0) == (n->want != 0);
+    case SEARCH_UIDS:
+        return rangeset_has(&n->uids, info->uid);
+    case SEARCH_LARGER:
+        return info->size > n->want;
+    case SEARCH_SMALLER:
+        return info->size < n->want;
+    case SEARCH_BEFORE:
+        return received_day(info) < n->day;
+    case SEARCH_ON:
+        return received_day(info) == n->day;
+    case SEARCH_SINCE:
+        return received_day(info) >= n->day;
+    case SEARCH_SENTBEFORE:
+    case SEARCH_SENTON:
+    case SEARCH_SENTSINCE:
+        return match_sent(n, m);
+    case SEARCH_HEADER:
+        return read_header(m) ? search_header(header_of(m), n->name, n->needle) : unreadable(m);
+    case SEARCH_BODY:
+        return match_body(n, m, false);
+    case SEARCH_TEXT:
+        return match_body(n, m, true);
+    case SEARCH_NOT:
+        return !match(n->child, m);
+    case SEARCH_AND:
+        for (const struct search_node *i = n->child; i; i = i->next)
+            if (!match(i, m))
+                return false;
+        return true;
+    case SEARCH_OR:
+        for (const struct search_node *i = n->child; i; i = i->next)
+            if (match(i, m))
+                return true;
+        return false;
+    }
+    return false;
+}
+
+bool search_match(const struct search_program *p, struct search_message *m,
+                  const struct message_info *info)
+{
+    if (m->has_summary || m->text.n) {
+        arena_reset(m->arena);
+        if (m->text.cap > TEXT_KEEP)
+            buf_done(&m->text);
+        buf_clear(&m->text);
+    }
+    m->info = info;
+    m->has_summary = m->has_body = false;
+    m->header_bytes = 0;
+    return match(p->root, m);
+}

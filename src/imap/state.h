@@ -1,0 +1,85 @@
+/*
+ * state.h: what an IMAP session knows beside its connection, and the words it answers with.
+ *
+ * \Recent (RFC 3501 2.3.2) is never set and RECENT is always 0: it needs a write for each SELECT,
+ * two clients share it badly, and RFC 9051 removed it. RFC 3501 allows this ("if it is not possible
+ * to determine whether or not this session is the first ...").
+ */
+#ifndef IMAP_STATE_H
+#define IMAP_STATE_H
+
+#include "imap/imap.h"
+#include "imap/view.h"
+#include "line/worker.h"
+
+enum { IMAP_NEW = 1, IMAP_AUTHED = 2, IMAP_SELECTED = 4 }; /* states of the command table */
+
+/* The modseqs of this command's own changes: their flags have been told already. */
+struct own_changes {
+    uint64_t *v;
+    size_t n, cap;
+};
+
+struct imap {
+    bool rev2; /* after ENABLE IMAP4rev2 */
+    /* the selected mailbox; view is NULL when there is none */
+    uint64_t mailbox;
+    uint32_t uidvalidity;
+    bool read_only;
+    struct view *view;
+    struct rangeset gone;  /* expunged by others, still numbered: the client has not been told */
+    uint64_t keyword_hash; /* of the keyword names in the last FLAGS response */
+    struct rangeset saved; /* UIDs of "$", RFC 5182 */
+    struct own_changes own;
+    /* IDLE */
+    char *idle_tag; /* heap; NULL: not idle */
+    struct store_watch *watch;
+};
+
+static inline struct imap *imap_of(struct session *s)
+{
+    return session_data(s);
+}
+static inline struct store *imap_store(struct session *s)
+{
+    return s->worker->store;
+}
+static inline struct span imap_grant(const struct session *s)
+{
+    return (struct span){s->user.grant, s->user.grant_bytes};
+}
+
+/* --- tagged replies (reply.c). `text` may begin with a response code. All may suspend. */
+void imap_ok(struct session *s, const struct command_line *c, const char *text);
+void imap_no(struct session *s, const struct command_line *c, const char *text);
+void imap_bad(struct session *s, const struct command_line *c, const char *text); /* counted */
+/* BAD with the syntax of the command's row. */
+void imap_syntax(struct session *s, const struct command_line *c);
+/* NO for an error of the store, with its response code. */
+void imap_fail(struct session *s, const struct command_line *c, int error);
+void imap_say(struct session *s, enum session_event e, const struct command_line *c,
+              struct span detail);
+bool imap_plain_allowed(struct span line);
+/* "IMAP4rev1 …", as the session's state has it. */
+void imap_capabilities(struct session *s, struct buf *out);
+
+/* --- the selected mailbox (update.c) */
+/* Tells what changed: EXISTS, FETCH FLAGS, and EXPUNGE where `expunge` allows it. suspends */
+void imap_update(struct session *s, bool expunge);
+/* imap_update, then the tagged OK. suspends */
+void imap_finish(struct session *s, const struct command_line *c, bool expunge, const char *text);
+/* * FLAGS and, where `permanent`, PERMANENTFLAGS; remembers the keywords. */
+void imap_put_flags(struct session *s, struct store_read *r, bool permanent, struct buf *out);
+void imap_own_change(struct imap *m, uint64_t modseq);
+bool imap_is_own_change(const struct imap *m, uint64_t modseq);
+void imap_unselect(struct session *s);
+/* The messages a command names, as UIDs of the view: numbers or UIDs, or "$". False: not a set, or
+ * a number that does not exist. */
+bool imap_messages(struct imap *m, struct span set, bool uid, struct rangeset *ret);
+/* Is the row's verb "UID …"? */
+bool imap_is_uid(const struct command_line *c);
+
+extern const struct command imap_commands[];
+extern const size_t imap_command_count;
+
+#endif

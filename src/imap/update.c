@@ -1,0 +1,344 @@
+/* update.c: what happened to the selected mailbox since the client was last told. */
+#include "imap/arg.h"
+#include "imap/batch.h"
+#include "imap/state.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { REPLY_CHUNK = 32 << 10, REPLY_MAX = 64 << 10 };
+
+void imap_own_change(struct imap *m, uint64_t modseq)
+{
+    struct own_changes *o = &m->own;
+
+    if (o->n == o->cap) {
+        o->cap = o->cap ? o->cap * 2 : 8;
+        o->v = reallocarray(o->v, o->cap, sizeof *o->v);
+        CHECK(o->v);
+    }
+    o->v[o->n++] = modseq;
+}
+
+bool imap_is_own_change(const struct imap *m, uint64_t modseq)
+{
+    for (size_t i = m->own.n; i--;)
+        if (m->own.v[i] == modseq)
+            return true;
+    return false;
+}
+
+static void forget_own_changes(struct imap *m)
+{
+    free(m->own.v);
+    m->own = (struct own_changes){0};
+}
+
+void imap_unselect(struct session *s)
+{
+    struct imap *m = imap_of(s);
+
+    store_unwatch(m->watch);
+    m->watch = NULL;
+    view_unref(m->view);
+    m->view = NULL;
+    rangeset_done(&m->gone);
+    rangeset_done(&m->saved);
+    forget_own_changes(m);
+    m->mailbox = 0;
+    if (s->state == IMAP_SELECTED)
+        s->state = IMAP_AUTHED;
+}
+
+bool imap_is_uid(const struct command_line *c)
+{
+    return span_starts_nocase(c->verb, SPAN("UID "));
+}
+
+bool imap_messages(struct imap *m, struct span set, bool uid, struct rangeset *ret)
+{
+    struct rangeset numbers = RANGESET_EMPTY;
+    uint32_t star = uid ? view_last_uid(m->view) : m->view->count;
+
+    if (span_eq(set, SPAN("$"))) {
+        ranges_intersect(&m->saved, &m->view->uids, ret);
+        return true;
+    }
+    if (!rangeset_parse(set, star, ARG_SET_RANGES_MAX, &numbers))
+        return false;
+    if (uid) {
+        ranges_intersect(&numbers, &m->view->uids, ret);
+    } else {
+        /* a number past the end is an error (RFC 9051 section 9); "5:*" of three messages is 3:5,
+         * and taken as 3 */
+        if (rangeset_max(&numbers) > m->view->count && !span_has(set, '*')) {
+            rangeset_done(&numbers);
+            return false;
+        }
+        rangeset_clear(ret);
+        view_uids_of(m->view, &numbers, ret);
+    }
+    rangeset_done(&numbers);
+    return true;
+}
+
+/* ------------------------------------------------------------------ flags of the mailbox */
+
+static void put_flag_names(const struct keywords *k, bool star, struct buf *out)
+{
+    buf_put_cstr(out, "(\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+    for (unsigned i = 0; i < k->n; i++) {
+        buf_putc(out, ' ');
+        buf_put_span(out, k->name[i]);
+    }
+    buf_put_cstr(out, star && k->n < STORE_KEYWORDS_MAX ? " \\*)" : ")");
+}
+
+void imap_put_flags(struct session *s, struct store_read *r, bool permanent, struct buf *out)
+{
+    struct imap *m = imap_of(s);
+    struct keywords *k = malloc(sizeof *k);
+
+    CHECK(k);
+    keywords_read(r, m->mailbox, k);
+    m->keyword_hash = keywords_hash(k);
+    buf_put_cstr(out, "* FLAGS ");
+    put_flag_names(k, false, out);
+    buf_put_cstr(out, "\r\n");
+    if (permanent) {
+        buf_put_cstr(out, "* OK [PERMANENTFLAGS ");
+        if (m->read_only)
+            buf_put_cstr(out, "()");
+        else
+            put_flag_names(k, true, out);
+        buf_put_cstr(out, "] Flags that are kept\r\n");
+    }
+    free(k);
+}
+
+/* ------------------------------------------------------------------ changes */
+
+struct changes {
+    struct rangeset changed, gone, added;
+    uint64_t modseq;
+    bool anything;
+};
+
+static void changes_done(struct changes *d)
+{
+    rangeset_done(&d->changed);
+    rangeset_done(&d->gone);
+    rangeset_done(&d->added);
+}
+
+static bool on_change(const struct change_info *c, void *arg)
+{
+    struct changes *d = arg;
+
+    rangeset_add(c->expunged ? &d->gone : &d->changed, c->uid, c->uid);
+    return true;
+}
+
+static void swap(struct rangeset *a, struct rangeset *b)
+{
+    struct rangeset t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* The change log does not reach back: all UIDs and modseqs are compared. */
+static void compare_all(struct store_read *r, const struct view *v, struct changes *d)
+{
+    struct rangeset now = RANGESET_EMPTY;
+    struct store_cursor c;
+    struct message_info info;
+
+    rangeset_clear(&d->changed);
+    rangeset_clear(&d->gone);
+    store_uids(r, v->mailbox, &now);
+    ranges_subtract(&v->uids, &now, &d->gone);
+    ranges_subtract(&now, &v->uids, &d->added);
+    rangeset_done(&now);
+    if (store_cursor_open(r, v->mailbox, 1, &c) < 0)
+        return;
+    while (store_cursor_next(&c, &info))
+        if (info.modseq > v->modseq && rangeset_has(&v->uids, info.uid))
+            rangeset_add(&d->changed, info.uid, info.uid);
+    store_cursor_close(&c);
+}
+
+static void find_changes(struct store_read *r, const struct view *v, struct changes *d)
+{
+    struct rangeset t = RANGESET_EMPTY;
+
+    if (store_changes_each(r, v->mailbox, v->modseq, on_change, d)) {
+        /* what is gone has no flags any more, what came and went was never seen */
+        ranges_subtract(&d->changed, &d->gone, &t);
+        ranges_subtract(&t, &v->uids, &d->added);
+        ranges_intersect(&t, &v->uids, &d->changed);
+        ranges_intersect(&d->gone, &v->uids, &t);
+        swap(&d->gone, &t);
+    } else {
+        compare_all(r, v, d);
+    }
+    rangeset_done(&t);
+}
+
+/* What changed since the view; false: nothing, or the store is away. Lines about new keywords go to
+ * `out`. */
+static bool read_changes(struct session *s, struct changes *d, struct buf *out)
+{
+    struct imap *m = imap_of(s);
+    struct store_read r;
+    struct mailbox_info info;
+
+    if (store_read_begin(imap_store(s), &r) < 0)
+        return false;
+    if (store_mailbox_get(&r, m->mailbox, &info) < 0) {
+        /* deleted: its messages are gone */
+        rangeset_copy(&d->gone, &m->view->uids);
+        d->modseq = UINT64_MAX;
+        d->anything = m->view->count > 0;
+    } else if (info.highestmodseq > m->view->modseq) {
+        struct keywords *k = malloc(sizeof *k);
+        CHECK(k);
+        d->anything = true;
+        d->modseq = info.highestmodseq;
+        find_changes(&r, m->view, d);
+        keywords_read(&r, m->mailbox, k);
+        if (keywords_hash(k) != m->keyword_hash)
+            imap_put_flags(s, &r, true, out);
+        free(k);
+    }
+    store_read_end(&r);
+    return d->anything;
+}
+
+/* The view that follows from the changes; shared if another session came to the same. `told`:
+ * expunges have been applied. */
+static struct view *next_view(struct imap *m, const struct changes *d, bool told)
+{
+    struct view *v = told ? view_shared(m->mailbox, d->modseq) : NULL;
+    struct rangeset uids = RANGESET_EMPTY;
+
+    if (v)
+        return v;
+    if (told)
+        ranges_subtract(&m->view->uids, &m->gone, &uids);
+    else
+        rangeset_copy(&uids, &m->view->uids);
+    ranges_unite(&uids, &d->added);
+    v = view_new(m->mailbox, d->modseq, &uids);
+    if (told)
+        view_publish(v);
+    return v;
+}
+
+static void put_chunk(struct session *s, struct buf *out, size_t from)
+{
+    if (out->n < from || out->n == 0)
+        return;
+    session_put(s, buf_span(out));
+    buf_clear(out);
+}
+
+/* From the highest number down, so that no number changes before it is told. */
+static void put_expunges(struct session *s, const struct view *old, const struct rangeset *gone,
+                         struct buf *out)
+{
+    size_t count = rangeset_count(gone), n = 0;
+    uint32_t *numbers = count ? malloc(count * sizeof *numbers) : NULL, uid;
+    struct view_walk w = view_walk(old, gone);
+
+    if (!numbers)
+        return;
+    while (n < count && view_walk_next(&w, &numbers[n], &uid))
+        n++;
+    while (n--) {
+        buf_put_cstr(out, "* ");
+        buf_put_u64(out, numbers[n]);
+        buf_put_cstr(out, " EXPUNGE\r\n");
+        put_chunk(s, out, REPLY_CHUNK);
+    }
+    free(numbers);
+}
+
+static void put_changed(struct session *s, const struct rangeset *changed, struct buf *out)
+{
+    struct imap *m = imap_of(s);
+    struct view_walk w = view_walk(m->view, changed);
+    struct batch *b;
+
+    if (changed->n == 0)
+        return;
+    b = batch_new();
+    while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0) {
+        for (size_t i = 0; i < b->n; i++) {
+            const struct message_info *info = &b->message[i];
+            if (imap_is_own_change(m, info->modseq))
+                continue;
+            buf_put_cstr(out, "* ");
+            buf_put_u64(out, b->number[i]);
+            buf_put_cstr(out, " FETCH (UID ");
+            buf_put_u64(out, info->uid);
+            buf_put_cstr(out, " FLAGS ");
+            flags_print(info->flags, &b->keywords, out);
+            buf_put_cstr(out, ")\r\n");
+            put_chunk(s, out, REPLY_CHUNK);
+        }
+        put_chunk(s, out, 1);
+    }
+    batch_free(b);
+}
+
+static void update(struct session *s, struct changes *d, bool expunge, struct buf *out)
+{
+    struct imap *m = imap_of(s);
+    struct view *old = m->view, *v;
+    struct rangeset told = RANGESET_EMPTY;
+
+    if (!d->anything)
+        d->modseq = old->modseq;
+    ranges_unite(&m->gone, &d->gone);
+    v = next_view(m, d, expunge || m->gone.n == 0);
+    m->view = v;
+    if (expunge && m->gone.n) {
+        struct rangeset left = RANGESET_EMPTY;
+        ranges_subtract(&m->saved, &m->gone, &left);
+        swap(&m->saved, &left);
+        rangeset_done(&left);
+        swap(&told, &m->gone);
+        put_expunges(s, old, &told, out);
+        rangeset_done(&told);
+    }
+    if (d->added.n) {
+        buf_put_cstr(out, "* ");
+        buf_put_u64(out, v->count);
+        buf_put_cstr(out, " EXISTS\r\n");
+    }
+    view_unref(old);
+    put_changed(s, &d->changed, out);
+    put_chunk(s, out, 1);
+}
+
+void imap_update(struct session *s, bool expunge)
+{
+    struct imap *m = imap_of(s);
+    struct changes d = {0};
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+
+    if (!m->view)
+        return;
+    if (read_changes(s, &d, &out) || (expunge && m->gone.n))
+        update(s, &d, expunge, &out);
+    changes_done(&d);
+    forget_own_changes(m);
+}
+
+void imap_finish(struct session *s, const struct command_line *c, bool expunge, const char *text)
+{
+    imap_update(s, expunge);
+    imap_ok(s, c, text);
+}
