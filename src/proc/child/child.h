@@ -15,6 +15,8 @@
 
 enum { CHILD_INSTANCES_MAX = 64, CHILD_SECRET_BYTES = 32 };
 
+struct child;
+
 struct child_ops {
     const struct msg_handler *handlers; /* for links to all peers; child adds its own for the supervisor's messages */
     void (*on_ready)(struct child *c);  /* in the loop, before CHILD_READY is sent; may be NULL */
