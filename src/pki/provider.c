@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "loop/fiber.h"
+#include "pki/key_algorithm.h"
 
 #include <errno.h>
 #include <openssl/core_dispatch.h>
@@ -20,8 +21,6 @@
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PROVIDER "sealpost"
@@ -33,6 +32,11 @@
 #define ENTRY(number, fn)                                                                          \
     {                                                                                              \
         (number), (void (*)(void))(fn)                                                             \
+    }
+/* clang-format 14 takes a literal {0, NULL} at the end of a macro apart */
+#define LAST_ENTRY                                                                                 \
+    {                                                                                              \
+        0, NULL                                                                                    \
     }
 
 struct prov_key {
@@ -170,25 +174,20 @@ static const char *km_ed_operation(int operation)
     return operation == OSSL_OP_SIGNATURE ? "SEALPOST-EDDSA" : NULL;
 }
 
-#define KEY_MANAGER(name, operation)                                                               \
-    static const OSSL_DISPATCH name[] = {                                                          \
-        ENTRY(OSSL_FUNC_KEYMGMT_NEW, km_new),                                                      \
-        ENTRY(OSSL_FUNC_KEYMGMT_FREE, km_free),                                                    \
-        ENTRY(OSSL_FUNC_KEYMGMT_HAS, km_has),                                                      \
-        ENTRY(OSSL_FUNC_KEYMGMT_MATCH, km_match),                                                  \
+#define MANAGER_ENTRIES(operation)                                                                 \
+    ENTRY(OSSL_FUNC_KEYMGMT_NEW, km_new), ENTRY(OSSL_FUNC_KEYMGMT_FREE, km_free),                  \
+        ENTRY(OSSL_FUNC_KEYMGMT_HAS, km_has), ENTRY(OSSL_FUNC_KEYMGMT_MATCH, km_match),            \
         ENTRY(OSSL_FUNC_KEYMGMT_IMPORT, km_import),                                                \
         ENTRY(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, km_import_types),                                    \
         ENTRY(OSSL_FUNC_KEYMGMT_EXPORT, km_export),                                                \
         ENTRY(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, km_export_types),                                    \
         ENTRY(OSSL_FUNC_KEYMGMT_GET_PARAMS, km_get_params),                                        \
         ENTRY(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, km_gettable),                                     \
-        ENTRY(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, operation),                                  \
-        {0, NULL}
-    }
+        ENTRY(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, operation)
 
-KEY_MANAGER(rsa_manager, km_rsa_operation);
-KEY_MANAGER(ec_manager, km_ec_operation);
-KEY_MANAGER(ed_manager, km_ed_operation);
+static const OSSL_DISPATCH rsa_manager[] = {MANAGER_ENTRIES(km_rsa_operation), LAST_ENTRY};
+static const OSSL_DISPATCH ec_manager[] = {MANAGER_ENTRIES(km_ec_operation), LAST_ENTRY};
+static const OSSL_DISPATCH ed_manager[] = {MANAGER_ENTRIES(km_ed_operation), LAST_ENTRY};
 
 /* --- signatures */
 
@@ -197,36 +196,6 @@ struct sign_ctx {
     enum key_algorithm algorithm;
     enum key_digest digest;
 };
-
-static const struct digest_row {
-    const char *name;
-    enum key_digest digest;
-    int nid;
-    int bytes;
-} digests[] = {
-    {"SHA2-256", KEY_SHA256, NID_sha256, 32},
-    {"SHA256",   KEY_SHA256, NID_sha256, 32},
-    {"SHA2-384", KEY_SHA384, NID_sha384, 48},
-    {"SHA384",   KEY_SHA384, NID_sha384, 48},
-    {"SHA2-512", KEY_SHA512, NID_sha512, 64},
-    {"SHA512",   KEY_SHA512, NID_sha512, 64},
-};
-
-static const struct digest_row *digest_by_name(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
-        if (strcasecmp(digests[i].name, name) == 0)
-            return &digests[i];
-    return NULL;
-}
-
-static const struct digest_row *digest_row(enum key_digest d)
-{
-    for (size_t i = 0; i < ARRAY_LEN(digests); i++)
-        if (digests[i].digest == d)
-            return &digests[i];
-    return NULL;
-}
 
 static void *sig_new(void *provider, const char *properties)
 {
@@ -252,8 +221,6 @@ static int sig_set_params(void *ctx, const OSSL_PARAM params[]);
 static int sig_init(struct sign_ctx *s, enum key_algorithm algorithm, const char *digest,
                     const void *key, const OSSL_PARAM params[])
 {
-    const struct digest_row *d = NULL;
-
     if (key != NULL)
         s->key = key;
     if (s->key == NULL || !s->key->set)
@@ -261,12 +228,11 @@ static int sig_init(struct sign_ctx *s, enum key_algorithm algorithm, const char
     s->algorithm = algorithm;
     s->digest = KEY_DIGEST_NONE;
     if (algorithm != KEY_EDDSA) {
-        d = digest_by_name(digest != NULL && *digest != '\0' ? digest : "SHA256");
-        if (d == NULL) {
+        if (!key_digest_by_name(digest != NULL && *digest != '\0' ? digest : "SHA256",
+                                &s->digest)) {
             ERR_raise(ERR_LIB_PROV, PROV_R_DIGEST_NOT_ALLOWED);
             return 0;
         }
-        s->digest = d->digest;
     } else if (digest != NULL && *digest != '\0') {
         ERR_raise(ERR_LIB_PROV, PROV_R_INVALID_DIGEST);
         return 0;
@@ -333,7 +299,7 @@ static int sig_digest_sign(void *ctx, unsigned char *sig, size_t *sig_bytes, siz
     return 1;
 }
 
-/* An int or its name in decimal or one of `names`, whose index + 1 is the value less `base`. */
+/* OpenSSL hands numbers over as int, as decimal text or as a word. */
 static bool get_int(const OSSL_PARAM *p, const char *word, int word_value, int *ret)
 {
     if (p->data_type == OSSL_PARAM_UTF8_STRING) {
@@ -366,28 +332,29 @@ static bool set_padding(struct sign_ctx *s, const OSSL_PARAM *p)
 
 static bool salt_suits(const struct sign_ctx *s, const OSSL_PARAM *p)
 {
-    const struct digest_row *d = digest_row(s->digest);
     int salt = 0;
 
-    return d != NULL && get_int(p, "digest", RSA_PSS_SALTLEN_DIGEST, &salt) &&
-           (salt == RSA_PSS_SALTLEN_DIGEST || salt == d->bytes);
+    return get_int(p, "digest", RSA_PSS_SALTLEN_DIGEST, &salt) &&
+           (salt == RSA_PSS_SALTLEN_DIGEST || salt == (int)key_digest_bytes(s->digest));
+}
+
+static bool get_digest(const OSSL_PARAM *p, enum key_digest *ret)
+{
+    return p->data_type == OSSL_PARAM_UTF8_STRING && p->data != NULL &&
+           key_digest_by_name(p->data, ret);
 }
 
 static int sig_set_params(void *ctx, const OSSL_PARAM params[])
 {
     struct sign_ctx *s = ctx;
     const OSSL_PARAM *p;
-    const struct digest_row *d;
+    enum key_digest d;
 
     if (params == NULL)
         return 1;
     p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
-    if (p != NULL && s->algorithm != KEY_EDDSA) {
-        d = p->data_type == OSSL_PARAM_UTF8_STRING ? digest_by_name(p->data) : NULL;
-        if (d == NULL)
-            return 0;
-        s->digest = d->digest;
-    }
+    if (p != NULL && s->algorithm != KEY_EDDSA && !get_digest(p, &s->digest))
+        return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
     if (p != NULL && !set_padding(s, p))
         return 0;
@@ -395,12 +362,7 @@ static int sig_set_params(void *ctx, const OSSL_PARAM params[])
     if (p != NULL && !salt_suits(s, p))
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_MGF1_DIGEST);
-    if (p != NULL) {
-        d = p->data_type == OSSL_PARAM_UTF8_STRING ? digest_by_name(p->data) : NULL;
-        if (d == NULL || d->digest != s->digest)
-            return 0;
-    }
-    return 1;
+    return p == NULL || (get_digest(p, &d) && d == s->digest);
 }
 
 static const OSSL_PARAM settable_params[] = {
@@ -414,72 +376,16 @@ static const OSSL_PARAM *sig_settable(void *ctx, void *provider)
     return settable_params;
 }
 
-/* AlgorithmIdentifier of RSASSA-PSS (RFC 4055 section 3.1). */
-static X509_ALGOR *pss_algorithm(const struct digest_row *d)
-{
-    RSA_PSS_PARAMS *pss = RSA_PSS_PARAMS_new();
-    X509_ALGOR *hash = X509_ALGOR_new(), *mgf = X509_ALGOR_new(), *whole = X509_ALGOR_new();
-    ASN1_STRING *packed = NULL;
-    bool ok = pss != NULL && hash != NULL && mgf != NULL && whole != NULL;
-
-    if (ok) {
-        X509_ALGOR_set_md(hash, EVP_get_digestbynid(d->nid));
-        packed = ASN1_item_pack(hash, ASN1_ITEM_rptr(X509_ALGOR), NULL);
-        ok = packed != NULL &&
-             X509_ALGOR_set0(mgf, OBJ_nid2obj(NID_mgf1), V_ASN1_SEQUENCE, packed) == 1;
-    }
-    if (ok) {
-        pss->hashAlgorithm = hash;
-        pss->maskGenAlgorithm = mgf;
-        hash = mgf = NULL;
-        pss->saltLength = ASN1_INTEGER_new();
-        ok = pss->saltLength != NULL && ASN1_INTEGER_set(pss->saltLength, d->bytes) == 1;
-    }
-    if (ok) {
-        packed = ASN1_item_pack(pss, ASN1_ITEM_rptr(RSA_PSS_PARAMS), NULL);
-        ok = packed != NULL &&
-             X509_ALGOR_set0(whole, OBJ_nid2obj(NID_rsassaPss), V_ASN1_SEQUENCE, packed) == 1;
-    }
-    RSA_PSS_PARAMS_free(pss);
-    X509_ALGOR_free(hash);
-    X509_ALGOR_free(mgf);
-    if (!ok) {
-        X509_ALGOR_free(whole);
-        return NULL;
-    }
-    return whole;
-}
-
-static X509_ALGOR *plain_algorithm(const struct sign_ctx *s, const struct digest_row *d)
-{
-    X509_ALGOR *a = X509_ALGOR_new();
-    int nid = NID_undef,
-        key = s->algorithm == KEY_ECDSA ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption;
-
-    if (s->algorithm == KEY_EDDSA)
-        nid = NID_ED25519;
-    else if (d == NULL || OBJ_find_sigid_by_algs(&nid, d->nid, key) != 1)
-        nid = NID_undef;
-    if (a == NULL || nid == NID_undef ||
-        X509_ALGOR_set0(a, OBJ_nid2obj(nid),
-                        s->algorithm == KEY_RSA_PKCS1 ? V_ASN1_NULL : V_ASN1_UNDEF, NULL) != 1) {
-        X509_ALGOR_free(a);
-        return NULL;
-    }
-    return a;
-}
-
 static int sig_get_params(void *ctx, OSSL_PARAM params[])
 {
     const struct sign_ctx *s = ctx;
-    const struct digest_row *d = digest_row(s->digest);
     OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_ALGORITHM_ID);
     unsigned char *der = NULL;
     X509_ALGOR *a;
     int n, ok = 1;
 
     if (p != NULL) {
-        a = s->algorithm == KEY_RSA_PSS && d != NULL ? pss_algorithm(d) : plain_algorithm(s, d);
+        a = key_algorithm_identifier(s->algorithm, s->digest);
         n = a == NULL ? -1 : i2d_X509_ALGOR(a, &der);
         X509_ALGOR_free(a);
         ok = n > 0 && OSSL_PARAM_set_octet_string(p, der, (size_t)n) == 1;
@@ -487,7 +393,7 @@ static int sig_get_params(void *ctx, OSSL_PARAM params[])
     }
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_DIGEST);
     if (ok && p != NULL)
-        ok = OSSL_PARAM_set_utf8_string(p, d != NULL ? d->name : "");
+        ok = OSSL_PARAM_set_utf8_string(p, key_digest_name(s->digest));
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
     if (ok && p != NULL && p->data_type == OSSL_PARAM_INTEGER)
         ok = OSSL_PARAM_set_int(p, s->algorithm == KEY_RSA_PSS ? RSA_PKCS1_PSS_PADDING
@@ -505,23 +411,19 @@ static const OSSL_PARAM *sig_gettable(void *ctx, void *provider)
     return gettable_params;
 }
 
-#define SIGNATURE(name, init)                                                                      \
-    static const OSSL_DISPATCH name[] = {                                                          \
-        ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, sig_new),                                                \
-        ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, sig_free),                                              \
+#define SIGNATURE_ENTRIES(init)                                                                    \
+    ENTRY(OSSL_FUNC_SIGNATURE_NEWCTX, sig_new), ENTRY(OSSL_FUNC_SIGNATURE_FREECTX, sig_free),      \
         ENTRY(OSSL_FUNC_SIGNATURE_DUPCTX, sig_dup),                                                \
         ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, init),                                         \
         ENTRY(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, sig_digest_sign),                                   \
         ENTRY(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sig_get_params),                                 \
         ENTRY(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, sig_gettable),                              \
         ENTRY(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sig_set_params),                                 \
-        ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, sig_settable),                              \
-        {0, NULL}
-    }
+        ENTRY(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, sig_settable)
 
-SIGNATURE(rsa_signature, rsa_init);
-SIGNATURE(ec_signature, ec_init);
-SIGNATURE(ed_signature, ed_init);
+static const OSSL_DISPATCH rsa_signature[] = {SIGNATURE_ENTRIES(rsa_init), LAST_ENTRY};
+static const OSSL_DISPATCH ec_signature[] = {SIGNATURE_ENTRIES(ec_init), LAST_ENTRY};
+static const OSSL_DISPATCH ed_signature[] = {SIGNATURE_ENTRIES(ed_init), LAST_ENTRY};
 
 /* --- the provider */
 
@@ -547,8 +449,7 @@ static const OSSL_ALGORITHM *prov_query(void *provider, int operation, int *no_c
 }
 
 static const OSSL_DISPATCH provider_functions[] = {
-    ENTRY(OSSL_FUNC_PROVIDER_QUERY_OPERATION, prov_query), {0, NULL}
-};
+    ENTRY(OSSL_FUNC_PROVIDER_QUERY_OPERATION, prov_query), LAST_ENTRY};
 
 static int prov_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                      const OSSL_DISPATCH **out, void **provider)
