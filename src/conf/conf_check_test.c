@@ -26,7 +26,8 @@ static void run(const struct check_row *rows, size_t n)
     unit_case(NULL);
 }
 
-/* clang-format off: version 14 crashes on tables of macros */
+/* version 14 crashes on tables of macros */
+/* clang-format off */
 
 #define IMPOSSIBLE(policy, what, remedy)                                                           \
     "x.conf:3: policy \"" policy "\" is not possible for " what " (virtual server v). Use " remedy ".\n"

@@ -196,6 +196,11 @@ TEST(whole_file)
             "x.conf:3: \"-99999999999999999999\" is too large for any option. Write a smaller "
             "number.\n");
 
+    refused(HEAD "data = \"a\\\";\n\n",
+            "x.conf:3: the text that begins here never ends. Add its closing quote.\n");
+    refused(HEAD "\n/* data = 1;\n\n",
+            "x.conf:4: the comment that begins here never ends. Add its */.\n");
+
     BUF_AUTO struct buf problems = BUF(1000), big = BUF(2 << 20);
     EXPECT(!conf_parse(SPAN("a = 1;\n\nb\0 = 2;"), "x.conf", &problems));
     EXPECT_STR(buf_cstr(&problems), "x.conf:3: the line holds a NUL byte. Remove it.\n");

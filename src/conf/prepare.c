@@ -21,16 +21,17 @@ static void copy(struct lexer *l, size_t n)
     l->rest = span_skip(l->rest, n);
 }
 
+/* A text at the front with its quotes; SPAN_NONE where it has no end. */
 static size_t string_length(struct span s)
 {
     size_t n = 1;
 
     while (n < s.n && s.p[n] != '"')
         n += s.p[n] == '\\' ? 2 : 1;
-    return n + 1;
+    return n < s.n ? n + 1 : SPAN_NONE;
 }
 
-/* A comment at the front: its bytes; 0 where there is none. */
+/* A comment at the front; 0 where there is none, SPAN_NONE where it has no end. */
 static size_t comment_length(struct span s)
 {
     if (s.p[0] == '#' || span_starts(s, SPAN("//"))) {
@@ -39,7 +40,7 @@ static size_t comment_length(struct span s)
     }
     if (span_starts(s, SPAN("/*"))) {
         size_t end = span_find_span(span_skip(s, 2), SPAN("*/"));
-        return end == SPAN_NONE ? s.n : end + 4;
+        return end == SPAN_NONE ? SPAN_NONE : end + 4;
     }
     return 0;
 }
@@ -82,24 +83,29 @@ static bool copy_word(struct lexer *l, size_t n, struct report *r)
     return true;
 }
 
-static bool prepare(struct lexer *l, struct report *r)
+/* The next piece; false: refused and reported. */
+static bool step(struct lexer *l, struct report *r)
 {
-    while (l->rest.n) {
-        size_t n;
-        if (l->rest.p[0] == '"') {
-            copy(l, string_length(l->rest));
-        } else if ((n = comment_length(l->rest)) > 0) {
-            copy(l, n);
-        } else if (l->rest.p[0] == '@') {
-            report_error(r, l->line, "@include is not supported. Put everything into this file");
-            return false;
-        } else if ((n = word_length(l->rest)) > 0) {
-            if (!copy_word(l, n, r))
-                return false;
-        } else {
-            copy(l, 1);
-        }
+    size_t n;
+
+    if (l->rest.p[0] == '"') {
+        n = string_length(l->rest);
+        if (n == SPAN_NONE)
+            report_error(r, l->line, "the text that begins here never ends. Add its closing quote");
+    } else if ((n = comment_length(l->rest)) > 0) {
+        if (n == SPAN_NONE)
+            report_error(r, l->line, "the comment that begins here never ends. Add its */");
+    } else if ((n = word_length(l->rest)) > 0) {
+        return copy_word(l, n, r);
+    } else if (l->rest.p[0] == '@') {
+        report_error(r, l->line, "@include is not supported. Put everything into this file");
+        return false;
+    } else {
+        n = 1;
     }
+    if (n == SPAN_NONE)
+        return false;
+    copy(l, n);
     return true;
 }
 
@@ -119,5 +125,8 @@ bool conf_prepare(struct span text, struct report *r, struct buf *ret)
         report_error(r, l.line, "the line holds a NUL byte. Remove it");
         return false;
     }
-    return prepare(&l, r) && buf_putc(ret, '\0');
+    while (l.rest.n)
+        if (!step(&l, r))
+            return false;
+    return buf_putc(ret, '\0');
 }
