@@ -44,6 +44,7 @@ struct client {
     struct conn *conn;
     unsigned extensions;
     uint64_t size_limit;   /* 0: none said */
+    bool tls_failed;
     char reply[REPLY_MAX]; /* the last reply's lines, joined by blanks, the code in front */
     char problem[300];     /* why the connection is of no use */
 };
@@ -198,8 +199,10 @@ static bool start_tls(struct client *c)
         return code && !c->h->tls_required ? true
                                            : broken(c, "STARTTLS was answered: %s", c->reply);
     int r = conn_connect_tls(c->conn, &t, TLS_MS);
-    if (r < 0)
+    if (r < 0) {
+        c->tls_failed = true;
         return broken(c, "TLS failed: %s", conn_error(c->conn));
+    }
     return hello(c);
 }
 
@@ -452,6 +455,7 @@ static void settle(struct client *c, const struct smtp_outgoing *m,
         if (results[i].outcome != QUEUE_DELIVERED)
             continue;
         results[i].outcome = outcome_of(code);
+        results[i].dsn = (c->extensions & HAS_DSN) != 0;
         snprintf(results[i].text, sizeof(results[i].text), "%.399s", c->reply);
     }
 }
@@ -489,7 +493,7 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
 }
 
 enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
-                            struct smtp_recipient_result *results)
+                            struct smtp_recipient_result *results, bool *ret_tls_failed)
 {
     struct client c = {.h = h};
     bool answered = client_open(&c) && transact(&c, m, results);
@@ -504,5 +508,6 @@ enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoin
     if (c.conn && answered)
         conn_shutdown(c.conn);
     conn_free(c.conn);
+    *ret_tls_failed = c.tls_failed;
     return answered ? SMTP_ANSWERED : SMTP_UNREACHABLE;
 }

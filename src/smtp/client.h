@@ -10,6 +10,7 @@
 
 struct smtp_recipient_result {
     enum queue_outcome outcome;
+    bool dsn;       /* the next server takes the request for reports (RFC 3461) on itself */
     char text[400]; /* the reply, "250 2.1.5 Ok", or what went wrong in words */
 };
 
@@ -44,8 +45,9 @@ enum smtp_attempt {
     SMTP_UNREACHABLE, /* no connection, or it broke before the message was taken: another host may
                          be tried */
 };
-/* suspends. */
+/* suspends. *ret_tls_failed: the handshake was what failed (without tls_required a try in clear,
+ * h->tls NULL, may follow). */
 enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
-                            struct smtp_recipient_result *results);
+                            struct smtp_recipient_result *results, bool *ret_tls_failed);
 
 #endif

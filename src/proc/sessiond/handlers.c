@@ -1,0 +1,94 @@
+/* handlers.c: the messages that a worker receives. */
+#include "proc/sessiond/sessiond.h"
+
+#include "base/log.h"
+#include "line/session_msg.h"
+#include "pki/cert_msg.h"
+
+#include <errno.h>
+
+static struct worker *worker_of(void *arg)
+{
+    struct child *c = arg;
+    return c->state;
+}
+
+/* From certd: what a virtual server shows from now on. Sessions that run keep what they were opened
+ * with. */
+static void msg_cert_identity(void *arg, struct msg *m)
+{
+    struct worker *w = worker_of(arg);
+    struct cert_identity_msg id;
+    struct err e = {""};
+
+    if (!rd_cert_identity(m->body, &id)) {
+        log_error("certd sent an identity that cannot be read");
+        return;
+    }
+    struct worker_vserver *v = worker_vserver(w, id.vserver);
+    if (!v || !v->protocol || id.slot > TLS_SLOT_NEXT)
+        return; /* of a virtual server that another kind of worker serves */
+    if (tls_context_identity(v->tls, id.slot, id.chain, id.key_id, &e) < 0) {
+        log_error("%s: the certificate %s cannot be served, the one before stays: %s", id.vserver,
+                  id.serial, e.text);
+        return;
+    }
+    if (id.slot == TLS_SLOT_CURRENT)
+        log_info("%s: serving certificate %s", id.vserver, id.serial);
+    worker_identities(w);
+}
+
+static void msg_tickets_new(void *arg, struct msg *m)
+{
+    (void)arg;
+    sessiond_tickets(m->body);
+}
+
+static void msg_session_list(void *arg, struct msg *m)
+{
+    struct buf json BUF_AUTO = BUF(65000);
+    uint64_t after;
+
+    if (!rd_session_list(m->body, &after)) {
+        msg_reply(m, -EINVAL, SPAN_EMPTY);
+        return;
+    }
+    worker_sessions(worker_of(arg), after, &json);
+    msg_reply(m, 0, buf_span(&json));
+}
+
+static void msg_session_kill(void *arg, struct msg *m)
+{
+    struct session_kill_request k;
+
+    if (!rd_session_kill(m->body, &k))
+        msg_reply(m, -EINVAL, SPAN_EMPTY);
+    else
+        msg_reply(m,
+                  worker_kill(worker_of(arg), k.number,
+                              k.reason[0] ? k.reason : "ended by the administrator")
+                      ? 0
+                      : -ENOENT,
+                  SPAN_EMPTY);
+}
+
+/* What stored says goes to the store's client. */
+static void to_store(void *arg, struct msg *m)
+{
+    for (const struct msg_handler *h = store_client_handlers; h->fn; h++)
+        if (h->id == m->id) {
+            h->fn(worker_of(arg)->store, m);
+            return;
+        }
+}
+
+const struct msg_handler sessiond_handlers[] = {
+    {MSG_CERT_IDENTITY,    msg_cert_identity, false},
+    {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
+    {MSG_SESSION_LIST,     msg_session_list,  false},
+    {MSG_SESSION_KILL,     msg_session_kill,  false},
+    {MSG_STORE_FILES,      to_store,          false},
+    {MSG_STORE_FILES_GONE, to_store,          false},
+    {MSG_STORE_CHANGED,    to_store,          false},
+    {0,                    NULL,              false},
+};
