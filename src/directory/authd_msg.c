@@ -228,7 +228,7 @@ bool rd_authd_send_as(struct span s, struct authd_send_as *ret)
 }
 
 /* ------------------------------------------------------------------ managing */
-void wr_account_add(struct buf *b, const struct authd_account_add *a)
+void wr_authd_account_add(struct buf *b, const struct authd_account_add *a)
 {
     wr_span(b, a->address);
     wr_span(b, a->title);
@@ -237,7 +237,7 @@ void wr_account_add(struct buf *b, const struct authd_account_add *a)
     wr_u32(b, a->protocols);
 }
 
-bool rd_account_add(struct span s, struct authd_account_add *ret)
+bool rd_authd_account_add(struct span s, struct authd_account_add *ret)
 {
     struct rd r = rd_of(s);
     struct authd_account_add a;
@@ -253,7 +253,7 @@ bool rd_account_add(struct span s, struct authd_account_add *ret)
     return true;
 }
 
-void wr_account_set(struct buf *b, const struct authd_account_set *a)
+void wr_authd_account_set(struct buf *b, const struct authd_account_set *a)
 {
     wr_span(b, a->address);
     wr_u8(b, (uint8_t)a->change.set);
@@ -263,7 +263,7 @@ void wr_account_set(struct buf *b, const struct authd_account_set *a)
     wr_u32(b, a->change.protocols);
 }
 
-bool rd_account_set(struct span s, struct authd_account_set *ret)
+bool rd_authd_account_set(struct span s, struct authd_account_set *ret)
 {
     struct rd r = rd_of(s);
     struct authd_account_set a = {.address = rd_span(&r, NAME_ADDRESS_MAX)};
@@ -281,13 +281,13 @@ bool rd_account_set(struct span s, struct authd_account_set *ret)
     return true;
 }
 
-void wr_two_spans(struct buf *b, struct span one, struct span two)
+void wr_authd_pair(struct buf *b, struct span one, struct span two)
 {
     wr_span(b, one);
     wr_span(b, two);
 }
 
-bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two)
+bool rd_authd_pair(struct span s, struct span *ret_one, struct span *ret_two)
 {
     struct rd r = rd_of(s);
     struct span one = rd_span(&r, NAME_ADDRESS_MAX), two = rd_span(&r, NAME_PASSWORD_MAX);
@@ -299,7 +299,7 @@ bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two)
     return true;
 }
 
-void wr_account(struct buf *b, const struct directory_account *a)
+void wr_authd_account(struct buf *b, const struct directory_account *a)
 {
     wr_u64(b, a->id);
     wr_cstr(b, a->address);
@@ -312,7 +312,7 @@ void wr_account(struct buf *b, const struct directory_account *a)
     wr_i64(b, a->changed_seconds);
 }
 
-bool rd_account(struct rd *r, struct directory_account *ret)
+bool rd_authd_account(struct rd *r, struct directory_account *ret)
 {
     struct directory_account a = {.id = rd_u64(r)};
 
@@ -344,7 +344,7 @@ static enum directory_entry_kind rd_kind(struct rd *r)
     return (enum directory_entry_kind)kind;
 }
 
-void wr_entry(struct buf *b, const struct directory_entry *n)
+void wr_authd_entry(struct buf *b, const struct directory_entry *n)
 {
     wr_u8(b, (uint8_t)n->kind);
     wr_cstr(b, n->address);
@@ -355,7 +355,7 @@ void wr_entry(struct buf *b, const struct directory_entry *n)
     wr_u64(b, n->account);
 }
 
-bool rd_entry(struct rd *r, struct directory_entry *ret)
+bool rd_authd_entry(struct rd *r, struct directory_entry *ret)
 {
     struct directory_entry n = {.kind = rd_kind(r)};
 
@@ -371,13 +371,14 @@ bool rd_entry(struct rd *r, struct directory_entry *ret)
     return true;
 }
 
-void wr_entry_name(struct buf *b, enum directory_entry_kind kind, struct span address)
+void wr_authd_entry_name(struct buf *b, enum directory_entry_kind kind, struct span address)
 {
     wr_u8(b, (uint8_t)kind);
     wr_span(b, address);
 }
 
-bool rd_entry_name(struct span s, enum directory_entry_kind *ret_kind, struct span *ret_address)
+bool rd_authd_entry_name(struct span s, enum directory_entry_kind *ret_kind,
+                         struct span *ret_address)
 {
     struct rd r = rd_of(s);
     enum directory_entry_kind kind = rd_kind(&r);
@@ -390,7 +391,7 @@ bool rd_entry_name(struct span s, enum directory_entry_kind *ret_kind, struct sp
     return true;
 }
 
-size_t wr_page_begin(struct buf *b)
+size_t wr_authd_page_begin(struct buf *b)
 {
     size_t at = b->n;
 
@@ -398,7 +399,7 @@ size_t wr_page_begin(struct buf *b)
     return at;
 }
 
-void wr_page_end(struct buf *b, size_t at, bool more, uint16_t count)
+void wr_authd_page_end(struct buf *b, size_t at, bool more, uint16_t count)
 {
     if (b->overflow)
         return;
@@ -408,7 +409,7 @@ void wr_page_end(struct buf *b, size_t at, bool more, uint16_t count)
     b->p[at + 2] = (char)(count >> 8);
 }
 
-bool rd_page(struct rd *r, bool *ret_more, uint16_t *ret_count)
+bool rd_authd_page(struct rd *r, bool *ret_more, uint16_t *ret_count)
 {
     bool more = rd_bool(r);
     uint16_t count = rd_u16(r);

@@ -102,38 +102,39 @@ struct authd_account_add { /* ACCOUNT_ADD → its number (u64) */
     struct span address, title, password;
     uint32_t rights, protocols; /* GRANT_…; bit per enum conf_protocol */
 };
-void wr_account_add(struct buf *b, const struct authd_account_add *a);
-bool rd_account_add(struct span s, struct authd_account_add *ret);
+void wr_authd_account_add(struct buf *b, const struct authd_account_add *a);
+bool rd_authd_account_add(struct span s, struct authd_account_add *ret);
 
 struct authd_account_set { /* ACCOUNT_SET */
     struct span address;
     struct account_change change;
 };
-void wr_account_set(struct buf *b, const struct authd_account_set *a);
-bool rd_account_set(struct span s, struct authd_account_set *ret);
+void wr_authd_account_set(struct buf *b, const struct authd_account_set *a);
+bool rd_authd_account_set(struct span s, struct authd_account_set *ret);
 
 /* ACCOUNT_PASSWORD: address, password. MEMBER_ADD, MEMBER_REMOVE: group, member. MEMBER_LIST:
  * group, member to go on after. */
-void wr_two_spans(struct buf *b, struct span one, struct span two);
-bool rd_two_spans(struct span s, struct span *ret_one, struct span *ret_two);
+void wr_authd_pair(struct buf *b, struct span one, struct span two);
+bool rd_authd_pair(struct span s, struct span *ret_one, struct span *ret_two);
 
 /* ACCOUNT_REMOVE: the address, raw; the account goes when the store has confirmed it. ACCOUNT_SHOW:
  * the same → one account. ACCOUNT_LIST: number to go on after (u64) → more (bool), count (u16),
  * accounts. */
-void wr_account(struct buf *b, const struct directory_account *a);
-bool rd_account(struct rd *r, struct directory_account *ret);
+void wr_authd_account(struct buf *b, const struct directory_account *a);
+bool rd_authd_account(struct rd *r, struct directory_account *ret);
 
 /* ENTRY_ADD, ENTRY_SET: an entry. ENTRY_SHOW: kind (u8), address → an entry. ENTRY_REMOVE: the
  * same, no answer. ENTRY_LIST: kind, address to go on after → more, count, entries. MEMBER_LIST →
  * more, count, spans. */
-void wr_entry(struct buf *b, const struct directory_entry *n);
-bool rd_entry(struct rd *r, struct directory_entry *ret);
-void wr_entry_name(struct buf *b, enum directory_entry_kind kind, struct span address);
-bool rd_entry_name(struct span s, enum directory_entry_kind *ret_kind, struct span *ret_address);
+void wr_authd_entry(struct buf *b, const struct directory_entry *n);
+bool rd_authd_entry(struct rd *r, struct directory_entry *ret);
+void wr_authd_entry_name(struct buf *b, enum directory_entry_kind kind, struct span address);
+bool rd_authd_entry_name(struct span s, enum directory_entry_kind *ret_kind,
+                         struct span *ret_address);
 
 /* The head of a page, filled in when its rows are written: more, count. */
-size_t wr_page_begin(struct buf *b);
-void wr_page_end(struct buf *b, size_t at, bool more, uint16_t count);
-bool rd_page(struct rd *r, bool *ret_more, uint16_t *ret_count);
+size_t wr_authd_page_begin(struct buf *b);
+void wr_authd_page_end(struct buf *b, size_t at, bool more, uint16_t count);
+bool rd_authd_page(struct rd *r, bool *ret_more, uint16_t *ret_count);
 
 #endif

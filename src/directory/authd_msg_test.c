@@ -187,40 +187,40 @@ TEST(targets_come_in_pages)
 static bool read_account_add(struct span s)
 {
     struct authd_account_add a;
-    return rd_account_add(s, &a);
+    return rd_authd_account_add(s, &a);
 }
 
 static bool read_account_set(struct span s)
 {
     struct authd_account_set a;
-    return rd_account_set(s, &a);
+    return rd_authd_account_set(s, &a);
 }
 
 static bool read_account(struct span s)
 {
     struct directory_account a;
     struct rd r = rd_of(s);
-    return rd_account(&r, &a) && rd_done(&r);
+    return rd_authd_account(&r, &a) && rd_done(&r);
 }
 
 static bool read_entry(struct span s)
 {
     struct directory_entry a;
     struct rd r = rd_of(s);
-    return rd_entry(&r, &a) && rd_done(&r);
+    return rd_authd_entry(&r, &a) && rd_done(&r);
 }
 
 static bool read_entry_name(struct span s)
 {
     enum directory_entry_kind kind;
     struct span address;
-    return rd_entry_name(s, &kind, &address);
+    return rd_authd_entry_name(s, &kind, &address);
 }
 
 static bool read_two(struct span s)
 {
     struct span a, b;
-    return rd_two_spans(s, &a, &b);
+    return rd_authd_pair(s, &a, &b);
 }
 
 static bool read_resolve(struct span s)
@@ -245,25 +245,26 @@ TEST(the_others_are_exact)
                                               .rights = 7};
     const struct directory_entry entry = {ENTRY_GROUP, "team@example.org", "", "T", true, true, 0};
 
-    wr_account_add(&b, &(struct authd_account_add){SPAN("joe"), SPAN("Joe"), SPAN("pw"), 7, 31});
+    wr_authd_account_add(&b,
+                         &(struct authd_account_add){SPAN("joe"), SPAN("Joe"), SPAN("pw"), 7, 31});
     expect_exact(&b, read_account_add);
     buf_clear(&b);
-    wr_account_set(&b,
-                   &(struct authd_account_set){
-                       SPAN("joe"), {ACCOUNT_SET_STATE, SPAN(""), ACCOUNT_STATE_DISABLED, 0, 0}
+    wr_authd_account_set(
+        &b, &(struct authd_account_set){
+                SPAN("joe"), {ACCOUNT_SET_STATE, SPAN(""), ACCOUNT_STATE_DISABLED, 0, 0}
     });
     expect_exact(&b, read_account_set);
     buf_clear(&b);
-    wr_account(&b, &account);
+    wr_authd_account(&b, &account);
     expect_exact(&b, read_account);
     buf_clear(&b);
-    wr_entry(&b, &entry);
+    wr_authd_entry(&b, &entry);
     expect_exact(&b, read_entry);
     buf_clear(&b);
-    wr_entry_name(&b, ENTRY_ALIAS, SPAN("a@b"));
+    wr_authd_entry_name(&b, ENTRY_ALIAS, SPAN("a@b"));
     expect_exact(&b, read_entry_name);
     buf_clear(&b);
-    wr_two_spans(&b, SPAN("one"), SPAN("two"));
+    wr_authd_pair(&b, SPAN("one"), SPAN("two"));
     expect_exact(&b, read_two);
     buf_clear(&b);
     wr_authd_resolve(&b, &(struct authd_resolve){9, SPAN("a@b")});
@@ -279,13 +280,13 @@ TEST(values_that_make_no_sense)
     char *long_text = calloc(1, 70000);
 
     CHECK(long_text);
-    wr_account_set(&b, &(struct authd_account_set){
-                           SPAN("joe"), {16, SPAN(""), 1, 0, 0}
+    wr_authd_account_set(&b, &(struct authd_account_set){
+                                 SPAN("joe"), {16, SPAN(""), 1, 0, 0}
     });
     EXPECT(!read_account_set(buf_span(&b)));
     buf_clear(&b);
-    wr_account_set(&b, &(struct authd_account_set){
-                           SPAN("joe"), {ACCOUNT_SET_STATE, SPAN(""), 0, 0, 0}
+    wr_authd_account_set(&b, &(struct authd_account_set){
+                                 SPAN("joe"), {ACCOUNT_SET_STATE, SPAN(""), 0, 0, 0}
     });
     EXPECT(!read_account_set(buf_span(&b)));
     buf_clear(&b);
@@ -296,7 +297,7 @@ TEST(values_that_make_no_sense)
     wr_authd_resolve(&b, &(struct authd_resolve){0, span_of(long_text, NAME_ADDRESS_MAX + 1)});
     EXPECT(!read_resolve(buf_span(&b)));
     buf_clear(&b);
-    wr_two_spans(&b, SPAN("a"), span_of(long_text, NAME_PASSWORD_MAX + 1));
+    wr_authd_pair(&b, SPAN("a"), span_of(long_text, NAME_PASSWORD_MAX + 1));
     EXPECT(!read_two(buf_span(&b)));
     free(long_text);
 }

@@ -198,7 +198,7 @@ enum auth_step auth_password(struct auth_client *c, const struct auth_context *x
     if (user.n > AUTH_NAME_MAX || password.n > NAME_PASSWORD_MAX)
         return AUTH_FAIL;
     put_context(&body, x);
-    wr_two_spans(&body, user, password);
+    wr_authd_pair(&body, user, password);
     enum auth_step step = ask(c, MSG_AUTH_PASSWORD, buf_span(&body), NULL, NULL, ret_result);
     secret_wipe(body.p, body.cap);
     return step;

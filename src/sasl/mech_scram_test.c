@@ -337,22 +337,22 @@ TEST(final_messages)
         const char *in;
         enum sasl_outcome want;
     } rows[] = {
-        {"c=biws,r=abcSERVER" P,        SASL_CREDENTIAL},
-        {"c=biws,r=abcSERVER,x=1" P,    SASL_CREDENTIAL},
-        {"c=biws,r=abcSERVE" P,         SASL_FAILED    },
-        {"c=eSws,r=abcSERVER" P,        SASL_FAILED    }, /* "y,," */
-        {"c=biw=,r=abcSERVER" P,        SASL_FAILED    },
-        {"c=!,r=abcSERVER" P,           SASL_FAILED    },
-        {"c=,r=abcSERVER" P,            SASL_INVALID   },
-        {"r=abcSERVER,c=biws" P,        SASL_INVALID   },
-        {"c=biws" P,                    SASL_INVALID   },
-        {"c=biws,r=abcSERVER",          SASL_INVALID   },
-        {"c=biws,r=abcSERVER,p=",       SASL_INVALID   },
-        {"c=biws,r=abcSERVER,p=AAAA",   SASL_INVALID   },
-        {"c=biws,r=abcSERVER" P "x",    SASL_INVALID   },
-        {"c=biws,r=abcSERVER" P ",x=1", SASL_INVALID   },
-        {"",                            SASL_INVALID   },
-        {"*",                           SASL_INVALID   },
+        {"c=biws,r=abcSERVER" P,        SASL_PROOF  },
+        {"c=biws,r=abcSERVER,x=1" P,    SASL_PROOF  },
+        {"c=biws,r=abcSERVE" P,         SASL_FAILED },
+        {"c=eSws,r=abcSERVER" P,        SASL_FAILED }, /* "y,," */
+        {"c=biw=,r=abcSERVER" P,        SASL_FAILED },
+        {"c=!,r=abcSERVER" P,           SASL_FAILED },
+        {"c=,r=abcSERVER" P,            SASL_INVALID},
+        {"r=abcSERVER,c=biws" P,        SASL_INVALID},
+        {"c=biws" P,                    SASL_INVALID},
+        {"c=biws,r=abcSERVER",          SASL_INVALID},
+        {"c=biws,r=abcSERVER,p=",       SASL_INVALID},
+        {"c=biws,r=abcSERVER,p=AAAA",   SASL_INVALID},
+        {"c=biws,r=abcSERVER" P "x",    SASL_INVALID},
+        {"c=biws,r=abcSERVER" P ",x=1", SASL_INVALID},
+        {"",                            SASL_INVALID},
+        {"*",                           SASL_INVALID},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
