@@ -1,0 +1,135 @@
+#include "pki/identity.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define TO(state) (1u << IDENTITY_##state)
+static const struct {
+    const char *name;
+    unsigned next;
+} states[IDENTITY_STATE_COUNT] = {
+#define STATE(id, text, follow, doc) [IDENTITY_##id] = {text, follow},
+#include "pki/identity_states.def"
+#undef STATE
+};
+#undef TO
+
+const char *identity_state_name(enum identity_state s)
+{
+    CHECK((unsigned)s < IDENTITY_STATE_COUNT);
+    return states[s].name;
+}
+
+bool identity_may_follow(enum identity_state from, enum identity_state to)
+{
+    CHECK((unsigned)from < IDENTITY_STATE_COUNT && (unsigned)to < IDENTITY_STATE_COUNT);
+    return (states[from].next & (1u << to)) != 0;
+}
+
+void identity_init(struct identity *id, const char *vserver)
+{
+    memset(id, 0, sizeof(*id));
+    CHECK(span_to_cstr(span_cstr(vserver), id->vserver, sizeof(id->vserver)));
+}
+
+static void slot_clear(struct identity_slot *s)
+{
+    free(s->chain);
+    *s = (struct identity_slot){.state = s->state, .since = s->since};
+}
+
+void identity_done(struct identity *id)
+{
+    free(id->current.chain);
+    free(id->next.chain);
+    for (unsigned i = 0; i < id->retired_count; i++)
+        free(id->retired[i].chain);
+    free(id->events);
+    memset(id, 0, sizeof(*id));
+}
+
+/* --- the one setter
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static uint8_t slot_number(const struct identity *id, const struct identity_slot *s)
+{
+    return s == &id->current ? 0 : s == &id->next ? 1 : 2;
+}
+
+static void add_event(struct identity *id, const struct identity_slot *s, enum identity_state to,
+                      const char *note)
+{
+    struct identity_event *e;
+
+    if (!id->events) {
+        id->events = calloc(IDENTITY_EVENTS_MAX, sizeof(*id->events));
+        CHECK(id->events);
+    }
+    if (id->event_count == IDENTITY_EVENTS_MAX)
+        memmove(id->events, id->events + 1, --id->event_count * sizeof(*id->events));
+    e = &id->events[id->event_count++];
+    *e = (struct identity_event){.time = clock_seconds(),
+                                 .slot = slot_number(id, s),
+                                 .from = (uint8_t)s->state,
+                                 .to = (uint8_t)to};
+    memcpy(e->serial, s->serial, sizeof(e->serial));
+    span_to_cstr(span_head(span_cstr(note), IDENTITY_NOTE_MAX), e->note, sizeof(e->note));
+}
+
+void identity_set(struct identity *id, struct identity_slot *s, enum identity_state to,
+                  const char *note)
+{
+    static const char *const slots[] = {"current", "next", "retired"};
+
+    CHECK(identity_may_follow(s->state, to));
+    log_info("certificate of %s: %s %s -> %s%s%s%s%s", id->vserver, slots[slot_number(id, s)],
+             states[s->state].name, states[to].name, s->serial[0] ? ", serial " : "", s->serial,
+             note[0] ? ": " : "", note);
+    add_event(id, s, to, note);
+    s->state = to;
+    s->since = clock_seconds();
+}
+
+void identity_issued(struct identity *id, struct identity_slot *s, struct span chain,
+                     const struct certificate *leaf, const char *note)
+{
+    free(s->chain);
+    s->chain = (unsigned char *)span_dup(chain);
+    s->chain_bytes = chain.n;
+    memcpy(s->serial, leaf->serial, sizeof(s->serial));
+    s->not_before = leaf->not_before;
+    s->not_after = leaf->not_after;
+    identity_set(id, s, IDENTITY_ISSUED, note);
+}
+
+void identity_swap(struct identity *id, const char *note)
+{
+    identity_set(id, &id->next, IDENTITY_LIVE, note);
+    if (id->current.state != IDENTITY_NONE) {
+        CHECK(id->retired_count < IDENTITY_RETIRED_MAX);
+        identity_set(id, &id->current, IDENTITY_RETIRED, note);
+        id->retired[id->retired_count++] = id->current;
+    }
+    id->current = id->next;
+    id->next = (struct identity_slot){.state = IDENTITY_NONE, .since = id->current.since};
+}
+
+void identity_forget_retired(struct identity *id, unsigned i, const char *note)
+{
+    CHECK(i < id->retired_count);
+    identity_set(id, &id->retired[i], IDENTITY_NONE, note);
+    free(id->retired[i].chain);
+    id->retired_count--;
+    memmove(&id->retired[i], &id->retired[i + 1], (id->retired_count - i) * sizeof(id->retired[0]));
+}
+
+void identity_drop(struct identity *id, struct identity_slot *s, const char *note)
+{
+    if (identity_is_served(s))
+        identity_set(id, s, IDENTITY_RETIRED, note);
+    identity_set(id, s, IDENTITY_NONE, note);
+    slot_clear(s);
+}

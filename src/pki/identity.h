@@ -1,0 +1,94 @@
+/*
+ * identity.h: what a virtual server shows, over its whole life: a current and a next slot, those
+ * that were retired, and the history. The state of a slot changes through one function, which
+ * traces it. An identity is one file that appears whole or not at all.
+ *
+ * File, version 1 (base/codec): "sealpost identity 1\n", cstr virtual server, current, next, u8
+ * count of retired, each slot; u16 count of events, each {i64 time, u8 slot, u8 from, u8 to, cstr
+ * serial, cstr note}; then the SHA-256 of all that. A slot: u8 state, i64 since, cstr key id, cstr
+ * key type, cstr serial, i64 not before, i64 not after, span chain.
+ */
+#ifndef PKI_IDENTITY_H
+#define PKI_IDENTITY_H
+
+#include "pki/certificate.h"
+
+enum identity_state {
+#define STATE(id, name, next, doc) IDENTITY_##id,
+#include "pki/identity_states.def"
+#undef STATE
+    IDENTITY_STATE_COUNT
+};
+const char *identity_state_name(enum identity_state s);
+bool identity_may_follow(enum identity_state from, enum identity_state to);
+
+enum {
+    IDENTITY_NAME_MAX = 63,
+    IDENTITY_KEY_ID_MAX = 64,
+    IDENTITY_RETIRED_MAX = 4,
+    IDENTITY_EVENTS_MAX = 100, /* the oldest are forgotten */
+    IDENTITY_NOTE_MAX = 200,
+    IDENTITY_FILE_MAX = 512 * 1024,
+};
+
+struct identity_slot {
+    enum identity_state state;
+    int64_t since; /* of the state */
+    char key_id[IDENTITY_KEY_ID_MAX + 1], key_type[16];
+    char serial[CERTIFICATE_SERIAL_MAX];
+    int64_t not_before, not_after;
+    unsigned char *chain; /* as it travels: each certificate as wr_span, leaf first */
+    size_t chain_bytes;
+};
+
+struct identity_event {
+    int64_t time;
+    uint8_t slot; /* 0 current, 1 next, 2 retired */
+    uint8_t from, to;
+    char serial[CERTIFICATE_SERIAL_MAX];
+    char note[IDENTITY_NOTE_MAX + 1];
+};
+
+struct identity {
+    char vserver[IDENTITY_NAME_MAX + 1];
+    struct identity_slot current, next;
+    struct identity_slot retired[IDENTITY_RETIRED_MAX]; /* oldest first */
+    unsigned retired_count;
+    struct identity_event *events; /* oldest first */
+    unsigned event_count;
+};
+
+void identity_init(struct identity *id, const char *vserver);
+void identity_done(struct identity *id);
+
+/* The only way a state changes. A step that the table does not have is a bug. `note` says why, for
+ * the history; may be "". */
+void identity_set(struct identity *id, struct identity_slot *s, enum identity_state to,
+                  const char *note);
+/* Takes a chain in (REQUESTED or PENDING → ISSUED): bytes as they travel, already parsed by the
+ * caller. */
+void identity_issued(struct identity *id, struct identity_slot *s, struct span chain,
+                     const struct certificate *leaf, const char *note);
+/* STAGED → LIVE: next becomes current, what was current is retired. There must be room among the
+ * retired. */
+void identity_swap(struct identity *id, const char *note);
+void identity_forget_retired(struct identity *id, unsigned i, const char *note);
+/* The slot holds nothing again. */
+void identity_drop(struct identity *id, struct identity_slot *s, const char *note);
+
+static inline struct span identity_chain(const struct identity_slot *s)
+{
+    return span_of(s->chain, s->chain_bytes);
+}
+static inline bool identity_is_served(const struct identity_slot *s)
+{
+    return s->state == IDENTITY_LIVE || s->state == IDENTITY_RENEWING;
+}
+
+bool identity_write(const struct identity *id, struct buf *out);
+/* -EBADMSG with the reason: cut, damaged, another version, or a state without what belongs to it.
+ */
+int identity_read(struct span bytes, struct identity *ret, struct err *e);
+void identity_json(const struct identity *id, int64_t now, struct buf *out);
+
+#endif

@@ -1,0 +1,519 @@
+#include "pki/life.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "pki/chain.h"
+#include "pki/request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    RETIRED_SECONDS = 86400,
+    RETRY_FIRST = 1,
+    RETRY_MOST = 3600,
+    RETRY_MOST_BARE = 30,
+    SIGN_TRIES = 6
+};
+
+void life_init(struct life *l, struct identity *take_id, const struct life_ops *ops)
+{
+    memset(l, 0, sizeof(*l));
+    l->id = *take_id;
+    memset(take_id, 0, sizeof(*take_id));
+    l->ops = ops;
+    l->jitter = (double)random_below(1000) / 1000;
+}
+
+void life_done(struct life *l)
+{
+    identity_done(&l->id);
+    cert_names_done(&l->want.names);
+}
+
+void life_set_want(struct life *l, const struct cert_names *names, const char *key_type,
+                   const char *organization)
+{
+    cert_names_done(&l->want.names);
+    CHECK(cert_names_copy(&l->want.names, names) == 0);
+    span_to_cstr(span_cstr(key_type), l->want.key_type, sizeof(l->want.key_type));
+    if (!span_to_cstr(span_cstr(organization), l->want.organization, sizeof(l->want.organization)))
+        l->want.organization[0] = '\0'; /* longer than X.520 has room for: left out */
+}
+
+static void label_of(const struct life *l, char ret[IDENTITY_NAME_MAX + 16])
+{
+    snprintf(ret, IDENTITY_NAME_MAX + 16, "vserver/%s", l->id.vserver);
+}
+
+/* Where it fails, memory is ahead of the disk: nothing goes on before it is written. */
+static int save(struct life *l, struct err *e)
+{
+    struct buf bytes BUF_AUTO = BUF(IDENTITY_FILE_MAX);
+    int rc;
+
+    l->unwritten = true;
+    if (!identity_write(&l->id, &bytes))
+        return err_set(e, -EMSGSIZE, "the state of %s is too long to be written", l->id.vserver);
+    rc = l->ops->save(l->ops->arg, l->id.vserver, buf_span(&bytes), e);
+    l->unwritten = rc < 0;
+    return rc;
+}
+
+/* What no waiting mends: the next slot is given up. A refusal of the CA is not of these, its
+ * configuration may change. */
+static bool hopeless(int rc)
+{
+    return rc == -ENOENT || rc == -EKEYREJECTED || rc == -EKEYREVOKED || rc == -EBADMSG;
+}
+
+/* Is this chain for this key? What is shown must always be able to sign. */
+static bool chain_fits_key(const struct identity_slot *s, const struct life_key *key)
+{
+    struct chain chain = CHAIN_NONE;
+    struct err e;
+    bool ok = chain_parse(identity_chain(s), &chain, &e) == 0 && chain.n > 0 &&
+              certificate_has_spki(chain.v[0], span_of(key->spki, key->spki_bytes));
+
+    chain_done(&chain);
+    return ok;
+}
+
+/* --- the steps of a new certificate, by the state of the next slot
+ * ------------------------------------------------------ */
+
+static int step_make_key(struct life *l, const char *why, struct err *e)
+{
+    struct identity_slot *s = &l->id.next;
+    char label[IDENTITY_NAME_MAX + 16];
+    struct life_key key;
+    int rc;
+
+    label_of(l, label);
+    rc = l->ops->key_make(l->ops->arg, label, l->want.key_type, &key, e);
+    if (rc < 0)
+        return rc;
+    memcpy(s->key_id, key.id, sizeof(s->key_id));
+    memcpy(s->key_type, l->want.key_type, sizeof(s->key_type));
+    identity_set(&l->id, s, IDENTITY_KEY, why);
+    if (l->id.current.state == IDENTITY_LIVE)
+        identity_set(&l->id, &l->id.current, IDENTITY_RENEWING, why);
+    return save(l, e);
+}
+
+static int step_request(struct life *l, const char *why, struct err *e)
+{
+    identity_set(&l->id, &l->id.next, IDENTITY_REQUESTED, "own CA");
+    return save(l, e);
+}
+
+static int make_request(struct life *l, const struct life_key *key, struct buf *out, struct err *e)
+{
+    const char *first = l->want.names.n ? l->want.names.v[0].text : "";
+    struct cert_subject subject = {.common_name = strlen(first) <= 64 ? first : NULL,
+                                   .organization = l->want.organization};
+    EVP_PKEY *signer = l->ops->key_signer(l->ops->arg, key);
+    int rc;
+
+    if (!signer)
+        return err_set(e, -EAGAIN, "the key of %s cannot sign at the moment", l->id.vserver);
+    rc =
+        request_make(signer, span_of(key->spki, key->spki_bytes), &subject, &l->want.names, out, e);
+    EVP_PKEY_free(signer);
+    return rc;
+}
+
+static int step_ask(struct life *l, const char *why, struct err *e)
+{
+    struct buf request BUF_AUTO = BUF(REQUEST_DER_MAX),
+                       bytes BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    struct identity_slot *s = &l->id.next;
+    struct chain chain = CHAIN_NONE;
+    struct life_key key;
+    int rc = l->ops->key_get(l->ops->arg, s->key_id, &key, e);
+
+    if (rc == 0)
+        rc = make_request(l, &key, &request, e);
+    if (rc == -EKEYREJECTED && l->failures < SIGN_TRIES) /* most likely keyd went away meanwhile */
+        rc = -EAGAIN;
+    if (rc == 0)
+        rc = l->ops->issue(l->ops->arg, l->id.vserver, buf_span(&request), &l->want.names, &bytes,
+                           e);
+    if (rc == 0)
+        rc = chain_parse(buf_span(&bytes), &chain, e);
+    if (rc == 0 && chain.n == 0)
+        rc = err_set(e, -EBADMSG, "the CA answered without a certificate");
+    if (rc < 0)
+        return rc;
+    identity_issued(&l->id, s, buf_span(&bytes), chain.v[0], chain.v[0]->issuer);
+    chain_done(&chain);
+    return save(l, e);
+}
+
+static int check_next(struct life *l, struct err *e)
+{
+    const struct identity_slot *s = &l->id.next;
+    struct chain chain = CHAIN_NONE;
+    enum chain_fault fault = CHAIN_FAULT_NONE;
+    const struct chain *roots;
+    struct life_key key;
+    int rc = l->ops->key_get(l->ops->arg, s->key_id, &key, e);
+
+    if (rc == 0)
+        rc = chain_parse(identity_chain(s), &chain, e);
+    if (rc < 0)
+        return rc;
+    roots = l->ops->roots(l->ops->arg); /* behind the suspension: they may change there */
+    if (roots)
+        fault = chain_check(&chain,
+                            &(struct chain_want){.purpose = CHAIN_SERVER,
+                                                 .spki = span_of(key.spki, key.spki_bytes),
+                                                 .names = &l->want.names,
+                                                 .roots = roots,
+                                                 .now = clock_seconds()},
+                            e);
+    chain_done(&chain);
+    if (!roots)
+        return err_set(e, -EAGAIN, "the root certificates are not known yet");
+    return fault == CHAIN_FAULT_NONE ? 0 : -EKEYREJECTED;
+}
+
+static int step_check(struct life *l, const char *why, struct err *e)
+{
+    int rc = check_next(l, e);
+
+    if (rc < 0)
+        return rc;
+    identity_set(&l->id, &l->id.next, IDENTITY_STAGED, "checked");
+    return save(l, e);
+}
+
+static void show_current(struct life *l)
+{
+    const struct identity_slot *s = &l->id.current;
+
+    l->unshown = false;
+    l->ops->show(l->ops->arg, l->id.vserver, 0, s->key_id, s->serial, identity_chain(s));
+    l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
+}
+
+static int step_swap(struct life *l, const char *why, struct err *e)
+{
+    struct identity *id = &l->id;
+    int rc = check_next(l, e); /* again: it may have waited here since before a restart */
+
+    if (rc < 0)
+        return rc;
+    if (id->retired_count == IDENTITY_RETIRED_MAX) {
+        rc = l->ops->key_delete(l->ops->arg, id->retired[0].key_id, e);
+        if (rc < 0)
+            return rc;
+        identity_forget_retired(id, 0, "too many are kept");
+    }
+    identity_swap(id, why);
+    l->checked = true;
+    l->unshown = true;
+    rc = save(l, e);
+    if (rc == 0)
+        show_current(l);
+    return rc;
+}
+
+static void show_next(struct life *l)
+{
+    const struct identity_slot *s = &l->id.next;
+    l->ops->show(l->ops->arg, l->id.vserver, 1, s->key_id, s->serial, identity_chain(s));
+}
+
+typedef int (*step_fn)(struct life *l, const char *why, struct err *e);
+static const step_fn steps[IDENTITY_STATE_COUNT] = {
+    [IDENTITY_NONE] = step_make_key, [IDENTITY_KEY] = step_request, [IDENTITY_REQUESTED] = step_ask,
+    [IDENTITY_ISSUED] = step_check,  [IDENTITY_STAGED] = step_swap,
+};
+
+/* --- giving up
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int give_up(struct life *l, const char *why, struct err *e)
+{
+    char key[IDENTITY_KEY_ID_MAX + 1];
+    int rc;
+
+    memcpy(key, l->id.next.key_id, sizeof(key));
+    if (l->id.next.state == IDENTITY_STAGED)
+        l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
+    identity_drop(&l->id, &l->id.next, why);
+    if (l->id.current.state == IDENTITY_RENEWING)
+        identity_set(&l->id, &l->id.current, IDENTITY_LIVE, why);
+    rc = save(l, e);
+    if (rc == 0 && key[0])
+        rc = l->ops->key_delete(l->ops->arg, key, e); /* else the next reconcile finds it */
+    return rc;
+}
+
+static void count_failure(struct life *l, const struct err *e)
+{
+    int64_t most = l->checked ? RETRY_MOST : RETRY_MOST_BARE;
+    int64_t wait = l->failures < 12 ? (int64_t)RETRY_FIRST << l->failures : most;
+
+    l->failures++;
+    l->retry_at = clock_seconds() + (wait < most ? wait : most);
+    memcpy(l->failure, e->text, sizeof(l->failure));
+    log_warn("certificate of %s: %s; trying again in %" PRId64 " s", l->id.vserver, l->failure,
+             l->retry_at - clock_seconds());
+}
+
+/* Brings disk and workers up to memory. */
+static int catch_up(struct life *l, struct err *e)
+{
+    int rc = l->unwritten ? save(l, e) : 0;
+
+    if (rc == 0 && l->unshown)
+        show_current(l);
+    return rc;
+}
+
+static int run_steps(struct life *l, const char *why, struct err *e)
+{
+    bool unshown = l->unshown;
+    int rc = catch_up(l, e);
+
+    if (rc < 0 || unshown) /* the swap that was tried before is what was wanted */
+        return rc;
+    for (;;) {
+        enum identity_state state = l->id.next.state;
+        if (!steps[state])
+            return err_set(
+                e, -EBUSY,
+                "%s has a request pending at another CA; install its answer or cancel it",
+                l->id.vserver);
+        rc = steps[state](l, why, e);
+        if (rc < 0 || state == IDENTITY_STAGED)
+            return rc;
+        if (l->id.next.state == IDENTITY_STAGED)
+            show_next(l);
+    }
+}
+
+int life_renew(struct life *l, const char *why, struct err *e)
+{
+    struct err ignored;
+    int rc = 0;
+
+    if ((l->id.next.state == IDENTITY_KEY || l->id.next.state == IDENTITY_REQUESTED) &&
+        strcmp(l->id.next.key_type, l->want.key_type) != 0)
+        rc = give_up(l, "another kind of key is wanted now", e);
+    if (rc == 0)
+        rc = run_steps(l, why, e);
+    if (rc < 0) {
+        count_failure(l, e);
+        if (hopeless(rc) && l->id.next.state != IDENTITY_NONE &&
+            l->id.next.state != IDENTITY_PENDING)
+            give_up(l, l->failure, &ignored);
+        return rc;
+    }
+    l->failures = 0;
+    l->retry_at = 0;
+    l->failure[0] = '\0';
+    l->jitter = (double)random_below(1000) / 1000;
+    return 0;
+}
+
+/* --- after a start
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* 1: the slot's key is there (and fits its chain, if it has one); 0: not; negative: ask later */
+static int slot_holds(struct life *l, const struct identity_slot *s, struct err *e)
+{
+    struct life_key key;
+    int rc = l->ops->key_get(l->ops->arg, s->key_id, &key, e);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return rc;
+    return s->chain_bytes == 0 || chain_fits_key(s, &key);
+}
+
+static int reconcile_current(struct life *l, struct err *e)
+{
+    struct identity_slot *s = &l->id.current;
+    int rc;
+
+    if (s->state == IDENTITY_NONE)
+        return 0;
+    rc = slot_holds(l, s, e);
+    if (rc > 0) {
+        l->checked = identity_is_served(s);
+        return 0;
+    }
+    if (rc == 0) {
+        log_error("certificate of %s: its key %s is lost at keyd or belongs to another "
+                  "certificate; making a new one",
+                  l->id.vserver, s->key_id);
+        identity_drop(&l->id, s, "its key is lost");
+        rc = save(l, e);
+    }
+    return rc;
+}
+
+static int reconcile_next(struct life *l, struct err *e)
+{
+    struct identity_slot *s = &l->id.next;
+    int rc;
+
+    if (s->state == IDENTITY_NONE) { /* died between giving up and going back */
+        if (l->id.current.state == IDENTITY_RENEWING) {
+            identity_set(&l->id, &l->id.current, IDENTITY_LIVE, "nothing is under way");
+            return save(l, e);
+        }
+        return 0;
+    }
+    rc = slot_holds(l, s, e);
+    return rc == 0 ? give_up(l, "its key is lost", e) : rc < 0 ? rc : 0;
+}
+
+static bool remembered(const struct identity *id, const char *key)
+{
+    if (strcmp(id->current.key_id, key) == 0 || strcmp(id->next.key_id, key) == 0)
+        return true;
+    for (unsigned i = 0; i < id->retired_count; i++)
+        if (strcmp(id->retired[i].key_id, key) == 0)
+            return true;
+    return false;
+}
+
+static int remove_orphans(struct life *l, struct err *e)
+{
+    char ids[LIFE_KEYS_MAX][IDENTITY_KEY_ID_MAX + 1], label[IDENTITY_NAME_MAX + 16];
+    size_t n = 0;
+    int rc;
+
+    label_of(l, label);
+    rc = l->ops->key_ids(l->ops->arg, label, ids, &n, e);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (!remembered(&l->id, ids[i])) {
+            log_info("certificate of %s: removing key %s, made for nothing that is remembered",
+                     l->id.vserver, ids[i]);
+            rc = l->ops->key_delete(l->ops->arg, ids[i], e);
+        }
+    return rc;
+}
+
+int life_reconcile(struct life *l, struct err *e)
+{
+    int rc = catch_up(l, e);
+
+    if (rc == 0)
+        rc = reconcile_current(l, e);
+    if (rc == 0)
+        life_show(l, l->ops->show, l->ops->arg);
+    if (rc == 0)
+        rc = reconcile_next(l, e);
+    if (rc == 0)
+        rc = remove_orphans(l, e);
+    if (rc < 0)
+        count_failure(l, e);
+    return rc;
+}
+
+void life_show(const struct life *l,
+               void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
+                            const char *serial, struct span chain),
+               void *arg)
+{
+    const struct identity_slot *s = &l->id.current;
+
+    if (l->checked && identity_is_served(s))
+        show(arg, l->id.vserver, 0, s->key_id, s->serial, identity_chain(s));
+    if (l->id.next.state == IDENTITY_STAGED)
+        show(arg, l->id.vserver, 1, l->id.next.key_id, l->id.next.serial,
+             identity_chain(&l->id.next));
+}
+
+/* --- time
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+int64_t life_renew_at(const struct life *l)
+{
+    const struct identity_slot *s = &l->id.current;
+    int64_t life = s->not_after - s->not_before;
+
+    if (!identity_is_served(s))
+        return 0;
+    return s->not_before + life * 2 / 3 + (int64_t)((double)(life / 20) * l->jitter);
+}
+
+/* Names that are wanted now and not in the certificate in use: the configuration has changed. */
+static bool names_missing(const struct life *l)
+{
+    struct chain chain = CHAIN_NONE;
+    bool missing = false;
+    struct err e;
+
+    if (chain_parse(identity_chain(&l->id.current), &chain, &e) < 0 || chain.n == 0)
+        return true;
+    for (uint32_t i = 0; i < l->want.names.n && !missing; i++)
+        missing = !certificate_name_matches(chain.v[0], &l->want.names.v[i]);
+    chain_done(&chain);
+    return missing;
+}
+
+const char *life_due(const struct life *l, int64_t now)
+{
+    if (l->retry_at > now &&
+        l->retry_at - now <= RETRY_MOST) /* a clock that went back does not make it wait longer */
+        return NULL;
+    if (l->unwritten || l->unshown)
+        return "writing down what was done";
+    if (l->id.next.state == IDENTITY_PENDING)
+        return NULL;
+    if (l->id.next.state != IDENTITY_NONE)
+        return "going on with what was begun";
+    if (!identity_is_served(&l->id.current))
+        return "no certificate";
+    if (now >= life_renew_at(l))
+        return "renewal in time";
+    return names_missing(l) ? "names changed" : NULL;
+}
+
+int life_tidy(struct life *l, int64_t now, struct err *e)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && i < l->id.retired_count;) {
+        if (now - l->id.retired[i].since < RETIRED_SECONDS) {
+            i++;
+            continue;
+        }
+        rc = l->ops->key_delete(l->ops->arg, l->id.retired[i].key_id, e);
+        if (rc == 0) {
+            identity_forget_retired(&l->id, i, "key removed");
+            rc = save(l, e);
+        }
+    }
+    return rc;
+}
+
+void life_json(const struct life *l, int64_t now, struct buf *out)
+{
+    identity_json(&l->id, now, out);
+    if (out->overflow || out->n == 0)
+        return;
+    buf_truncate(out, out->n - 1); /* its closing brace */
+    buf_printf(out, ",\"renew_at\":%" PRId64 ",\"shown\":%s", life_renew_at(l),
+               l->checked ? "true" : "false");
+    if (l->failure[0]) {
+        buf_put_cstr(out, ",\"failure\":");
+        json_put_string(out, span_cstr(l->failure));
+        buf_printf(out, ",\"retry_at\":%" PRId64, l->retry_at);
+    }
+    buf_putc(out, '}');
+}

@@ -1,0 +1,96 @@
+/*
+ * life.h: leads a certificate through its life, for one virtual server: key, request, issue, check,
+ * stage, swap; renewal in time; what was replaced is kept a while and then removed. Every step is
+ * written down before the next begins, so a process that dies anywhere finds its way on: what was
+ * begun is finished or given up, and what is shown always has its key.
+ *
+ * Where keys, the CA, the file and the workers are is the caller's: certd, or a test. All calls
+ * suspend where the ops do; one at a time per life.
+ */
+#ifndef PKI_LIFE_H
+#define PKI_LIFE_H
+
+#include "pki/identity.h"
+
+struct life_key {
+    char id[IDENTITY_KEY_ID_MAX + 1];
+    unsigned char spki[1024];
+    size_t spki_bytes;
+};
+
+enum { LIFE_KEYS_MAX = 32 };
+
+/*
+ * int: 0 or negative errno with the reason. After -ENOENT (a key), -EKEYREJECTED, -EKEYREVOKED and
+ * -EBADMSG the certificate under way is given up; after any other the same step is tried again
+ * later.
+ */
+struct life_ops {
+    int (*key_make)(void *arg, const char *label, const char *type, struct life_key *ret,
+                    struct err *e);
+    int (*key_get)(void *arg, const char *id, struct life_key *ret,
+                   struct err *e);                               /* -ENOENT: there is none */
+    int (*key_delete)(void *arg, const char *id, struct err *e); /* one that is not there: 0 */
+    /* Ids of the keys with exactly that label, at most LIFE_KEYS_MAX. */
+    int (*key_ids)(void *arg, const char *label, char (*ret)[IDENTITY_KEY_ID_MAX + 1],
+                   size_t *ret_count, struct err *e);
+    EVP_PKEY *(*key_signer)(void *arg, const struct life_key *key); /* for a request; NULL: later */
+    /* Asks the CA: request (PKCS#10, DER) and names in, chain out, appended. */
+    int (*issue)(void *arg, const char *vserver, struct span request,
+                 const struct cert_names *names, struct buf *ret_chain, struct err *e);
+    const struct chain *(*roots)(void *arg); /* to be trusted; NULL: not known yet */
+    int (*save)(void *arg, const char *vserver, struct span bytes,
+                struct err *e); /* whole or not at all */
+    /* To all workers. slot 0 current, 1 next; an empty chain empties it. */
+    void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
+                 const char *serial, struct span chain);
+    void *arg;
+};
+
+struct life_want {
+    struct cert_names names; /* owned by the life */
+    char key_type[16];
+    char organization[65];
+};
+
+struct life {
+    struct identity id;
+    struct life_want want;
+    const struct life_ops *ops;
+    bool checked;      /* key and chain of the current slot are known to fit: it may be shown */
+    bool unwritten;    /* the last save failed */
+    bool unshown;      /* a swap is in memory that the workers do not know yet */
+    double jitter;     /* 0 … 1, chosen once */
+    unsigned failures; /* in a row */
+    int64_t retry_at;  /* wall clock seconds; 0: nothing failed */
+    char failure[600]; /* the last, in words; "" after a success */
+};
+
+/* Takes over the identity (as read, or new). */
+void life_init(struct life *l, struct identity *take_id, const struct life_ops *ops);
+void life_done(struct life *l);
+/* What the configuration wants; `names` is copied. Not while a call that suspends is under way. */
+void life_set_want(struct life *l, const struct cert_names *names, const char *key_type,
+                   const char *organization);
+
+/* After a start: compares with keyd, gives up what has lost its key, removes keys that nobody
+ * remembers, shows what is live. */
+int life_reconcile(struct life *l, struct err *e);
+/* Begins a new certificate, or goes on with the one under way, until it is live. On a failure that
+ * waiting does not mend it is given up; the one in use stays. `why` for the history. */
+int life_renew(struct life *l, const char *why, struct err *e);
+/* Why a new certificate is wanted now: two thirds of the life are over (with a spread of a
+ * twentieth), names are missing, nothing is there, a step waits to be repeated. NULL: nothing to
+ * do. */
+const char *life_due(const struct life *l, int64_t now);
+/* Removes keys that were retired a day ago. */
+int life_tidy(struct life *l, int64_t now, struct err *e);
+/* The current slot to one that asks (a worker that came later), if it may be shown. */
+void life_show(const struct life *l,
+               void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
+                            const char *serial, struct span chain),
+               void *arg);
+int64_t life_renew_at(const struct life *l); /* wall clock seconds; 0: nothing is live */
+void life_json(const struct life *l, int64_t now, struct buf *out);
+
+#endif
