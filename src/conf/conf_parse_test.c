@@ -236,6 +236,22 @@ TEST(texts)
     conf_free(c);
 }
 
+TEST(too_much_of_it)
+{
+    BUF_AUTO struct buf text = BUF(1 << 20), problems = BUF(1 << 20);
+
+    for (int i = 0; i < 501; i++)
+        buf_printf(&text, "unknown%d = 1;\n", i);
+    EXPECT(!conf_parse(buf_span(&text), "x.conf", &problems));
+    EXPECT_STR(buf_cstr(&problems),
+               "x.conf:501: there are more than 500 settings in one group. Remove some.\n");
+    refused("\na = ((((((((((((((((((((((((((((((((((((",
+            "x.conf:2: the brackets are nested too deeply. Close some of them.\n");
+    refused("}}}}\n)",
+            "x.conf:1: syntax error. Look for a missing ';', quote or bracket here or on "
+            "the line before.\n");
+}
+
 TEST(too_many_problems)
 {
     BUF_AUTO struct buf text = BUF(1 << 20), problems = BUF(1 << 20);

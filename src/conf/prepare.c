@@ -2,12 +2,15 @@
 
 #include "base/log.h"
 
-enum { FILE_MAX = 1 << 20 };
+/* No true configuration comes near these; libconfig's time grows with the square of a group's
+ * settings. */
+enum { FILE_MAX = 1 << 20, DEPTH_MAX = 16, SETTINGS_MAX = 500 };
 
 struct lexer {
     struct span rest;
     unsigned line;
     struct buf *out;
+    unsigned depth, settings[DEPTH_MAX]; /* of each bracket that is open */
 };
 
 /* Copies n bytes as they are. */
@@ -83,6 +86,42 @@ static bool copy_word(struct lexer *l, size_t n, struct report *r)
     return true;
 }
 
+/* A byte outside of words, texts and comments; false: refused and reported. */
+static bool copy_mark(struct lexer *l, struct report *r)
+{
+    switch (l->rest.p[0]) {
+    case '@':
+        report_error(r, l->line, "@include is not supported. Put everything into this file");
+        return false;
+    case '{':
+    case '(':
+    case '[':
+        if (++l->depth == DEPTH_MAX) {
+            report_error(r, l->line, "the brackets are nested too deeply. Close some of them");
+            return false;
+        }
+        l->settings[l->depth] = 0;
+        break;
+    case '}':
+    case ')':
+    case ']':
+        l->depth -= l->depth > 0;
+        break;
+    case '=':
+    case ':':
+        if (++l->settings[l->depth] > SETTINGS_MAX) {
+            report_error(r, l->line, "there are more than %d settings in one group. Remove some",
+                         SETTINGS_MAX);
+            return false;
+        }
+        break;
+    default:
+        break;
+    }
+    copy(l, 1);
+    return true;
+}
+
 /* The next piece; false: refused and reported. */
 static bool step(struct lexer *l, struct report *r)
 {
@@ -97,11 +136,8 @@ static bool step(struct lexer *l, struct report *r)
             report_error(r, l->line, "the comment that begins here never ends. Add its */");
     } else if ((n = word_length(l->rest)) > 0) {
         return copy_word(l, n, r);
-    } else if (l->rest.p[0] == '@') {
-        report_error(r, l->line, "@include is not supported. Put everything into this file");
-        return false;
     } else {
-        n = 1;
+        return copy_mark(l, r);
     }
     if (n == SPAN_NONE)
         return false;
@@ -111,7 +147,7 @@ static bool step(struct lexer *l, struct report *r)
 
 bool conf_prepare(struct span text, struct report *r, struct buf *ret)
 {
-    struct lexer l = {text, 1, ret};
+    struct lexer l = {.rest = text, .line = 1, .out = ret};
 
     if (text.n > FILE_MAX) {
         report_error(r, 0, "the file is %zu bytes long. At most %d are allowed: shorten it", text.n,
