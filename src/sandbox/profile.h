@@ -18,7 +18,7 @@ enum sandbox_set {
 enum { S_FILES = S_OPEN | S_WRITE };
 enum sandbox_folder { FOLDER_NONE, FOLDER_WRITE };
 enum sandbox_system { SYSTEM_NONE, SYSTEM_READ, SYSTEM_LIBRARIES };
-enum { P_SECRETS = 1, P_SHORT = 2 };
+enum { P_SECRETS = 1, P_SHORT = 2, P_GROUP_READS = 4, P_LATE_USER = 8 };
 
 struct profile {
     const char *name, *user, *folder;

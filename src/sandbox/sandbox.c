@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 static const struct profile profiles[] = {
 #define PROFILE(...) {__VA_ARGS__},
@@ -48,18 +49,54 @@ void sandbox_lower(struct sandbox_report *r, const char *fmt, ...)
     va_end(ap);
 }
 
-int sandbox_enter(const struct sandbox_request *q, struct sandbox_report *ret, struct err *e)
+static struct sandbox_report became;
+static bool has_become;
+
+static int become(const struct profile *p, const char *user, struct err *e)
+{
+    int k;
+
+    if (has_become)
+        return 0;
+    /* limits are raised as root */
+    if ((k = sandbox_limits(p, &became, e)) != 0 || (k = sandbox_user(p, user, &became, e)) != 0)
+        return k;
+    umask(p->flags & P_GROUP_READS ? 027 : 077);
+    has_become = true;
+    return 0;
+}
+
+static const struct profile *find(const struct sandbox_request *q, struct err *e)
 {
     const struct profile *p = profile_by_name(q->profile);
-    struct sandbox_report r = {.lower = ""};
+
+    if (p == NULL)
+        err_set(e, -ENOENT, "no sandbox profile is called %s", q->profile);
+    return p;
+}
+
+int sandbox_become(const struct sandbox_request *q, struct err *e)
+{
+    const struct profile *p = find(q, e);
+
+    if (p == NULL)
+        return -ENOENT;
+    return p->flags & P_LATE_USER ? 0 : become(p, q->user, e);
+}
+
+int sandbox_enter(const struct sandbox_request *q, struct sandbox_report *ret, struct err *e)
+{
+    const struct profile *p = find(q, e);
+    struct sandbox_report r;
     int k;
 
     if (p == NULL)
-        return err_set(e, -ENOENT, "no sandbox profile is called %s", q->profile);
-    /* Each wall may need what the next one takes away: limits are raised as root, Landlock rules
-     * are made by opening folders, and the system call filter would forbid all of it. */
-    if ((k = sandbox_limits(p, &r, e)) != 0 || (k = sandbox_user(p, q->user, &r, e)) != 0)
+        return -ENOENT;
+    /* Each wall may need what the next one takes away: Landlock rules are made by opening folders,
+     * and the system call filter would forbid all of it. */
+    if ((k = become(p, q->user, e)) != 0)
         return k;
+    r = became;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return err_set(e, -errno, "no new privileges: %s", strerror(errno));
     r.no_new_privs = true;

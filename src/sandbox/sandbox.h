@@ -19,6 +19,9 @@ struct sandbox_report {
 };
 /* 0, or a negative errno with the reason. Seccomp kills the process on a forbidden call (EPERM for the few that libraries try). */
 int sandbox_enter(const struct sandbox_request *r, struct sandbox_report *ret, struct err *e);
+/* The first part of it alone, limits and user, so that the files which a process opens before its jail are its own user's. sandbox_enter
+ * then leaves both as they are. Nothing happens for profiles that have to open something as root (P_LATE_USER). */
+int sandbox_become(const struct sandbox_request *r, struct err *e);
 bool sandbox_has_landlock(void);
 /* What stands in a profile's row; NULL: no such profile, or (folder) none. */
 const char *sandbox_profile_user(const char *profile);   /* suffix of the user's name */

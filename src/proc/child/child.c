@@ -88,6 +88,32 @@ static void name_log(const struct child *c)
     log_open(name, c->conf->log_level);
 }
 
+static const char *profile_of(enum role role)
+{
+    return role == ROLE_ACCESS ? "sessiond-access"
+           : role == ROLE_MX   ? "sessiond-mx"
+                               : role_name(role);
+}
+
+static void name_user(const struct child *c, const char *profile, char *user, size_t size)
+{
+    snprintf(user, size, "%s%s", c->conf->user_prefix, sandbox_profile_user(profile));
+}
+
+static void become_user(const struct child *c)
+{
+    const char *profile = profile_of(c->role);
+    struct sandbox_request q = {.profile = profile, .data = c->root};
+    char user[64];
+    struct err e;
+
+    name_user(c, profile, user, sizeof user);
+    if (c->conf->user_prefix[0] != '\0')
+        q.user = user;
+    if (sandbox_become(&q, &e) != 0)
+        child_fatal("user of %s: %s", profile, e.text);
+}
+
 struct child *child_open(enum role role, const struct child_ops *ops)
 {
     struct child *c = &self.child;
@@ -123,6 +149,7 @@ struct child *child_open(enum role role, const struct child_ops *ops)
         child_fatal("the supervisor's configuration cannot be read");
     fd_close(&f.fds[0]);
     name_log(c);
+    become_user(c); /* what the process opens from here on is its own user's */
     c->loop = loop_new();
     self.started_ms = clock_mono_ms();
     return c;
@@ -131,13 +158,12 @@ struct child *child_open(enum role role, const struct child_ops *ops)
 void child_jail(struct child *c, const char *profile)
 {
     struct sandbox_request q = {.profile = profile, .data = c->root};
-    const char *suffix = sandbox_profile_user(profile);
     char user[64];
     struct err e;
 
-    if (suffix == NULL)
+    if (sandbox_profile_user(profile) == NULL)
         child_fatal("no sandbox profile is called %s", profile);
-    snprintf(user, sizeof user, "%s%s", c->conf->user_prefix, suffix);
+    name_user(c, profile, user, sizeof user);
     if (c->conf->user_prefix[0] != '\0')
         q.user = user;
     if (sandbox_enter(&q, &self.walls, &e) != 0)
