@@ -364,7 +364,6 @@ bool date_parse_rfc5322(struct span s, struct date *ret)
                 take_word(&f, word);
         } else if (f.has_time && (follows(c, '+', is_digit) || follows(c, '-', is_digit))) {
             c = span_skip(c, 1);
-            /* "10:00:00-2026" does not occur; a year may still follow a zone (date(1)) */
             take_zone(&f, &c, ch == '+' ? 1 : -1);
         } else {
             c = span_skip(c, 1);
@@ -535,7 +534,7 @@ bool date_parse_nntp(struct span day, struct span time, int64_t now, int64_t *re
     uint64_t ymd, hms;
 
     if ((day.n != 6 && day.n != 8) || time.n != 6 || !span_to_u64(day, 99999999, &ymd) ||
-        !span_to_u64(time, 235960, &hms))
+        !span_to_u64(time, 235960, &hms)) /* no hour 24 */
         return false;
     f.year = (int)(ymd / 10000);
     f.month = (int)(ymd / 100 % 100);
@@ -550,7 +549,7 @@ bool date_parse_nntp(struct span day, struct span time, int64_t now, int64_t *re
     f.hour = (int)(hms / 10000);
     f.minute = (int)(hms / 100 % 100);
     f.second = (int)(hms % 100);
-    if (f.hour > 23 || !finish(&f, &d))
+    if (!finish(&f, &d))
         return false;
     *ret_seconds = d.seconds;
     return true;
