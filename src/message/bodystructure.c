@@ -13,6 +13,8 @@ struct printer {
     const struct mime *m;
     const struct message_limits *limits;
     bool all;
+    struct fields fields; /* of the message part at hand; here, because the walk is deep and stacks
+                             are small */
 };
 
 static void put(struct printer *pr, const char *text)
@@ -120,12 +122,11 @@ static void put_node(struct printer *pr, uint32_t index);
 static void put_inner(struct printer *pr, const struct mime_node *n)
 {
     const struct mime_node *inner = &pr->m->nodes[n->first_child];
-    struct fields f;
     size_t from = pr->full->n;
     fields_collect(span_sub(pr->raw, inner->header_at, inner->header_end - inner->header_at),
-                   pr->limits, &f);
+                   pr->limits, &pr->fields);
     put(pr, " ");
-    pr->all &= envelope_print(pr->full, &f, pr->limits, pr->scratch);
+    pr->all &= envelope_print(pr->full, &pr->fields, pr->limits, pr->scratch);
     put(pr, " ");
     copy_to_basic(pr, from);
     put_node(pr, n->first_child);
@@ -189,7 +190,7 @@ static void put_node(struct printer *pr, uint32_t index)
 bool bodystructure_print(struct buf *full, struct buf *basic, struct span raw, const struct mime *m,
                          const struct message_limits *limits, struct buf *scratch)
 {
-    struct printer pr = {full, basic, scratch, raw, m, limits, true};
+    struct printer pr = {full, basic, scratch, raw, m, limits, .all = true};
     put_node(&pr, 0);
     return pr.all;
 }

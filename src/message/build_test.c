@@ -68,18 +68,17 @@ TEST(fields)
         bool utf8;
         const char *want;
     } rows[] = {
-        {"plain", false, "X: plain\r\n"},
-        {" \r\n blank\r\n\tfold \x01 ", false, "X: blank   fold\r\n"},
-        {"caf\xc3\xa9 <a@b>", false, "X: =?UTF-8?B?Y2Fmw6k=?= <a@b>\r\n"},
-        {"caf\xc3\xa9 \xc3\xa9 z", false, "X: =?UTF-8?B?Y2Fmw6kgw6k=?= z\r\n"},
-        {"caf\xc3\xa9", true, "X: caf\xc3\xa9\r\n"},
-        {"caf\xe9", true, "X: caf\xef\xbf\xbd\r\n"},
-        {"a =?x", false, "X: a =?UTF-8?B?PT94?=\r\n"},
-        {"", false, "X: \r\n"},
+        {"plain",                                                                                   false, "X: plain\r\n"                     },
+        {" \r\n blank\r\n\tfold \x01 ",                                                             false, "X: blank   fold\r\n"              },
+        {"caf\xc3\xa9 <a@b>",                                                                       false, "X: =?UTF-8?B?Y2Fmw6k=?= <a@b>\r\n"},
+        {"caf\xc3\xa9 \xc3\xa9 z",                                                                  false, "X: =?UTF-8?B?Y2Fmw6kgw6k=?= z\r\n"},
+        {"caf\xc3\xa9",                                                                             true,  "X: caf\xc3\xa9\r\n"               },
+        {"caf\xe9",                                                                                 true,  "X: caf\xef\xbf\xbd\r\n"           },
+        {"a =?x",                                                                                   false, "X: a =?UTF-8?B?PT94?=\r\n"        },
+        {"",                                                                                        false, "X: \r\n"                          },
         {"0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789",
-         false,
-         "X: 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\r\n 0123456789 "
-         "0123456789\r\n"},
+         false,                                                                                            "X: 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\r\n 0123456789 "
+         "0123456789\r\n"                                                                                                      },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct buf out BUF_AUTO = BUF(500);
@@ -125,7 +124,7 @@ static const struct build_report_recipient recipients[] = {
      .status = SPAN("5.1.1"),
      .remote_mta = SPAN("mx.example.net"),
      .diagnostic = SPAN("550 5.1.1 no such\r\nuser")},
-    {.final = SPAN("v@example.net"), .action = SPAN("delayed"), .status = SPAN("4.4.1")},
+    {.final = SPAN("v@example.net"),     .action = SPAN("delayed"), .status = SPAN("4.4.1")},
 };
 
 static struct build_report report(void)

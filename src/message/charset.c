@@ -15,7 +15,7 @@ struct charset {
     char name[NAME_MAX_BYTES + 1];
     UConverter *icu;
     UChar lead; /* first half of a surrogate pair, 0: none */
-    bool busy, cached;
+    bool busy;
 };
 
 static _Thread_local struct charset cache[CACHED];
@@ -133,7 +133,7 @@ static struct charset *cache_slot(void)
             continue;
         if (c->icu)
             ucnv_close(c->icu);
-        *c = (struct charset){.cached = true};
+        *c = (struct charset){.busy = false};
         return c;
     }
     return calloc(1, sizeof(struct charset));
@@ -168,10 +168,19 @@ void charset_close(struct charset *c)
     if (!c)
         return;
     c->busy = false;
-    if (!c->cached) {
+    if (c < cache || c >= cache + CACHED) {
         ucnv_close(c->icu);
         free(c);
     }
+}
+
+void charset_forget(void)
+{
+    for (size_t i = 0; i < CACHED; i++)
+        if (cache[i].icu && !cache[i].busy) {
+            ucnv_close(cache[i].icu);
+            cache[i].icu = NULL;
+        }
 }
 
 /* One code point of UTF-16 off units[*i]; a lone surrogate gives U+FFFD. */

@@ -30,4 +30,7 @@ bool charset_is_ascii_kind(struct span name);
  * U+FFFD. */
 void charset_guess(struct span bytes, struct buf *out);
 
+/* Closes the converters this thread has kept: for threads that end. */
+void charset_forget(void);
+
 #endif

@@ -20,7 +20,7 @@ bool header_next(struct span *block, struct header_field *ret);
 /* Length of the header block that `raw` starts with, its empty line included; all of raw if there
  * is no empty line. */
 size_t header_block_bytes(struct span raw);
-/* The first (last) field of that name; false if there is none. */
+/* The first field of that name; false if there is none. */
 bool header_find(struct span block, const char *name, struct header_field *ret);
 size_t header_count(struct span block, const char *name);
 /* The value on one line: folds become one SP, CR LF NUL never appear, blanks at both ends gone. */

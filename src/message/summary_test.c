@@ -4,9 +4,11 @@
  * limits, and input made to be slow. SEALPOST_CORPUS names another folder of messages to go over;
  * SEALPOST_GOLDEN=write writes the golden file anew.
  */
+#include "message/charset.h"
 #include "message/mime.h"
 #include "message/summary_testing.h"
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -199,7 +201,7 @@ TEST(corpus_damaged)
     static const char nasty[] = "\r\n\0-:;\"<>()=?/\\,@ \xff{";
     for (size_t i = 0; i < file_count; i++) {
         struct buf raw BUF_AUTO = BUF(1 << 20);
-        REQUIRE(read_file(files[i], &raw));
+        REQUIRE(read_file(files[i], &raw) && raw.n > 0);
         unit_case(files[i]);
         for (int round = 0; round < 20; round++) {
             for (int k = 0; k < 5; k++)
@@ -348,6 +350,42 @@ TEST(limit_of_fields)
     EXPECT(p.s.flags & SUMMARY_TRUNCATED);
     EXPECT_INT(p.s.header_bytes, b.n - 6);
     parsed_done(&p);
+}
+
+/* Sessions parse on the small stacks of fibers. */
+#ifdef __SANITIZE_ADDRESS__
+enum { STACK_BYTES = 256 * 1024 };
+#else
+enum { STACK_BYTES = 48 * 1024 };
+#endif
+
+static void *on_small_stack(void *raw)
+{
+    struct buf out BUF_AUTO = BUF(1 << 20);
+    summary_make(buf_span(raw), &message_limits_default, &out);
+    charset_forget();
+    return NULL;
+}
+
+TEST(small_stack)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct buf b BUF_AUTO = BUF(1 << 20);
+        for (int i = 0; i < 100; i++)
+            if (kind)
+                buf_put_cstr(
+                    &b, "Subject: =?gb2312?q?=C4=E3?=\r\nContent-Type: message/rfc822\r\n\r\n");
+            else
+                buf_printf(&b, "Content-Type: multipart/mixed; boundary=b%05d\r\n\r\n--b%05d\r\n",
+                           i, i);
+        pthread_attr_t attr;
+        pthread_t thread;
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, STACK_BYTES);
+        REQUIRE(pthread_create(&thread, &attr, on_small_stack, &b) == 0);
+        pthread_join(thread, NULL);
+        pthread_attr_destroy(&attr);
+    }
 }
 
 static void fill(struct buf *b, const char *head, const char *filler, size_t bytes)
