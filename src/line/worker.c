@@ -162,12 +162,10 @@ static void address_count_set(struct worker *w, const struct in6_addr *a, uintpt
 
 enum admission { ADMIT, ADMIT_AS_BUSY, ADMIT_NOT };
 
-/* Limits count per worker: the share of one of `workers` processes that listen on the same
- * endpoints, rounded up. */
+/* Limits are of all workers together: this one's share, rounded up. */
 static uint32_t share(const struct worker *w, uint32_t limit)
 {
-    unsigned workers = w->role == ROLE_MX ? w->conf->workers_mx : w->conf->workers_access;
-    return workers > 1 ? (limit + workers - 1) / workers : limit;
+    return w->instances > 1 ? (limit + w->instances - 1) / w->instances : limit;
 }
 
 static enum admission admit(struct worker *w, const struct worker_vserver *v,

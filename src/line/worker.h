@@ -27,7 +27,7 @@ struct worker {
     struct store *store; /* mx: NULL for reading, bodies and delivery work */
     struct auth_client *auth;
     enum role role;
-    unsigned instance;
+    unsigned instance, instances; /* this one, and how many share the endpoints */
     uint32_t generation;
     struct worker_vserver **vservers; /* the first conf->vserver_count as in conf->vservers */
     unsigned vserver_count;

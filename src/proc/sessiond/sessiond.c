@@ -46,6 +46,7 @@ void sessiond_open(struct child *c)
     struct worker *w = worker_new(c->loop, conf, c->role, c->instance, c->generation,
                                   c->role == ROLE_MX ? mx_protocols : access_protocols);
 
+    w->instances = c->instance_count;
     w->auth = auth_client_new();
     w->peer = peer_link;
     w->peer_arg = c;
