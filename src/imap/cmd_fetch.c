@@ -58,7 +58,8 @@ static size_t put_messages(struct session *s, const struct fetch_plan *plan, str
             set_seen(s, b, changed);
         for (size_t i = 0; i < b->n && !s->closing; i++)
             fetch_put(run, b->number[i], &b->message[i], &b->keywords, changed[i]);
-        fiber_yield(); /* others have their turn between batches */
+        if (b->n == max)
+            fiber_yield(); /* others have their turn between batches */
     }
     fetch_flush(run);
     *ret_error = e < 0 ? e : 0;

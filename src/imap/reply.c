@@ -82,16 +82,14 @@ void imap_fail(struct session *s, const struct command_line *c, int error)
 
 /* ------------------------------------------------------------------ events */
 
-static const char *state_text(const struct session *s)
+static const char *state_text(const struct session *s, const struct command *row)
 {
-    switch (s->state) {
-    case IMAP_NEW:
+    if (s->state == IMAP_NEW)
         return "Log in first";
-    case IMAP_AUTHED:
-        return "Not possible now: log in comes before, a mailbox must be selected for messages";
-    default:
-        return "Not possible while a mailbox is selected";
-    }
+    if (row->states == IMAP_NEW)
+        return "You are logged in already";
+    return s->state == IMAP_AUTHED ? "Select a mailbox first"
+                                   : "Not possible while a mailbox is selected";
 }
 
 /* What a tagged reply to a command says; NULL: the session ends, with BYE. */
@@ -102,7 +100,7 @@ static bool say_tagged(struct session *s, enum session_event e, const struct com
         put_tagged(s, c, "BAD ", "Unknown command");
         return true;
     case SESSION_BAD_STATE:
-        put_tagged(s, c, "BAD ", state_text(s));
+        put_tagged(s, c, "BAD ", state_text(s, c->row));
         return true;
     case SESSION_NEED_TLS:
         put_tagged(s, c, "NO ",

@@ -1,0 +1,98 @@
+#include "imap/status.h"
+
+#include "base/check.h"
+#include "imap/arg.h"
+
+static uint64_t item_zero(const struct mailbox_info *m)
+{
+    return 0;
+}
+static uint64_t item_messages(const struct mailbox_info *m)
+{
+    return m->messages;
+}
+static uint64_t item_uidnext(const struct mailbox_info *m)
+{
+    return m->uidnext;
+}
+static uint64_t item_uidvalidity(const struct mailbox_info *m)
+{
+    return m->uidvalidity;
+}
+static uint64_t item_unseen(const struct mailbox_info *m)
+{
+    return m->unseen;
+}
+static uint64_t item_deleted(const struct mailbox_info *m)
+{
+    return m->deleted;
+}
+static uint64_t item_size(const struct mailbox_info *m)
+{
+    return m->bytes;
+}
+
+static const struct {
+    const char *name;
+    uint64_t (*value)(const struct mailbox_info *m);
+} items_table[] = {
+    {"MESSAGES",    item_messages   },
+    {"RECENT",      item_zero       },
+    {"UIDNEXT",     item_uidnext    },
+    {"UIDVALIDITY", item_uidvalidity},
+    {"UNSEEN",      item_unseen     },
+    {"DELETED",     item_deleted    },
+    {"SIZE",        item_size       },
+};
+
+static bool parse_item(struct span *c, unsigned *items)
+{
+    struct span word;
+
+    if (!arg_atom(c, 40, &word))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(items_table); i++)
+        if (span_is(word, items_table[i].name)) {
+            *items |= 1u << i;
+            return true;
+        }
+    return false;
+}
+
+bool status_items_parse(struct span *c, unsigned *ret_items)
+{
+    struct span at = *c;
+    unsigned items = 0;
+
+    if (!parse_char(&at, '('))
+        return false;
+    do
+        if (!parse_item(&at, &items))
+            return false;
+    while (arg_sp(&at));
+    if (!parse_char(&at, ')'))
+        return false;
+    *ret_items = items;
+    *c = at;
+    return true;
+}
+
+void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,
+                  struct buf *out)
+{
+    bool first = true;
+
+    buf_put_cstr(out, "* STATUS ");
+    buf_put_span(out, name_wire);
+    buf_put_cstr(out, " (");
+    for (size_t i = 0; i < ARRAY_LEN(items_table); i++)
+        if (items & 1u << i) {
+            if (!first)
+                buf_putc(out, ' ');
+            first = false;
+            buf_put_cstr(out, items_table[i].name);
+            buf_putc(out, ' ');
+            buf_put_u64(out, items_table[i].value(info));
+        }
+    buf_put_cstr(out, ")\r\n");
+}
