@@ -46,7 +46,7 @@ int key_create(const char *label, const char *type, unsigned purposes, bool expo
  * key_create with KEY_CA records one that allows a root and two levels below, and whose name is the first that the key signs for. */
 struct key_ca_profile {
     unsigned char name[512]; /* X.501 name, DER: the issuer of all that it signs */
-    unsigned name_bytes;     /* 0: taken from the first certificate of its own or CSR */
+    unsigned name_bytes;     /* 0: taken from the first text that it signs */
     bool root;               /* may sign a certificate for itself */
     bool client_only;        /* end entities get clientAuth and no other extended key usage */
     uint8_t levels;          /* of CAs below it; 0: end entities only */

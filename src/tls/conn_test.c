@@ -262,7 +262,7 @@ TEST(alpn_is_agreed)
             STACK_OF(X509) *chain = sk_X509_new_null();
             struct err e;
             EVP_PKEY *key = tls_harness_key("p256");
-            X509 *x = tls_harness_certificate(key, key, &vserver);
+            X509 *x = tls_harness_certificate(key, &vserver);
             tls_context_unref(t.context);
             t.context = s.server.tls = tls_context_new(&vserver, ours, strict == 1);
             sk_X509_push(chain, x);
@@ -479,7 +479,7 @@ TEST(client_certificates_never_break_a_handshake)
 
     for (int known = 0; known < 2; known++) {
         begin("p256", &s);
-        X509 *x = tls_harness_certificate(key, key, NULL);
+        X509 *x = tls_harness_certificate(key, NULL);
         SSL *probe = tls_client_context_ssl(t.client); /* the SSL_CTX of a context is its own */
         SSL_CTX *ctx = SSL_get_SSL_CTX(probe);
         REQUIRE(SSL_CTX_use_certificate(ctx, x) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1);
@@ -1050,7 +1050,7 @@ TEST(identities)
     struct buf chain BUF_AUTO = BUF(65536);
     struct tls_context *c = tls_context_new(&vserver, NULL, false);
     EVP_PKEY *key = tls_harness_key("p256"), *other = tls_harness_key("p384");
-    X509 *x = tls_harness_certificate(key, key, &vserver);
+    X509 *x = tls_harness_certificate(key, &vserver);
     STACK_OF(X509) *list = sk_X509_new_null();
     unsigned char *der = NULL;
     char serial[68];

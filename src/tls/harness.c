@@ -70,32 +70,61 @@ static void add_names(X509 *x, const struct conf_vserver *v)
     GENERAL_NAMES_free(names);
 }
 
-X509 *tls_harness_certificate(EVP_PKEY *subject, EVP_PKEY *signer, const struct conf_vserver *v)
+static void set_name(X509 *x, const char *common, bool issuer)
+{
+    X509_NAME *name = X509_NAME_new();
+
+    CHECK(name != NULL &&
+          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1,
+                                     -1, 0) == 1);
+    CHECK((issuer ? X509_set_issuer_name(x, name) : X509_set_subject_name(x, name)) == 1);
+    X509_NAME_free(name);
+}
+
+static X509 *certificate(EVP_PKEY *subject, EVP_PKEY *signer, const char *common,
+                         const char *issuer, const struct conf_vserver *v)
 {
     X509 *x = X509_new();
-    X509_NAME *name = X509_NAME_new();
     BASIC_CONSTRAINTS *ca = BASIC_CONSTRAINTS_new();
-    const EVP_MD *digest = EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256();
-    char common[80];
 
-    CHECK(x != NULL && name != NULL && ca != NULL);
-    /* a name of its own: several are in one trust list */
-    snprintf(common, sizeof common, "harness %016llx", (unsigned long long)random_u64());
-    CHECK(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1,
-                                     -1, 0) == 1);
+    CHECK(x != NULL && ca != NULL);
     CHECK(X509_set_version(x, X509_VERSION_3) == 1);
     CHECK(ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), random_u64() >> 1 | 1) == 1);
-    CHECK(X509_set_subject_name(x, name) == 1 && X509_set_issuer_name(x, name) == 1);
+    set_name(x, common, false);
+    set_name(x, issuer, true);
     CHECK(X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL);
     CHECK(X509_gmtime_adj(X509_getm_notAfter(x), 86400) != NULL);
     CHECK(X509_set_pubkey(x, subject) == 1);
     add_names(x, v);
-    ca->ca = 0xff;
+    ca->ca = subject == signer ? 0xff : 0;
     CHECK(X509_add1_ext_i2d(x, NID_basic_constraints, ca, 1, 0) == 1);
-    CHECK(X509_sign(x, signer, digest) > 0);
+    CHECK(X509_sign(x, signer, EVP_PKEY_is_a(signer, "ED25519") ? NULL : EVP_sha256()) > 0);
     BASIC_CONSTRAINTS_free(ca);
-    X509_NAME_free(name);
     return x;
+}
+
+X509 *tls_harness_certificate(EVP_PKEY *key, const struct conf_vserver *v)
+{
+    char common[80];
+
+    /* a name of its own: several are in one trust list */
+    snprintf(common, sizeof common, "harness %016llx", (unsigned long long)random_u64());
+    return certificate(key, key, common, common, v);
+}
+
+X509 *tls_harness_issued(EVP_PKEY *subject, const struct conf_vserver *v)
+{
+    static const char issuer[] = "harness CA";
+    EVP_PKEY *signer = tls_harness_key("p256");
+    static bool trusted_already;
+
+    if (!trusted_already) {
+        X509 *ca = certificate(signer, signer, issuer, issuer, NULL);
+        tls_harness_trust(ca);
+        X509_free(ca);
+        trusted_already = true;
+    }
+    return certificate(subject, signer, "harness subject", issuer, v);
 }
 
 void tls_harness_trust(const X509 *x)
@@ -123,7 +152,7 @@ struct tls_context *tls_harness_context(const struct conf_vserver *v, const char
     STACK_OF(X509) *chain = sk_X509_new_null();
     struct err e = {""};
 
-    CHECK(chain != NULL && sk_X509_push(chain, tls_harness_certificate(key, key, v)) > 0);
+    CHECK(chain != NULL && sk_X509_push(chain, tls_harness_certificate(key, v)) > 0);
     tls_harness_trust(sk_X509_value(chain, 0));
     CHECK(tls_context_identity_pkey(c, TLS_SLOT_CURRENT, chain, key, &e) == 0);
     sk_X509_pop_free(chain, X509_free);

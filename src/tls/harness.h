@@ -19,9 +19,10 @@
 /* A key of that type ("p256", "p384", "ed25519", "rsa2048", …); the same one each time; borrowed.
  */
 EVP_PKEY *tls_harness_key(const char *type);
-/* A certificate of `subject` (the public half of it; may be a handle) signed by `signer`, valid for
- * a day. The caller's. */
-X509 *tls_harness_certificate(EVP_PKEY *subject, EVP_PKEY *signer, const struct conf_vserver *v);
+/* Valid for a day; the caller's. Self-signed; or of any public key, signed by a CA that
+ * tls_harness_client trusts. */
+X509 *tls_harness_certificate(EVP_PKEY *key, const struct conf_vserver *v);
+X509 *tls_harness_issued(EVP_PKEY *subject, const struct conf_vserver *v);
 struct tls_context *tls_harness_context(const struct conf_vserver *v, const char *key_type,
                                         const char *const *alpn);
 struct tls_client_context *tls_harness_client(void);
