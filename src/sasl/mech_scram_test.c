@@ -2,10 +2,9 @@
 
 #include "base/base64.h"
 #include "base/check.h"
-#include "base/parse.h"
+#include "proc/scram_client.h"
 #include "unit/unit.h"
 
-#include <sodium.h>
 #include <stdio.h>
 
 #define EXPORTER "exporter-data-of-thirty-two-byte"
@@ -49,69 +48,9 @@ TEST(example_of_rfc_7677)
     sasl_exchange_done(&x);
 }
 
-/* ------------------------------------------------------------------ a client of our own */
-struct client {
-    const char *mechanism, *gs2, *user, *password;
-    const char *binding;    /* appended to gs2 in c= */
-    const char *nonce_tail; /* added to the nonce of the final message */
-    const char *first_extra, *final_extra;
-    bool flip_proof;
-};
-
-static void client_final(const struct client *c, struct span first_bare, struct span server_first,
-                         struct buf *out)
-{
-    struct span s = server_first, nonce, salt64;
-    uint32_t iterations;
-    unsigned char stored[32], server[32], salted[32], key[32], signature[32];
-    BUF_AUTO struct buf salt = BUF(64), cb = BUF(1024), message = BUF(8192);
-
-    CHECK(parse_lit(&s, "r=") && parse_until(&s, ',', 1000, &nonce) && parse_lit(&s, ",s=") &&
-          parse_until(&s, ',', 100, &salt64) && parse_lit(&s, ",i=") &&
-          parse_u32(&s, 1000000, &iterations) && parse_end(&s));
-    CHECK(base64_decode(&salt, salt64));
-    buf_put_cstr(&cb, c->gs2);
-    buf_put_cstr(&cb, c->binding ? c->binding : "");
-    buf_put_cstr(out, "c=");
-    base64_encode(out, buf_span(&cb));
-    buf_put_cstr(out, ",r=");
-    buf_put_span(out, nonce);
-    buf_put_cstr(out, c->nonce_tail ? c->nonce_tail : "");
-    buf_put_cstr(out, c->final_extra ? c->final_extra : "");
-
-    buf_put_span(&message, first_bare);
-    buf_putc(&message, ',');
-    buf_put_span(&message, server_first);
-    buf_putc(&message, ',');
-    buf_put_span(&message, buf_span(out));
-    scram_derive(span_cstr(c->password), buf_span(&salt), iterations, stored, server);
-    /* the client key, from the salted password: PBKDF2 by its definition */
-    BUF_AUTO struct buf block = BUF(64);
-    unsigned char u[32];
-    buf_put_span(&block, buf_span(&salt));
-    buf_put(&block, "\0\0\0\1", 4);
-    hmac_sha256(span_cstr(c->password), buf_span(&block), u);
-    memcpy(salted, u, 32);
-    for (uint32_t i = 1; i < iterations; i++) {
-        unsigned char next[32];
-        hmac_sha256(span_cstr(c->password), span_of(u, 32), next);
-        memcpy(u, next, 32);
-        for (int j = 0; j < 32; j++)
-            salted[j] ^= u[j];
-    }
-    hmac_sha256(span_of(salted, 32), SPAN("Client Key"), key);
-    hmac_sha256(span_of(stored, 32), buf_span(&message), signature);
-    for (int j = 0; j < 32; j++)
-        key[j] ^= signature[j];
-    if (c->flip_proof)
-        key[31] ^= 1;
-    buf_put_cstr(out, ",p=");
-    base64_encode(out, span_of(key, 32));
-}
-
 /* The exchange as authd drives it: as bytes between the steps. */
-static enum sasl_outcome run(const struct client *c, const struct scram_credential *k, bool binding,
-                             bool *ret_started)
+static enum sasl_outcome run(const struct scram_client *c, const struct scram_credential *k,
+                             bool binding, bool *ret_started)
 {
     struct sasl_exchange x, y;
     BUF_AUTO struct buf first = BUF(4096), out = BUF(SASL_CHALLENGE_MAX), final = BUF(8192),
@@ -133,7 +72,7 @@ static enum sasl_outcome run(const struct client *c, const struct scram_credenti
         return o;
     }
     *ret_started = true;
-    client_final(c, span_skip(buf_span(&first), strlen(c->gs2)), buf_span(&out), &final);
+    scram_client_final(c, span_skip(buf_span(&first), strlen(c->gs2)), buf_span(&out), &final);
     wr_sasl_exchange(&state, &x);
     sasl_exchange_done(&x);
 
@@ -159,7 +98,7 @@ TEST(exchanges)
 #define BARE "SCRAM-SHA-256"
     static const struct {
         const char *name;
-        struct client c;
+        struct scram_client c;
         bool binding;
         enum sasl_outcome want;
         bool started;

@@ -35,10 +35,18 @@ static uint8_t store_state(enum directory_state s)
     return ACCOUNT_DISABLED;
 }
 
+/* authd does not attach: stored remembers none of its requests, and repeating one changes nothing.
+ */
 static void put_notice(struct buf *b, const struct directory_account *account)
 {
+    static uint64_t counter;
+    uint64_t now = ++counter;
     struct msg_account q = {
-        .account = account->id, .epoch = account->epoch, .state = store_state(account->state)};
+        .head = {now, now},
+        .account = account->id,
+        .epoch = account->epoch,
+        .state = store_state(account->state),
+    };
 
     wr_account(b, &q);
 }

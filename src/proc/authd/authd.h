@@ -34,7 +34,8 @@ struct authd {
     struct throttle *throttle;
     struct proofs *proofs;
     char decoy[CREDENTIAL_HASH_MAX]; /* hashed against for users who do not exist */
-    unsigned hashing, delayed;
+    unsigned hashing, hashing_now, delayed; /* hashing: the waiting ones too */
+    struct fiber_cond hash_done;
     bool rehashing;
     struct {
         uint64_t logins, failures, refused, temporary, hashes, proofs, resolved, announced;
@@ -43,7 +44,12 @@ struct authd {
 
 /* From the argument of a handler. */
 struct authd *authd_of(void *arg);
-/* main.c: `work` on a helper thread with the writer, one at a time. suspends */
+/* authd.c */
+extern const struct child_ops authd_ops;
+void authd_open(struct authd *a, struct child *c); /* before the jail: the databases */
+void authd_begin(struct authd *a);                 /* in the jail: everything else */
+void authd_done(struct authd *a);
+/* `work` on a helper thread with the writer, one at a time. suspends */
 void authd_write(struct authd *a, void (*work)(void *arg), void *arg);
 struct credential_cost authd_cost(const struct authd *a);
 

@@ -64,6 +64,8 @@ enum verdict attempt_look_up(struct attempt *t)
     int rc = directory_login(t->a->reader, span_cstr(t->name), &t->account, &t->credential);
 
     t->known = rc == 0;
+    if (!t->known) /* hashed against all the same */
+        memcpy(t->credential.hash, t->a->decoy, sizeof t->credential.hash);
     return rc == 0 || rc == -ENOENT ? VERDICT_GOOD : VERDICT_BUSY;
 }
 
@@ -78,6 +80,20 @@ static void work_hash(void *arg)
     struct hash_job *j = arg;
 
     j->fits = credential_verify(j->hash, j->password);
+}
+
+/* At most auth_threads at once, so that the helper thread of the writers stays free. suspends */
+static void run_hash(struct authd *a, struct hash_job *j)
+{
+    a->hashing++;
+    while (a->hashing_now >= a->child->conf->auth_threads)
+        fiber_cond_wait(&a->hash_done, UINT64_MAX);
+    a->hashing_now++;
+    a->count.hashes++;
+    fiber_offload(work_hash, j);
+    a->hashing_now--;
+    a->hashing--;
+    fiber_cond_signal(&a->hash_done);
 }
 
 /* suspends */
@@ -98,11 +114,8 @@ static enum verdict verify(struct attempt *t, struct span password, uint64_t *re
         return VERDICT_BAD;
     if (a->hashing >= AUTHD_HASHES_WAITING * a->child->conf->auth_threads)
         return VERDICT_BUSY;
-    struct hash_job j = {t->known ? t->credential.hash : a->decoy, password, false};
-    a->hashing++;
-    a->count.hashes++;
-    fiber_offload(work_hash, &j);
-    a->hashing--;
+    struct hash_job j = {t->credential.hash, password, false};
+    run_hash(a, &j);
     if (!t->known || !j.fits)
         return VERDICT_BAD;
     /* changed while it was hashed? Then it was the old password. */
