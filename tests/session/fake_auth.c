@@ -1,0 +1,203 @@
+/*
+ * fake_auth.c: the directory of the golden dialogues, in place of sasl/auth_client.c at the link
+ * seam (sasl/auth.h).
+ *
+ *   alice@example.test  account 16, password "secret"      list@example.test       alice and bob
+ *   bob@example.test    account 17, password "hunter2"     local.test@example.test  the newsgroup
+ *   nosubmit@…          account 18, may not send outside    away@example.test someone@remote.test
+ *   disabled@… RESOLVE_DISABLED, down@… RESOLVE_TEMPFAIL; password "down": AUTH_TEMPFAIL
+ */
+#include "session/runner.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sasl/auth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct person {
+    const char *name, *password;
+    uint64_t account;
+    uint32_t rights;
+} people[] = {
+    {"alice",    "secret",  16, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST},
+    {"bob",      "hunter2", 17, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST},
+    {"nosubmit", "secret",  18, GRANT_MAIL                            },
+};
+
+struct auth_client {
+    char unused;
+};
+struct auth_exchange {
+    struct auth_context x;
+    bool login;
+    char user[AUTH_NAME_MAX + 1];
+};
+
+static const struct person *find(struct span name)
+{
+    size_t at = span_find(name, '@');
+    if (at != SPAN_NONE && !span_eq_nocase(span_skip(name, at + 1), SPAN("example.test")))
+        return NULL;
+    if (at != SPAN_NONE)
+        name = span_head(name, at);
+    for (size_t i = 0; i < ARRAY_LEN(people); i++)
+        if (span_is(name, people[i].name))
+            return &people[i];
+    return NULL;
+}
+
+struct auth_client *auth_client_new(void)
+{
+    return calloc(1, sizeof(struct auth_client));
+}
+
+void auth_client_attach(struct auth_client *c, struct link *authd)
+{
+    (void)c;
+    (void)authd;
+}
+
+void auth_client_free(struct auth_client *c)
+{
+    free(c);
+}
+
+enum auth_step auth_password(struct auth_client *c, const struct auth_context *x, struct span user,
+                             struct span password, struct auth_result *ret)
+{
+    const struct person *p = find(user);
+    struct buf token BUF_AUTO = BUF(STORE_GRANT_MAX);
+    struct auth_result r = {0};
+
+    (void)c;
+    if (span_eq(password, SPAN("down")))
+        return AUTH_TEMPFAIL;
+    if (!p || !span_eq_cstr(password, p->password))
+        return AUTH_FAIL;
+    struct grant g = {.account = p->account,
+                      .rights = p->rights,
+                      .worker_generation = x->worker_generation,
+                      .session = x->session,
+                      .expires_seconds = clock_seconds() + 86400};
+    grant_seal(&g, runner_grant_secret(), &token);
+    r.account = p->account;
+    r.rights = p->rights;
+    snprintf(r.address, sizeof(r.address), "%s@example.test", p->name);
+    memcpy(r.grant, token.p, token.n);
+    r.grant_bytes = (unsigned)token.n;
+    *ret = r;
+    return AUTH_OK;
+}
+
+/* RFC 4616: authzid NUL authcid NUL passwd */
+static enum auth_step plain(struct auth_client *c, const struct auth_context *x, struct span m,
+                            struct auth_result *ret)
+{
+    struct span zid, cid;
+    if (!span_split(&m, 0, &zid) || !span_split(&m, 0, &cid))
+        return AUTH_INVALID;
+    return auth_password(c, x, cid, m, ret);
+}
+
+enum auth_step auth_start(struct auth_client *c, const struct auth_context *x,
+                          struct span mechanism, struct span initial,
+                          struct auth_exchange **ret_exchange, struct buf *challenge,
+                          struct auth_result *ret)
+{
+    bool login = span_is(mechanism, "LOGIN");
+    if (!login && !span_is(mechanism, "PLAIN"))
+        return AUTH_UNKNOWN;
+    if (!login && initial.p)
+        return plain(c, x, initial, ret);
+    struct auth_exchange *e = calloc(1, sizeof(*e));
+    CHECK(e);
+    e->x = *x;
+    e->login = login;
+    if (login)
+        buf_put_cstr(challenge, "Username:");
+    *ret_exchange = e;
+    return AUTH_CONTINUE;
+}
+
+enum auth_step auth_continue(struct auth_exchange *e, struct span response, struct buf *challenge,
+                             struct auth_result *ret)
+{
+    enum auth_step step;
+    if (e->login && !e->user[0]) {
+        if (!span_to_cstr(response, e->user, sizeof(e->user)) || !e->user[0]) {
+            free(e);
+            return AUTH_INVALID;
+        }
+        buf_put_cstr(challenge, "Password:");
+        return AUTH_CONTINUE;
+    }
+    step = e->login ? auth_password(NULL, &e->x, span_cstr(e->user), response, ret)
+                    : plain(NULL, &e->x, response, ret);
+    free(e);
+    return step;
+}
+
+void auth_cancel(struct auth_exchange *e)
+{
+    free(e);
+}
+
+const char *auth_mechanisms(bool tls, bool binding)
+{
+    (void)binding;
+    return tls ? "PLAIN LOGIN" : "";
+}
+
+static void target(struct auth_target *t, enum auth_target_kind kind, uint64_t id,
+                   const char *address)
+{
+    t->kind = kind;
+    t->id = id;
+    snprintf(t->address, sizeof(t->address), "%s", address);
+}
+
+enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
+                                struct auth_target **ret_targets, size_t *ret_count)
+{
+    const struct person *p = find(address);
+    struct auth_target *t = calloc(2, sizeof(*t));
+    size_t at = span_find(address, '@'), n = 0;
+    struct span local = at == SPAN_NONE ? address : span_head(address, at);
+
+    (void)c;
+    CHECK(t);
+    if (at != SPAN_NONE && !span_eq_nocase(span_skip(address, at + 1), SPAN("example.test"))) {
+        free(t);
+        return RESOLVE_NOT_LOCAL;
+    }
+    if (p) {
+        target(&t[n], TARGET_ACCOUNT, p->account, "");
+        snprintf(t[n++].address, sizeof(t->address), "%s@example.test", p->name);
+    } else if (span_is(local, "list") || span_is(local, "postmaster")) {
+        target(&t[n++], TARGET_ACCOUNT, 16, "alice@example.test");
+        if (span_is(local, "list"))
+            target(&t[n++], TARGET_ACCOUNT, 17, "bob@example.test");
+    } else if (span_is(local, "local.test")) {
+        target(&t[n++], TARGET_FOLDER, 0, "local.test");
+    } else if (span_is(local, "away")) {
+        target(&t[n++], TARGET_REMOTE, 0, "someone@remote.test");
+    } else {
+        free(t);
+        return span_is(local, "disabled") ? RESOLVE_DISABLED
+               : span_is(local, "down")   ? RESOLVE_TEMPFAIL
+                                          : RESOLVE_NONE;
+    }
+    *ret_targets = t;
+    *ret_count = n;
+    return RESOLVED;
+}
+
+bool auth_may_send_as(struct auth_client *c, uint64_t account, struct span address)
+{
+    const struct person *p = find(address);
+    (void)c;
+    return p && p->account == account && span_has(address, '@');
+}
