@@ -126,28 +126,32 @@ static unsigned count_kind(const struct ca *ca, enum ca_kind kind)
     return n;
 }
 
-static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, unsigned number,
-                    const struct ca_key *key, struct buf *der, struct err *e)
+static void name_of_ca(const struct ca_settings *s, enum ca_kind kind, unsigned number,
+                       char ret[65])
+{
+    snprintf(ret, 65, kind == CA_ROOT ? "%.48s Root CA %u" : "%.48s Issuing CA %u", s->organization,
+             number);
+}
+
+static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind,
+                    const struct cert_subject *subject, const struct ca_key *key, struct buf *der,
+                    struct err *e)
 {
     const struct ca_record *parent = kind == CA_ROOT ? NULL : ca->root;
     struct buf signer_spki BUF_AUTO = BUF(4096);
-    char name[65];
     int64_t now = clock_seconds();
-    struct cert_subject subject = {.common_name = name, .organization = s->organization};
     struct issue_plan plan = {
-        .profile = profile_get(kind == CA_ROOT ? PROFILE_ROOT : PROFILE_ISSUING),
+        .profile = cert_profile_get(kind == CA_ROOT ? PROFILE_ROOT : PROFILE_ISSUING),
         .issuer = parent ? parent->certificate : NULL,
         .spki = span_of(key->spki, key->spki_bytes),
-        .subject = &subject,
+        .subject = subject,
         .permitted = kind == CA_ROOT ? &s->root : &s->issuing,
         .not_before = now - HOUR,
         .not_after = now + (int64_t)(kind == CA_ROOT ? s->root_days : s->ca_days) * DAY,
     };
     int rc;
 
-    snprintf(name, sizeof(name), kind == CA_ROOT ? "%.48s Root CA %u" : "%.48s Issuing CA %u",
-             s->organization, number);
-    /* of two CAs none may begin before its issuer */
+    /* none may begin before its issuer */
     if (parent && plan.not_before < parent->certificate->not_before)
         plan.not_before = parent->certificate->not_before;
     random_bytes(plan.serial, sizeof(plan.serial));
@@ -164,21 +168,50 @@ static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kin
     return rc;
 }
 
+/* Key and certificate. A key that a try before a crash has left is taken up, unless it does not do
+ * any more. */
+static int key_and_certificate(struct ca *ca, const struct ca_settings *s, enum ca_kind kind,
+                               struct ca_key *key, struct buf *der, struct err *e)
+{
+    enum { LONGEST_LEAF_DAYS = 1188 + 1 };
+    unsigned number = count_kind(ca, kind) + 1;
+    struct buf name BUF_AUTO = BUF(512);
+    char common_name[65], label[64];
+    struct cert_subject subject = {.common_name = common_name, .organization = s->organization};
+    struct ca_key_plan plan = {.label = label,
+                               .root = kind == CA_ROOT,
+                               .levels = kind == CA_ROOT ? 1 : 0,
+                               .max_days = kind == CA_ROOT
+                                               ? cert_profile_get(PROFILE_ISSUING)->days_max + 1
+                                               : LONGEST_LEAF_DAYS};
+    int rc;
+
+    name_of_ca(s, kind, number, common_name);
+    snprintf(label, sizeof(label), "ca/%s-%u", ca_kind_name(kind), number);
+    rc = subject_der(&subject, &name, e);
+    plan.name = buf_span(&name);
+    for (int tries = 0; rc == 0 && tries < 2; tries++) {
+        plan.fresh =
+            tries > 0 || kind == CA_ISSUING; /* its own key signs nothing yet: no second try */
+        rc = ca->hooks.key_make(ca->hooks.arg, &plan, key, e);
+        if (rc == 0)
+            rc = build_ca(ca, s, kind, &subject, key, der, e);
+        if (rc != -EKEYREJECTED || kind != CA_ROOT)
+            break;
+        rc = tries == 0 ? 0 : rc;
+    }
+    return rc < 0 ? err_wrap(e, rc, "making the %s CA", ca_kind_name(kind)) : 0;
+}
+
 static int make_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e)
 {
-    unsigned number = count_kind(ca, kind) + 1;
     struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
     struct ca_record *record;
     struct ca_key key;
-    char label[64];
-    int rc;
+    int rc = key_and_certificate(ca, s, kind, &key, &der, e);
 
-    snprintf(label, sizeof(label), "ca/%s-%u", ca_kind_name(kind), number);
-    rc = ca->hooks.key_make(ca->hooks.arg, label, &key, e);
-    if (rc == 0)
-        rc = build_ca(ca, s, kind, number, &key, &der, e);
     if (rc < 0)
-        return err_wrap(e, rc, "making the %s CA", ca_kind_name(kind));
+        return rc;
     record = calloc(1, sizeof(*record));
     CHECK(record);
     record->kind = kind;

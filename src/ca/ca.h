@@ -22,10 +22,20 @@ struct ca_key {
     size_t spki_bytes;
 };
 
+/* A key that a CA needs. keyd holds whatever it signs to this. */
+struct ca_key_plan {
+    const char *label; /* "ca/root-1" */
+    struct span name;  /* X.501 name of the CA, DER */
+    bool root;
+    unsigned levels;   /* of CAs below it */
+    unsigned max_days; /* longest life of what it issues */
+    bool fresh;        /* one that is there already with that label did not do */
+};
+
 /* Where keys and threads come from: cad asks keyd, tests make keys themselves. */
 struct ca_hooks {
     /* The key with exactly that label, made if there is none. suspends */
-    int (*key_make)(void *arg, const char *label, struct ca_key *ret, struct err *e);
+    int (*key_make)(void *arg, const struct ca_key_plan *plan, struct ca_key *ret, struct err *e);
     /* To sign with. The caller frees it; NULL: there is no such key. */
     EVP_PKEY *(*key_signer)(void *arg, const char *id, enum ca_key_use use, struct span spki);
     /* Runs work(work_arg) elsewhere and waits, one at a time; NULL: at once. suspends */

@@ -47,18 +47,21 @@ static size_t spki_of(EVP_PKEY *k, unsigned char *out, size_t size)
     return (size_t)n;
 }
 
-static int key_make(void *arg, const char *label, struct ca_key *ret, struct err *e)
+static unsigned keys_refused; /* so many signatures fail: the key is held to another name */
+
+static int key_make(void *arg, const struct ca_key_plan *plan, struct ca_key *ret, struct err *e)
 {
     size_t i = 0;
 
-    while (i < key_count && strcmp(keys[i].label, label) != 0)
+    EXPECT(plan->name.n > 0 && plan->root == (strncmp(plan->label, "ca/root", 7) == 0));
+    while (i < key_count && (plan->fresh || strcmp(keys[i].label, plan->label) != 0))
         i++;
     CHECK(i < ARRAY_LEN(keys));
     if (i == key_count) {
-        snprintf(keys[i].label, sizeof(keys[i].label), "%s", label);
+        snprintf(keys[i].label, sizeof(keys[i].label), "%s", plan->label);
         keys[key_count++].key = new_key();
     }
-    snprintf(ret->id, sizeof(ret->id), "%s", label);
+    snprintf(ret->id, sizeof(ret->id), "%zu", i);
     ret->spki_bytes = spki_of(keys[i].key, ret->spki, sizeof(ret->spki));
     return 0;
 }
@@ -66,14 +69,18 @@ static int key_make(void *arg, const char *label, struct ca_key *ret, struct err
 static EVP_PKEY *key_signer(void *arg, const char *id, enum ca_key_use use, struct span spki)
 {
     unsigned char own[1024];
+    size_t i = strtoul(id, NULL, 10);
 
-    for (size_t i = 0; i < key_count && !keys_locked; i++)
-        if (strcmp(keys[i].label, id) == 0) {
-            EXPECT_SPAN(spki, span_of(own, spki_of(keys[i].key, own, sizeof(own))));
-            EVP_PKEY_up_ref(keys[i].key);
-            return keys[i].key;
-        }
-    return NULL;
+    if (keys_locked || i >= key_count)
+        return NULL;
+    EXPECT_SPAN(spki, span_of(own, spki_of(keys[i].key, own, sizeof(own))));
+    if (keys_refused > 0) { /* a public key alone cannot sign */
+        const unsigned char *at = own;
+        keys_refused--;
+        return d2i_PUBKEY(NULL, &at, (long)spki.n);
+    }
+    EVP_PKEY_up_ref(keys[i].key);
+    return keys[i].key;
 }
 
 static void offload(void (*work)(void *), void *arg)
@@ -189,7 +196,7 @@ static int ask(struct ca *ca, const struct asked *a, struct chain *ret,
     while (span_split(&words, ' ', &word))
         CHECK(cert_names_add_any(&names, word) == 0);
     rc = ca_issue(ca,
-                  &(struct ca_request){.profile = profile_get(a->profile),
+                  &(struct ca_request){.profile = cert_profile_get(a->profile),
                                        .spki = span_of(spki, spki_of(key, spki, sizeof(spki))),
                                        .subject = {.common_name = a->cn},
                                        .names = &names,
@@ -300,7 +307,7 @@ static void foreign_checks(const char *type)
         struct chain c = CHAIN_NONE;
         struct err e = {""};
         char serial[CERTIFICATE_SERIAL_MAX];
-        unit_case(profile_get(foreign[i].profile)->name);
+        unit_case(cert_profile_get(foreign[i].profile)->name);
         if (ask(ca, &(struct asked){foreign[i].profile, "Some One", foreign[i].names, 0, NULL}, &c,
                 serial, &e) < 0) {
             unit_fail(__FILE__, __LINE__, "%s", e.text);
@@ -372,7 +379,7 @@ TEST(openssl_and_gnutls_hold_the_bounds)
         while (span_split(&words, ' ', &word))
             CHECK(cert_names_add_any(&names, word) == 0);
         CHECK(issue_certificate(
-                  &(struct issue_plan){.profile = profile_get(cases[i].profile),
+                  &(struct issue_plan){.profile = cert_profile_get(cases[i].profile),
                                        .issuer = ca_issuing(ca)->certificate,
                                        .signer = signer,
                                        .spki = span_of(spki, spki_of(key, spki, sizeof(spki))),
@@ -478,6 +485,31 @@ TEST(ca_is_made_once)
     EXPECT(offloaded > 0);
     ca_settings_done(&s);
     ca_close(ca);
+    end();
+}
+
+TEST(ca_takes_a_new_key_where_the_old_one_does_not_do)
+{
+    struct ca *ca;
+    struct ca_settings s;
+    struct err e = {""};
+
+    begin("P-256");
+    set(&s, NULL, NULL);
+    ca = open_ca();
+    keys_refused = 1;
+    EXPECT_INT(ca_ensure(ca, &s, &e), 0);
+    EXPECT_INT(key_count, 3);
+    EXPECT_STR(ca_root(ca)->key_id, "1");
+    ca_close(ca);
+    end();
+    begin("P-256");
+    ca = open_ca();
+    keys_refused = 2;
+    EXPECT_INT(ca_ensure(ca, &s, &e), -EKEYREJECTED);
+    EXPECT(!ca_ready(ca));
+    ca_close(ca);
+    ca_settings_done(&s);
     end();
 }
 

@@ -320,3 +320,22 @@ int issue_certificate(const struct issue_plan *p, struct buf *ret_der, struct er
     ERR_clear_error();
     return rc;
 }
+
+int subject_der(const struct cert_subject *s, struct buf *out, struct err *e)
+{
+    X509_NAME *name = X509_NAME_new();
+    unsigned char *der = NULL;
+    int n, rc;
+
+    CHECK(name);
+    rc = subject_write(s, name, e);
+    if (rc == 0) {
+        n = i2d_X509_NAME(name, &der);
+        if (n <= 0 || !buf_put(out, der, (size_t)n))
+            rc = err_set(e, -EMSGSIZE, "the subject is too long");
+    }
+    OPENSSL_free(der);
+    X509_NAME_free(name);
+    ERR_clear_error();
+    return rc;
+}

@@ -14,7 +14,7 @@ struct issue_plan {
     const struct profile *profile;
     const struct certificate *issuer; /* NULL: it signs itself (root) */
     EVP_PKEY
-        *signer; /* the issuer's key; used with one whole text to sign, so a keyd handle does */
+    *signer; /* the issuer's key; used with one whole text to sign, so a keyd handle does */
     struct span spki; /* the key that is certified */
     const struct cert_subject *subject;
     const struct cert_names *names;           /* not for CAs */
@@ -27,5 +27,7 @@ struct issue_plan {
 /* suspends with a keyd handle as signer. 0; -EINVAL with the reason, -EKEYREJECTED when signing
  * failed. */
 int issue_certificate(const struct issue_plan *p, struct buf *ret_der, struct err *e);
+/* The subject as X.501 name, DER, appended: as it will stand in the certificate. */
+int subject_der(const struct cert_subject *s, struct buf *out, struct err *e);
 
 #endif

@@ -162,7 +162,7 @@ static void make_answer(struct span request, const struct cert_names *names, str
     struct cert_names other = CERT_NAMES_EMPTY;
     struct buf spki BUF_AUTO = BUF(1024), der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
     struct cert_subject subject = {.common_name = "leaf"};
-    struct issue_plan plan = {.profile = profile_get(PROFILE_SERVER),
+    struct issue_plan plan = {.profile = cert_profile_get(PROFILE_SERVER),
                               .issuer = f.world.issuing,
                               .signer = f.world.issuing_key,
                               .subject = &subject,

@@ -8,13 +8,13 @@ static const struct profile profiles[PROFILE_COUNT] = {
 #undef PROFILE
 };
 
-const struct profile *profile_get(enum profile_id id)
+const struct profile *cert_profile_get(enum profile_id id)
 {
     CHECK((unsigned)id < PROFILE_COUNT);
     return &profiles[id];
 }
 
-const struct profile *profile_by_name(struct span name)
+const struct profile *cert_profile_by_name(struct span name)
 {
     for (unsigned i = 0; i < PROFILE_COUNT; i++)
         if (span_eq_cstr(name, profiles[i].name))

@@ -31,7 +31,7 @@ struct profile {
     const char *doc;
 };
 
-const struct profile *profile_get(enum profile_id id);
-const struct profile *profile_by_name(struct span name); /* NULL: there is none */
+const struct profile *cert_profile_get(enum profile_id id);
+const struct profile *cert_profile_by_name(struct span name); /* NULL: there is none */
 
 #endif

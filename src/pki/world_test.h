@@ -74,7 +74,7 @@ __attribute__((unused)) static struct certificate *world_issue(const struct worl
     struct permitted permitted = {.network_count = 0};
     struct cert_subject subject = {.common_name = w->cn, .organization = "Example"};
     struct certificate *c = NULL;
-    struct issue_plan p = {.profile = profile_get(w->profile),
+    struct issue_plan p = {.profile = cert_profile_get(w->profile),
                            .issuer = w->issuer,
                            .signer = w->signer ? w->signer : w->key,
                            .subject = &subject,

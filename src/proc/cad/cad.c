@@ -1,0 +1,181 @@
+#include "proc/cad/cad.h"
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "pki/key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { KEYD_WAIT_MS = 10000, DAILY_MS = 86400 * 1000, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000 };
+
+static struct link *keyd_link(void *arg)
+{
+    return child_peer(arg, ROLE_KEYD);
+}
+
+void cad_open(struct child *c)
+{
+    struct cad *d = calloc(1, sizeof(*d));
+    struct ca_hooks hooks = cad_key_hooks;
+    char path[sizeof(c->root) + 32];
+    struct err e;
+
+    CHECK(d);
+    d->child = c;
+    c->state = d;
+    umask(077); /* the register is nobody's business; what is public says so itself */
+    hooks.arg = d;
+    snprintf(path, sizeof(path), "%s/ca/register.db", c->root);
+    if (ca_open(path, &hooks, &d->ca, &e) < 0)
+        child_fatal("%s", e.text);
+    key_provider_init(keyd_link, c);
+}
+
+/* --- root.pem, for clients to take
+ * ------------------------------------------------------------------------------------ */
+
+struct pem_job {
+    char folder[300], path[320];
+    struct buf pem;
+    struct err e;
+    int rc;
+};
+
+static void work_pem(void *arg)
+{
+    struct pem_job *j = arg;
+    struct buf old BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
+
+    /* the register in it stays 0600 */
+    if (chmod(j->folder, 0755) != 0)
+        log_warn("%s stays closed to others: %s; hand out root.pem yourself", j->folder,
+                 strerror(errno));
+    if (file_read(AT_FDCWD, j->path, CERTIFICATE_TEXT_MAX, &old, &j->e) == 0 &&
+        span_eq(buf_span(&old), buf_span(&j->pem)))
+        return;
+    j->rc = file_write(AT_FDCWD, j->path, buf_span(&j->pem), 0644, &j->e);
+}
+
+static int write_root(struct cad *d, struct err *e)
+{
+    struct pem_job j = {.pem = BUF(CERTIFICATE_TEXT_MAX)};
+
+    snprintf(j.folder, sizeof(j.folder), "%s/ca", d->child->root);
+    snprintf(j.path, sizeof(j.path), "%s/root.pem", j.folder);
+    pem_write("CERTIFICATE", certificate_der(ca_root(d->ca)->certificate), &j.pem);
+    fiber_offload(work_pem, &j);
+    buf_done(&j.pem);
+    if (j.rc < 0)
+        *e = j.e;
+    return j.rc;
+}
+
+/* --- the CA that the configuration wants
+ * -------------------------------------------------------------------------------- */
+
+static int ensure_once(struct cad *d, struct err *e)
+{
+    struct ca_settings s;
+    bool ready = ca_ready(d->ca);
+    int64_t before = ready ? ca_issuing(d->ca)->id : 0;
+    int rc = ca_settings_init(&s, d->child->conf, e);
+
+    if (rc < 0)
+        return rc;
+    if (!child_peer_wait(d->child, ROLE_KEYD, KEYD_WAIT_MS))
+        rc = err_set(e, -EPIPE, "keyd is away");
+    if (rc == 0)
+        rc = ca_ensure(d->ca, &s, e);
+    ca_settings_done(&s);
+    if (ca_ready(d->ca) && !d->written) {
+        struct err pem;
+        if (write_root(d, &pem) < 0)
+            log_error("%s", pem.text);
+        else
+            d->written = true;
+    }
+    if (ca_ready(d->ca) && ca_issuing(d->ca)->id != before)
+        log_info("issuing CA in use: %s", ca_issuing(d->ca)->certificate->subject);
+    return rc;
+}
+
+static void run_ensure(void *arg)
+{
+    struct cad *d = arg;
+    uint64_t pause_ms = PAUSE_FIRST_MS;
+    struct err e = {""};
+    int rc;
+
+    fiber_lock(&d->ensuring);
+    d->ensure_queued = false;
+    while ((rc = ensure_once(d, &e)) < 0) {
+        memcpy(d->failure, e.text, sizeof(d->failure));
+        fiber_cond_broadcast(&d->made);
+        /* what the configuration says does not change by waiting; a reload comes here again */
+        if (rc == -EPERM || rc == -EINVAL || rc == -E2BIG) {
+            log_error("own CA: %s", e.text);
+            break;
+        }
+        log_warn("own CA: %s; trying again in %" PRIu64 " ms", e.text, pause_ms);
+        fiber_sleep_ms(pause_ms);
+        pause_ms = 2 * pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
+    }
+    if (rc == 0)
+        d->failure[0] = '\0';
+    fiber_unlock(&d->ensuring);
+    fiber_cond_broadcast(&d->made);
+}
+
+void cad_ensure(struct cad *d)
+{
+    if (d->ensure_queued)
+        return;
+    d->ensure_queued = true;
+    fiber_start(d->child->loop, run_ensure, d, "cad.ensure");
+}
+
+static void on_daily(void *arg)
+{
+    cad_ensure(arg);
+}
+
+static void on_ready(struct child *c)
+{
+    struct cad *d = c->state;
+
+    d->daily = timer_new(c->loop, on_daily, d);
+    timer_repeat(d->daily, DAILY_MS);
+    cad_ensure(d);
+}
+
+static void on_conf(struct child *c, const struct conf *old)
+{
+    cad_ensure(c->state);
+}
+
+static void on_status(struct child *c, struct buf *json)
+{
+    struct cad *d = c->state;
+
+    buf_printf(json,
+               "\"ready\":%s,\"issued\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"revoked\":%" PRIu64,
+               ca_ready(d->ca) ? "true" : "false", d->issued, d->refused, d->revoked);
+    if (d->failure[0]) {
+        buf_put_cstr(json, ",\"failure\":");
+        json_put_string(json, span_cstr(d->failure));
+    }
+}
+
+const struct child_ops cad_ops = {
+    .handlers = cad_handlers,
+    .on_ready = on_ready,
+    .on_conf = on_conf,
+    .on_status = on_status,
+};

@@ -1,0 +1,238 @@
+/* The messages of cad. Each runs in a fiber and may suspend: what it needs of the message
+ * afterwards is copied first. */
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "pki/cert_msg.h"
+#include "proc/cad/cad.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MADE_WAIT_MS = 10000, REPLY_MAX = 65536 - 64, CRL_MAX = 16 << 20 };
+
+struct asker {
+    uint64_t link;
+    enum msg_id id;
+    uint32_t call;
+    enum role role;
+};
+
+static struct asker asker_of(const struct msg *m)
+{
+    return (struct asker){link_id(m->link), m->id, m->call, link_peer(m->link)};
+}
+
+static void answer(const struct asker *a, int rc, struct span body, const struct err *e)
+{
+    link_reply(a->link, a->id, a->call, rc, rc < 0 ? span_cstr(e->text) : body, NULL, 0);
+}
+
+static void answer_malformed(const struct asker *a)
+{
+    struct err e;
+    int rc = err_set(&e, -EBADMSG, "the message does not have the form of its row");
+    answer(a, rc, SPAN_EMPTY, &e);
+}
+
+/* The CA is being made at the first start: askers wait a moment. */
+static int wait_made(struct cad *d, struct err *e)
+{
+    if (!ca_ready(d->ca) && !d->failure[0])
+        fiber_cond_wait(&d->made, MADE_WAIT_MS);
+    if (ca_ready(d->ca))
+        return 0;
+    return d->failure[0] ? err_set(e, -EAGAIN, "our CA cannot be made: %.500s", d->failure)
+                         : err_set(e, -EAGAIN, "our CA is being made; try again in a moment");
+}
+
+static int issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+                 struct buf *reply, struct err *e)
+{
+    const struct profile *profile = cert_profile_by_name(span_cstr(m->profile));
+    struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    struct ca_issued_msg out;
+    struct request *request = NULL;
+    int rc;
+
+    if (!profile)
+        return err_set(e, -EINVAL, "there is no profile %s", log_quote(span_cstr(m->profile)));
+    rc = cad_may_issue(d->child->conf, a->role, profile, &m->names, e);
+    if (rc == 0)
+        rc = request_parse(m->request, &request, e);
+    if (rc == 0)
+        rc = ca_issue(d->ca,
+                      &(struct ca_request){.profile = profile,
+                                           .spki = span_of(request->spki, request->spki_bytes),
+                                           .subject = {.common_name = request->common_name},
+                                           .names = &m->names,
+                                           .days = m->days,
+                                           .requester = m->requester},
+                      &chain, out.serial, e);
+    request_free(request);
+    if (rc < 0)
+        return rc;
+    out.chain = buf_span(&chain);
+    wr_ca_issued(reply, &out);
+    log_info("issued %s, profile %s, for %s", out.serial, profile->name,
+             log_quote(span_cstr(m->requester)));
+    return 0;
+}
+
+static void msg_ca_issue(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct ca_issue_msg in;
+    struct err e;
+    int rc;
+
+    if (!rd_ca_issue(m->body, &in)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = wait_made(d, &e);
+    if (rc == 0)
+        rc = issue(d, &a, &in, &reply, &e);
+    cert_names_done(&in.names);
+    if (rc < 0) {
+        d->refused++;
+        log_warn("not issued for %s: %s", role_name(a.role), e.text);
+    } else {
+        d->issued++;
+    }
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+static void msg_ca_roots(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct err e;
+    int rc = wait_made(d, &e);
+
+    if (rc == 0)
+        wr_span(&reply, certificate_der(ca_root(d->ca)->certificate));
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+static void msg_ca_info(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct err e;
+    int rc = ca_info(d->ca, &reply, &e);
+
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+static void msg_ca_list(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct ca_list_msg in;
+    struct err e;
+    int rc;
+
+    if (!rd_ca_list(m->body, &in) || in.filter > CA_LIST_EXPIRED) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = ca_list(d->ca, (enum ca_filter)in.filter, in.after, REPLY_MAX, &reply, &e);
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+static void msg_ca_show(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    char serial[CERT_MSG_WORD_MAX + 1];
+    struct err e;
+    int rc;
+
+    if (!rd_cert_word(m->body, serial)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = ca_show(d->ca, serial, &reply, &e);
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+/* certd may take back what was made for a virtual server, no more. */
+static void msg_ca_revoke(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct ca_revoke_msg in;
+    struct err e;
+    int rc;
+
+    if (!rd_ca_revoke(m->body, &in)) {
+        answer_malformed(&a);
+        return;
+    }
+    if (!crl_reason_name(in.reason))
+        rc = err_set(&e, -EINVAL, "%u is no reason for a revocation", in.reason);
+    else
+        rc = ca_revoke(d->ca, in.serial, (enum crl_reason)in.reason, &e);
+    if (rc == 0) {
+        d->revoked++;
+        log_info("revoked %s (%s), asked by %s", in.serial, crl_reason_name(in.reason),
+                 role_name(a.role));
+    }
+    answer(&a, rc, SPAN_EMPTY, &e);
+}
+
+static int sealed_copy(struct span bytes, struct err *e)
+{
+    FD_AUTO fd = memfd_create("crl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0 || fd_write_all(fd, bytes.p, bytes.n) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return err_set(e, -ENOMEM, "no memory to hand over the CRL");
+    return fd_steal(&fd);
+}
+
+static void msg_ca_crl(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf der BUF_AUTO = BUF(CRL_MAX);
+    FD_AUTO fd = -1;
+    struct err e;
+    int64_t id;
+    int rc;
+
+    if (!rd_ca_crl(m->body, &id)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = wait_made(d, &e);
+    if (rc == 0)
+        rc = ca_crl(d->ca, id, &der, &e);
+    if (rc == 0)
+        rc = fd = sealed_copy(buf_span(&der), &e);
+    if (rc < 0)
+        answer(&a, rc, SPAN_EMPTY, &e);
+    else
+        link_reply(a.link, a.id, a.call, 0, SPAN_EMPTY, &fd, 1);
+}
+
+const struct msg_handler cad_handlers[] = {
+    {MSG_CA_ISSUE,  msg_ca_issue,  true },
+    {MSG_CA_ROOTS,  msg_ca_roots,  true },
+    {MSG_CA_INFO,   msg_ca_info,   true },
+    {MSG_CA_LIST,   msg_ca_list,   true },
+    {MSG_CA_SHOW,   msg_ca_show,   true },
+    {MSG_CA_REVOKE, msg_ca_revoke, true },
+    {MSG_CA_CRL,    msg_ca_crl,    true },
+    {0,             NULL,          false},
+};
