@@ -416,7 +416,7 @@ int life_reconcile(struct life *l, struct err *e)
         life_show(l, l->ops->show, l->ops->arg);
     if (rc == 0)
         rc = reconcile_next(l, e);
-    if (rc == 0)
+    if (rc == 0 && !l->keep_unknown_keys)
         rc = remove_orphans(l, e);
     if (rc < 0)
         count_failure(l, e);
@@ -466,10 +466,15 @@ static bool names_missing(const struct life *l)
     return missing;
 }
 
+bool life_may_try(const struct life *l, int64_t now)
+{
+    /* a clock that went back does not make it wait longer */
+    return l->retry_at <= now || l->retry_at - now > RETRY_MOST;
+}
+
 const char *life_due(const struct life *l, int64_t now)
 {
-    if (l->retry_at > now &&
-        l->retry_at - now <= RETRY_MOST) /* a clock that went back does not make it wait longer */
+    if (!life_may_try(l, now))
         return NULL;
     if (l->unwritten || l->unshown)
         return "writing down what was done";

@@ -57,13 +57,14 @@ struct life {
     struct identity id;
     struct life_want want;
     const struct life_ops *ops;
-    bool checked;      /* key and chain of the current slot are known to fit: it may be shown */
-    bool unwritten;    /* the last save failed */
-    bool unshown;      /* a swap is in memory that the workers do not know yet */
-    double jitter;     /* 0 … 1, chosen once */
-    unsigned failures; /* in a row */
-    int64_t retry_at;  /* wall clock seconds; 0: nothing failed */
-    char failure[600]; /* the last, in words; "" after a success */
+    bool checked;   /* key and chain of the current slot are known to fit: it may be shown */
+    bool unwritten; /* the last save failed */
+    bool unshown;   /* a swap is in memory that the workers do not know yet */
+    bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
+    double jitter;          /* 0 … 1, chosen once */
+    unsigned failures;      /* in a row */
+    int64_t retry_at;       /* wall clock seconds; 0: nothing failed */
+    char failure[600];      /* the last, in words; "" after a success */
 };
 
 /* Takes over the identity (as read, or new). */
@@ -79,6 +80,8 @@ int life_reconcile(struct life *l, struct err *e);
 /* Begins a new certificate, or goes on with the one under way, until it is live. On a failure that
  * waiting does not mend it is given up; the one in use stays. `why` for the history. */
 int life_renew(struct life *l, const char *why, struct err *e);
+/* Is it time to try again after a failure (the pause grows with each)? */
+bool life_may_try(const struct life *l, int64_t now);
 /* Why a new certificate is wanted now: two thirds of the life are over (with a spread of a
  * twentieth), names are missing, nothing is there, a step waits to be repeated. NULL: nothing to
  * do. */

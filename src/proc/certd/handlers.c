@@ -1,0 +1,133 @@
+/* The messages of certd. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "pki/cert_msg.h"
+#include "proc/certd/certd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+enum { REPLY_MAX = 65536 - 64 };
+
+static void answer_error(const struct msg *m, int rc, const struct err *e)
+{
+    msg_reply(m, rc, span_cstr(e->text));
+}
+
+static void put_row(const struct vserver_life *v, struct buf *out)
+{
+    const struct identity_slot *s = &v->life.id.current;
+
+    buf_put_cstr(out, "{\"vserver\":");
+    json_put_string(out, span_cstr(v->name));
+    buf_printf(out, ",\"state\":\"%s\",\"next\":\"%s\",\"serial\":", identity_state_name(s->state),
+               identity_state_name(v->life.id.next.state));
+    json_put_string(out, span_cstr(s->serial));
+    buf_printf(out,
+               ",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64 ",\"renew_at\":%" PRId64
+               ",\"key_type\":",
+               s->not_before, s->not_after, life_renew_at(&v->life));
+    json_put_string(out, span_cstr(s->key_type));
+    buf_printf(out, ",\"shown\":%s,\"failure\":", v->life.checked ? "true" : "false");
+    json_put_string(out, span_cstr(v->life.failure));
+    buf_putc(out, '}');
+}
+
+static void msg_cert_list(void *arg, struct msg *m)
+{
+    const struct certd *d = ((struct child *)arg)->state;
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+    bool first = true, cut = false;
+
+    buf_put_cstr(&out, "{\"certificates\":[");
+    for (unsigned i = 0; i < d->life_count && !cut; i++) {
+        struct buf row BUF_AUTO = BUF(8192);
+        if (!d->lives[i]->loaded || !d->lives[i]->wanted)
+            continue;
+        put_row(d->lives[i], &row);
+        cut = out.n + row.n + 32 > out.max;
+        if (cut)
+            break;
+        buf_put_cstr(&out, first ? "" : ",");
+        buf_put_span(&out, buf_span(&row));
+        first = false;
+    }
+    buf_printf(&out, "],\"cut\":%s}", cut ? "true" : "false");
+    msg_reply(m, 0, buf_span(&out));
+}
+
+/* NULL: answered with the reason. */
+static struct vserver_life *named(struct certd *d, const struct msg *m)
+{
+    char name[CERT_MSG_WORD_MAX + 1];
+    struct vserver_life *v;
+    struct err e;
+
+    if (!rd_cert_word(m->body, name)) {
+        answer_error(m, err_set(&e, -EBADMSG, "the message does not have the form of its row"), &e);
+        return NULL;
+    }
+    v = certd_find(d, name);
+    if (!v || !v->loaded || !v->wanted) {
+        answer_error(
+            m,
+            err_set(&e, -ENOENT,
+                    "there is no virtual server %s that is enabled; see \"sealpost vserver list\"",
+                    log_quote(span_cstr(name))),
+            &e);
+        return NULL;
+    }
+    return v;
+}
+
+static void msg_cert_show(void *arg, struct msg *m)
+{
+    struct vserver_life *v = named(((struct child *)arg)->state, m);
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+
+    if (!v)
+        return;
+    life_json(&v->life, clock_seconds(), &out);
+    msg_reply(m, out.overflow ? -EMSGSIZE : 0,
+              out.overflow ? SPAN("too long to show") : buf_span(&out));
+}
+
+static void msg_cert_issue(void *arg, struct msg *m)
+{
+    struct vserver_life *v = named(((struct child *)arg)->state, m);
+    uint64_t link = link_id(m->link);
+    enum msg_id id = m->id;
+    uint32_t call = m->call;
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+    struct err e;
+    int rc;
+
+    if (!v)
+        return;
+    rc = lives_issue(v, &e); /* m is not touched behind this: the asker may be gone */
+    if (rc == 0)
+        life_json(&v->life, clock_seconds(), &out);
+    link_reply(link, id, call, rc, rc < 0 ? span_cstr(e.text) : buf_span(&out), NULL, 0);
+}
+
+static void msg_cert_ca_pem(void *arg, struct msg *m)
+{
+    const struct certd *d = ((struct child *)arg)->state;
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+
+    if (d->roots.n == 0) {
+        msg_reply(m, -EAGAIN, SPAN("our own CA is not there yet; try again in a moment"));
+        return;
+    }
+    chain_write_pem(&d->roots, &out);
+    msg_reply(m, 0, buf_span(&out));
+}
+
+const struct msg_handler certd_handlers[] = {
+    {MSG_CERT_LIST,   msg_cert_list,   false},
+    {MSG_CERT_SHOW,   msg_cert_show,   false},
+    {MSG_CERT_ISSUE,  msg_cert_issue,  true },
+    {MSG_CERT_CA_PEM, msg_cert_ca_pem, false},
+    {0,               NULL,            false},
+};
