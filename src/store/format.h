@@ -134,6 +134,18 @@ struct PACKED row_place {
 };
 ROW_SIZE(row_place, 12);
 
+/* key: queue id; then sender, envid, u16 count, recipients: see queue_item.h */
+struct PACKED row_queue {
+    uint64_t body;
+    uint32_t body_file, body_at, body_bytes;
+    uint32_t summary_file, summary_at, summary_bytes;
+    uint32_t prefix_file, prefix_at, prefix_bytes;
+    int64_t queued, next_try;
+    uint32_t tries;
+    uint8_t frozen, marks, bits, spare;
+};
+ROW_SIZE(row_queue, 68);
+
 /* ------------------------------------------------------------------ files beside the log */
 struct PACKED file_checkpoint {
     char magic[8]; /* "SPCHECK1" */

@@ -35,7 +35,8 @@ int index_error(int e)
 int index_open(struct index *x, const char *root, uint64_t map_bytes, bool write)
 {
     char path[512];
-    /* Not synced by LMDB: the log is the truth, and checkpoint.c says when and how the index becomes durable. */
+    /* Not synced by LMDB: the log is the truth, and checkpoint.c says when and how the index
+     * becomes durable. */
     unsigned flags = write ? MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD
                            : MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
     int err;

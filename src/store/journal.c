@@ -66,7 +66,7 @@ int journal_open(struct journal *j, const char *root, uint64_t file_bytes)
     struct dirent *e;
     int err = 0;
 
-    *j = (struct journal){.dir = -1, .next_fd = -1, .file_bytes = file_bytes};
+    *j = (struct journal){.dir = -1, .next_fd = -1, .fd = -1, .file_bytes = file_bytes};
     if ((size_t)snprintf(path, sizeof(path), "%s/store/log", root) >= sizeof(path))
         return -ENAMETOOLONG;
     j->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -261,6 +261,7 @@ static int take_file(struct journal *j, uint32_t number)
     j->next_fd = -1;
     j->end.file = number;
     j->end.at = 0;
+    j->fd = journal_fd(j, number);
     j->planned_bytes = planned_size(j, number);
     return 0;
 }
@@ -269,7 +270,8 @@ int journal_batch_begin(struct journal *j, uint64_t bytes, bool *ret_rotated)
 {
     *ret_rotated = false;
     j->n = 0;
-    /* While the next file is being written by another thread it cannot be taken: this one grows instead. */
+    /* While the next file is being written by another thread it cannot be taken: this one grows
+     * instead. */
     if (j->end.at + bytes > j->planned_bytes && j->end.at > 0 &&
         (!j->preparing || j->end.at + bytes > UINT32_MAX / 2)) {
         int err = take_file(j, j->end.file + 1);
@@ -309,12 +311,12 @@ static int write_at(int fd, const char *p, size_t n, uint64_t at)
 
 int journal_write(struct journal *j)
 {
-    return write_at(journal_fd(j, j->end.file), j->b, j->n, j->batch_at);
+    return write_at(j->fd, j->b, j->n, j->batch_at);
 }
 
 int journal_sync(struct journal *j)
 {
-    return fdatasync(journal_fd(j, j->end.file)) < 0 ? -errno : 0;
+    return fdatasync(j->fd) < 0 ? -errno : 0;
 }
 
 void journal_batch_done(struct journal *j)
@@ -372,6 +374,7 @@ int journal_resume(struct journal *j, const struct journal_position *at,
         return -errno;
     if (journal_fd(j, at->file) < 0)
         return -ENOENT;
+    j->fd = journal_fd(j, at->file);
     j->end = *at;
     j->synced = at->sequence;
     j->planned_bytes = planned_size(j, at->file);
@@ -386,7 +389,8 @@ bool journal_wants_file(const struct journal *j)
 struct journal_prepare journal_prepare_begin(struct journal *j)
 {
     j->preparing = true;
-    return (struct journal_prepare){j->dir, j->end.file + 1, planned_size(j, j->end.file + 1), -1, 0};
+    return (struct journal_prepare){j->dir, j->end.file + 1, planned_size(j, j->end.file + 1), -1,
+                                    0};
 }
 
 void journal_prepare(struct journal_prepare *p)

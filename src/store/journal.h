@@ -37,6 +37,7 @@ struct journal {
     struct journal_position end; /* where the next record goes, the batch at hand included */
     uint64_t synced;
     uint64_t planned_bytes;    /* of the file at hand */
+    int fd;                    /* of the file at hand; all that journal_write and journal_sync look at besides the buffer */
     uint32_t batch_at;         /* where the buffer goes in the file at hand */
     char *b;
     size_t n, cap;

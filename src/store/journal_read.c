@@ -1,4 +1,5 @@
-/* The log read again: after a start, and for the answers of requests that are repeated. Files may hold anything. */
+/* The log read again: after a start, and for the answers of requests that are repeated. Files may
+ * hold anything. */
 #include "store/journal.h"
 
 #include "base/check.h"
@@ -66,12 +67,13 @@ void journal_reader_done(struct journal_reader *r)
 
 static bool head_sane(const struct log_head *h, uint64_t room)
 {
-    return h->magic == LOG_MAGIC && h->version == STORE_FORMAT_VERSION && h->bytes % LOG_ALIGN == 0 &&
-           h->bytes >= sizeof(*h) + h->commit_bytes && h->bytes <= room &&
-           h->blob_count <= h->bytes / sizeof(struct blob_head);
+    return h->magic == LOG_MAGIC && h->version == STORE_FORMAT_VERSION &&
+           h->bytes % LOG_ALIGN == 0 && h->bytes >= sizeof(*h) + h->commit_bytes &&
+           h->bytes <= room && h->blob_count <= h->bytes / sizeof(struct blob_head);
 }
 
-/* Goes over the blobs of the record at `at`; where they end the commit part begins: *ret_commit, from the record's start. */
+/* Goes over the blobs of the record at `at`; where they end the commit part begins: *ret_commit,
+ * from the record's start. */
 static int read_blobs(struct journal_reader *r, int fd, const struct log_head *h, uint32_t at,
                       uint64_t *ret_commit)
 {

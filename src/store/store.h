@@ -271,7 +271,10 @@ struct store *store_open(struct loop *l, const char *root, uint64_t map_bytes, u
 void store_close(struct store *s);
 /* The link to stored is there (again), or gone (NULL). */
 void store_attach(struct store *s, struct link *l);
+bool store_is_attached(const struct store *s);
 /* Handlers that the process adds to its links (log files, notifications); arg is the store. Rows end with id 0. */
 extern const struct msg_handler store_client_handlers[];
+/* The same for links whose arg is something else: false if the message is none of the store's. */
+bool store_message(struct store *s, struct msg *m);
 
 #endif

@@ -133,6 +133,7 @@ void wr_attached(struct buf *b, const struct msg_attached *a)
 {
     wr_raw(b, a->uuid, 16);
     wr_u64(b, a->txn);
+    wr_u64(b, a->hash_seed);
 }
 
 bool rd_attached(struct span s, struct msg_attached *ret)
@@ -141,6 +142,7 @@ bool rd_attached(struct span s, struct msg_attached *ret)
     struct span uuid = rd_raw(&r, 16);
 
     ret->txn = rd_u64(&r);
+    ret->hash_seed = rd_u64(&r);
     if (!rd_done(&r))
         return false;
     memcpy(ret->uuid, uuid.p, 16);

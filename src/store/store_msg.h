@@ -50,6 +50,7 @@ bool rd_attach(struct span s, struct msg_attach *ret);
 struct msg_attached { /* the answer */
     unsigned char uuid[16];
     uint64_t txn;
+    uint64_t hash_seed; /* tells one making of the index from another */
 };
 void wr_attached(struct buf *b, const struct msg_attached *a);
 bool rd_attached(struct span s, struct msg_attached *ret);
@@ -62,6 +63,7 @@ struct pin_page {
     uint64_t floor;        /* stored: snapshots below this one may lose their pages */
 };
 enum { PIN_PAGE_BYTES = 4096 };
+#define PIN_GIVEN_UP UINT64_MAX /* as floor: stored lets no reader keep a snapshot that long */
 
 /* Requests. Arrays come from the arena; spans point into the message. */
 struct msg_append {

@@ -1,0 +1,96 @@
+/* client.h: the parts of a worker's end of the store. */
+#ifndef STORE_CLIENT_H
+#define STORE_CLIENT_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "store/index.h"
+#include "store/journal.h"
+#include "store/store_msg.h"
+
+enum { CALL_TIMEOUT_MS = 30000, ROOM_TIMEOUT_MS = 30000, DETACHED_MAX_MS = 60000 };
+
+/* Shared memory given out in pages, contiguous. */
+struct ring {
+    enum store_area area;
+    int fd;
+    char *p;
+    uint32_t page_bytes;
+    uint32_t pages, used, next;
+    uint64_t *bits;
+};
+struct region {
+    uint32_t page, pages; /* pages 0: none */
+};
+int ring_init(struct ring *r, enum store_area area, uint32_t bytes, uint32_t page_bytes);
+void ring_done(struct ring *r);
+bool ring_take(struct ring *r, uint64_t bytes, struct region *ret); /* false: no room at the moment */
+bool ring_grow(struct ring *r, struct region *g, uint64_t bytes);   /* in place, if what follows is free */
+void ring_give(struct ring *r, struct region *g);
+static inline uint64_t region_at(const struct ring *r, const struct region *g)
+{
+    return (uint64_t)g->page * r->page_bytes;
+}
+static inline uint64_t region_bytes(const struct ring *r, const struct region *g)
+{
+    return (uint64_t)g->pages * r->page_bytes;
+}
+
+struct store {
+    struct loop *loop;
+    bool reads;
+    struct index index;
+    bool tables;
+    uint64_t hash_seed;
+    MDB_txn *txn;        /* reset between snapshots */
+    MDB_cursor *cursor;  /* of messages, kept for the next cursor */
+    bool cursor_used, reading;
+    struct pin_page *pin;
+    int pin_fd;
+    struct ring ring, spool;
+    struct fiber_cond room;
+
+    struct link *link; /* NULL: away */
+    bool attached, attaching;
+    uint64_t detached_ms;
+    struct fiber_cond changed; /* attached or detached */
+    uint64_t client, counter;
+    struct list calls;         /* struct call, ascending */
+    struct fiber_cond window;
+    struct list abandoned;     /* struct abandoned: regions that stored may still look at */
+
+    struct journal_file *files;
+    size_t file_count;
+    struct map64 *watches; /* mailbox → struct store_watch, the first of a ring */
+    void (*on_queue)(void *arg);
+    void *on_queue_arg;
+    bool closing;
+    unsigned fibers; /* of ours that still run */
+};
+
+struct store_body {
+    struct store *store;
+    uint64_t max, size;
+    struct buf heap;      /* small ones */
+    struct region region; /* of the spool; then heap is empty */
+    struct buf block;     /* summary */
+    struct summary summary;
+    bool finished;
+};
+
+/* A call to stored, repeated with the same number if stored is started anew meanwhile. payload begins with room for a msg_head. suspends */
+int client_call(struct store *s, enum msg_id id, struct buf *payload, struct buf *reply);
+void wr_head_room(struct buf *b);
+/* Ring memory for a call; suspends until there is room. */
+int client_room(struct store *s, uint64_t bytes, struct region *ret);
+/* After a call that ended with `status`: free at once, or when stored cannot look any more. */
+void client_give(struct store *s, struct region *g, int status);
+int client_file(const struct store *s, uint32_t number); /* -1 */
+void watch_changed(struct store *s, uint64_t mailbox);
+void watch_all_again(struct store *s);
+uint64_t client_snapshot(const struct store *s);
+/* Opens the tables, at the first attachment. */
+int client_tables(struct store *s, uint64_t hash_seed);
+void client_read_done(struct store *s);
+
+#endif

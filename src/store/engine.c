@@ -1,0 +1,369 @@
+/* Opening the store and making batches durable. */
+#include "store/engine.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/random.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+int engine_fail(struct engine *e, int err, const char *what)
+{
+    if (!e->failed)
+        log_error("store: %s: %s; nothing is acknowledged any more until stored is started anew",
+                  what, strerror(-err));
+    e->failed = true;
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    e->txn = NULL;
+    return err ? err : -EIO;
+}
+
+/* ------------------------------------------------------------------ batches */
+int engine_batch_begin(struct engine *e, uint64_t bytes)
+{
+    bool rotated;
+    int err;
+
+    if (e->failed)
+        return -EIO;
+    CHECK(!e->txn);
+    err = index_error(mdb_txn_begin(e->index.env, NULL, 0, &e->txn));
+    if (err)
+        return engine_fail(e, err, "cannot begin a transaction of the index");
+    err = journal_batch_begin(&e->journal, bytes, &rotated);
+    if (err)
+        return engine_fail(e, err, "cannot take the next log file");
+    e->changed_count = 0;
+    e->queue_changed = false;
+    return 0;
+}
+
+bool engine_batch_empty(const struct engine *e)
+{
+    return journal_batch_empty(&e->journal);
+}
+
+uint64_t engine_batch_bytes(const struct engine *e)
+{
+    return e->journal.n;
+}
+
+int engine_batch_sync(struct engine *e)
+{
+    int err = journal_write(&e->journal);
+    return err ? err : journal_sync(&e->journal);
+}
+
+int engine_batch_commit(struct engine *e)
+{
+    int err;
+
+    if (e->failed)
+        return -EIO;
+    e->state.sequence = e->journal.end.sequence;
+    e->state.chain = e->journal.end.chain;
+    e->state.file = e->journal.end.file;
+    e->state.at = e->journal.end.at;
+    e->stats.batches++;
+    e->stats.bytes += e->journal.n;
+    err = engine_flush(e);
+    if (!err) {
+        err = index_error(mdb_txn_commit(e->txn));
+        e->txn = NULL;
+    }
+    if (err)
+        return engine_fail(e, err, "cannot commit to the index");
+    journal_batch_done(&e->journal);
+    queue_committed(e);
+    mbox_trim(e);
+    return 0;
+}
+
+/* Nothing came of it: the index is as before. */
+void engine_batch_drop(struct engine *e)
+{
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    e->txn = NULL;
+}
+
+static int batch_finish(struct engine *e)
+{
+    int err;
+
+    if (e->failed)
+        return -EIO;
+    if (engine_batch_empty(e)) {
+        engine_batch_drop(e);
+        return 0;
+    }
+    err = engine_batch_sync(e);
+    if (err) {
+        state_write(e->options.root, false, true);
+        return engine_fail(e, err, "cannot make the log durable");
+    }
+    return engine_batch_commit(e);
+}
+
+int engine_run(struct engine *e, struct intent *i)
+{
+    int status, err;
+
+    do {
+        err = engine_batch_begin(e, 0);
+        if (err)
+            return err;
+        status = engine_execute(e, i);
+        err = batch_finish(e);
+        if (err)
+            return err;
+    } while (i->more);
+    return status;
+}
+
+bool engine_housekeep(struct engine *e)
+{
+    struct intent none = {.role = ROLE_STORED};
+    bool found = false;
+    int err;
+
+    if (engine_batch_begin(e, 0) != 0)
+        return false;
+    e->now = clock_seconds();
+    err = e->leftovers ? plan_leftovers(e, &none, &found) : 0;
+    e->leftovers = found;
+    if (!err && !found)
+        err = plan_trim(e, &none);
+    if (!err)
+        err = batch_finish(e);
+    return !err && found;
+}
+
+/* ------------------------------------------------------------------ opening */
+static int make_folders(const char *root)
+{
+    static const char *const folders[] = {"store", "store/index", "store/log"};
+    char path[512];
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        if ((size_t)snprintf(path, sizeof(path), "%s/%s", root, folders[i]) >= sizeof(path))
+            return -ENAMETOOLONG;
+        if (mkdir(path, 0750) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return 0;
+}
+
+static int take_lock(struct engine *e, struct err *err)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/store/lock", e->options.root);
+    e->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (e->lock_fd < 0)
+        return err_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
+    /* The one before may still be on its way out. */
+    for (int tries = 0; flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (tries == 500)
+            return err_set(err, -EBUSY, "another stored holds %s; stop it first", path);
+        usleep(10000);
+    }
+    return 0;
+}
+
+static bool exists(const char *root, const char *name)
+{
+    char path[512];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/store/%s", root, name);
+    return stat(path, &st) == 0;
+}
+
+static void remove_index(const char *root)
+{
+    static const char *const files[] = {"index/data.mdb", "index/lock.mdb"};
+    char path[512];
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/store/%s", root, files[i]);
+        unlink(path);
+    }
+}
+
+/* Decides whether the index as it lies there can be believed; if not, makes it the one of the last
+ * checkpoint, or none. */
+static int recover_index(struct engine *e, struct err *err)
+{
+    const char *root = e->options.root;
+    enum store_trust trust = state_trust(root);
+    uint64_t txn;
+    int r;
+
+    if (trust == TRUST_INDEX && exists(root, "index/data.mdb"))
+        return 0;
+    r = checkpoint_restore(root, &txn);
+    if (r == 0) {
+        log_info("store: the machine went down; index restored to its checkpoint %llu",
+                 (unsigned long long)txn);
+        return 0;
+    }
+    if (r != -ENOENT && r != -EBADMSG)
+        return err_set(err, r, "cannot restore the index from %s/store/checkpoint: %s", root,
+                       strerror(-r));
+    if (e->journal.file_count > 0)
+        log_warn("store: no usable checkpoint; the index is made anew from the log");
+    remove_index(root);
+    return 0;
+}
+
+static int load_state(struct engine *e, struct err *err)
+{
+    struct key k = {.n = 5};
+    int r = index_error(mdb_txn_begin(e->index.env, NULL, 0, &e->txn));
+
+    if (!r)
+        r = index_tables(&e->index, e->txn, true);
+    memcpy(k.b, "state", 5);
+    if (!r)
+        r = index_get_row(&e->index, e->txn, INDEX_STATE, &k, &e->state, sizeof(e->state));
+    if (r == -ENOENT) {
+        memset(&e->state, 0, sizeof(e->state));
+        e->state.version = STORE_FORMAT_VERSION;
+        e->state.next_mailbox = 1;
+        e->state.next_queue = 1;
+        e->state.hash_seed = random_u64();
+        e->state.file = 1;
+        e->state.answers_file = 1;
+        r = 0;
+    }
+    if (!r && e->state.version != STORE_FORMAT_VERSION)
+        r = err_set(err, -EPROTO, "%s/store has format %u; this stored knows %u", e->options.root,
+                    e->state.version, (unsigned)STORE_FORMAT_VERSION);
+    if (!r) {
+        r = index_error(mdb_txn_commit(e->txn));
+        e->txn = NULL;
+    }
+    if (r && r != -EPROTO)
+        err_set(err, r, "cannot open the index in %s/store/index: %s", e->options.root,
+                strerror(-r));
+    return r;
+}
+
+static int first_checkpoint(struct engine *e)
+{
+    struct checkpoint c;
+    int r = checkpoint_begin(e, &c);
+
+    if (r)
+        return r;
+    checkpoint_write(&c);
+    return checkpoint_done(e, &c);
+}
+
+static int open_parts(struct engine *e, struct err *err)
+{
+    const struct engine_options *o = &e->options;
+    int r = make_folders(o->root);
+
+    if (r)
+        return err_set(err, r, "cannot make folders below %s: %s", o->root, strerror(-r));
+    r = take_lock(e, err);
+    if (r)
+        return r;
+    r = journal_open(&e->journal, o->root, o->log_file_bytes);
+    if (r)
+        return err_set(err, r, "cannot open the log in %s/store/log: %s", o->root, strerror(-r));
+    r = recover_index(e, err);
+    if (r)
+        return r;
+    r = index_open(&e->index, o->root, o->map_bytes, true);
+    if (r)
+        return err_set(err, r, "cannot open the index in %s/store/index: %s", o->root,
+                       strerror(-r));
+    r = load_state(e, err);
+    if (r)
+        return r;
+    /* Before the index is written to: a state to come back to whose pages are kept, and the mark
+     * that this run writes. */
+    r = first_checkpoint(e);
+    if (!r)
+        r = state_write(o->root, false, false);
+    if (r)
+        return err_set(err, r, "cannot write a checkpoint below %s/store: %s", o->root,
+                       strerror(-r));
+    return replay(e, err);
+}
+
+int engine_open(struct engine **ret, const struct engine_options *o, struct err *err)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    int r;
+
+    CHECK(e);
+    e->options = *o;
+    e->lock_fd = -1;
+    e->leftovers = true;
+    e->journal.dir = -1;
+    e->mailboxes = map64_new();
+    e->accounts = map64_new();
+    e->files = map64_new();
+    list_init(&e->lru);
+    list_init(&e->leases);
+    answers_init(&e->answers);
+    buf_init(&e->effects, 64 << 20);
+    buf_init(&e->commit, 65 << 20);
+    e->arena = arena_new(4 << 20);
+    r = open_parts(e, err);
+    if (r) {
+        engine_close(e, false);
+        return r;
+    }
+    *ret = e;
+    return 0;
+}
+
+void engine_close(struct engine *e, bool clean)
+{
+    struct checkpoint c;
+
+    if (!e)
+        return;
+    if (clean && !e->failed && checkpoint_begin(e, &c) == 0) {
+        checkpoint_write(&c);
+        if (checkpoint_done(e, &c) == 0)
+            state_write(e->options.root, true, false);
+    }
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    for (size_t i = 0; i < e->held_count; i++)
+        mdb_txn_abort(e->held[i].txn);
+    free(e->held);
+    index_close(&e->index);
+    journal_close(&e->journal);
+    engine_forget(e);
+    map64_free(e->mailboxes);
+    map64_free(e->accounts);
+    map64_free(e->files);
+    queue_leases_done(e);
+    answers_done(&e->answers);
+    buf_done(&e->effects);
+    buf_done(&e->commit);
+    rangeset_done(&e->scratch);
+    arena_free(e->arena);
+    free(e->dirty_mailboxes);
+    free(e->dirty_accounts);
+    free(e->changed);
+    free(e->grants);
+    fd_close(&e->lock_fd);
+    free(e);
+}

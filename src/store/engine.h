@@ -1,0 +1,227 @@
+/*
+ * engine.h: the heart of stored, without a loop: it turns requests (intents) into records, applies them to the index, and makes batches of
+ * them durable. One thread; only engine_batch_sync may run on another, while nothing else is called but the reading of links.
+ *
+ *     engine_batch_begin(e, bytes);
+ *     while (...) status = engine_execute(e, &intent);   // any number
+ *     engine_batch_sync(e);                              // write + fdatasync; may run on another thread
+ *     engine_batch_commit(e);                            // now it is visible; send the answers, then engine_changed
+ *
+ * What a request does is decided once, by plan_*.c, and written as effects (effect.h). The same code applies the effects when they
+ * are decided and when the log is read again.
+ */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "store/answers.h"
+#include "store/effect.h"
+#include "store/grant.h"
+#include "store/index.h"
+#include "store/journal.h"
+#include "store/store_msg.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/map.h"
+
+enum {
+    ENGINE_PIECE_MAX = 1000,       /* messages changed by one record */
+    ENGINE_BATCH_BYTES = 16 << 20, /* of a batch; one large message may exceed it */
+    ENGINE_CHECKPOINT_BYTES = 64 << 20,
+    ENGINE_CHECKPOINT_MS = 1000,
+    ENGINE_ANSWERS_MS = 30000, /* how long answers are found again */
+};
+
+struct engine_options {
+    const char *root; /* data folder */
+    uint64_t map_bytes, log_file_bytes;
+    uint64_t change_log_seconds; /* how long expunged messages stay in the change log */
+    uint64_t min_free_bytes;     /* below: -ENOSPC to what adds bytes */
+    const unsigned char *grant_secret;
+};
+
+/* A mailbox as of the batch at hand. Written to the index when the batch is committed. */
+struct mbox {
+    uint64_t id;
+    struct row_mailbox row;
+    char name[STORE_NAME_MAX];
+    uint64_t changed_txn; /* index transaction that changed it last, as far as known */
+    bool dirty, find_unseen;
+    struct list lru;
+};
+
+struct held { /* a read transaction that keeps pages from being reused */
+    MDB_txn *txn;
+    uint64_t id;
+    struct journal_position position;
+};
+
+struct account {
+    uint64_t id;
+    struct row_account row;
+    bool dirty;
+};
+
+struct area { /* what a worker shares; it may change at any time: copy, then look */
+    const char *p;
+    size_t n;
+};
+
+struct engine {
+    struct engine_options options;
+    int lock_fd;
+    struct index index;
+    struct journal journal;
+    struct row_state state;
+    MDB_txn *txn; /* of the batch at hand */
+    bool failed;  /* for good: nothing is acknowledged any more */
+    bool replaying;
+    bool leftovers; /* something deleted may still have rows */
+
+    struct map64 *mailboxes; /* struct mbox */
+    struct list lru;
+    struct map64 *accounts; /* struct account */
+    struct map64 *files;    /* live bytes: struct live */
+    uint64_t *dirty_mailboxes;
+    size_t dirty_count, dirty_cap;
+    struct account **dirty_accounts;
+    size_t dirty_account_count, dirty_account_cap;
+    struct buf effects, commit;
+    struct rangeset scratch;
+    struct arena *arena; /* of one request */
+
+    uint64_t *changed; /* mailboxes that the batch changed, for notes */
+    size_t changed_count, changed_cap;
+    bool queue_changed;
+    int64_t now; /* seconds, of the request at hand */
+    uint64_t record_sequence; /* of the record at hand */
+
+    struct answers answers;
+    struct list leases; /* struct lease, queue.c */
+    uint64_t trim_next; /* mailbox whose change log is looked at next */
+
+    struct held *held; /* ascending; [0] is what index pages are kept for */
+    size_t held_count;
+    struct checkpoint_point {
+        struct journal_position position;
+        uint64_t ms;
+    } points[64];
+    unsigned point_count;
+    struct journal_position last_checkpoint;
+    uint64_t checkpoint_ms;
+    uint64_t free_checked_ms;
+    bool disk_full;
+    struct engine_stats {
+        uint64_t requests, records, batches, bytes, checkpoints, replayed, repeats;
+    } stats;
+    struct grant_cache *grants;
+};
+
+/* Opens, recovers, replays. `e` says in words what is wrong. */
+int engine_open(struct engine **ret, const struct engine_options *o, struct err *err);
+/* clean: a last checkpoint, and the mark that the index is whole. */
+void engine_close(struct engine *e, bool clean);
+
+struct intent {
+    enum role role;
+    unsigned kind; /* MSG_STORE_… */
+    uint64_t client, link;
+    struct area areas[STORE_AREAS];
+    struct span payload;
+    uint64_t progress; /* of a request that takes several records; 0 at first */
+    struct buf *answer;
+    bool more; /* execute again */
+};
+
+int engine_batch_begin(struct engine *e, uint64_t bytes);
+/* The status of the answer, or with more set a wish to be called again (in this batch or a later one). */
+int engine_execute(struct engine *e, struct intent *i);
+void engine_batch_drop(struct engine *e); /* of an empty one */
+bool engine_batch_empty(const struct engine *e);
+uint64_t engine_batch_bytes(const struct engine *e);
+int engine_batch_sync(struct engine *e);
+int engine_batch_commit(struct engine *e);
+/* All three at once, for internal work and tests. */
+int engine_run(struct engine *e, struct intent *i);
+/* Something is left of what was deleted: do a piece of it. True if there may be more. */
+bool engine_housekeep(struct engine *e);
+
+/* Asks without changing: STORE_QUEUE_LEASE, _BODY, lists, STAT. */
+int engine_ask(struct engine *e, struct intent *i, int *ret_fd);
+/* The link is gone: its leases end. */
+void engine_link_gone(struct engine *e, uint64_t link);
+
+/* ------------------------------------------------------------------ for the parts of the engine */
+int engine_fail(struct engine *e, int err, const char *what); /* marks it failed, returns err */
+struct mbox *mbox_get(struct engine *e, uint64_t id); /* NULL: none */
+struct mbox *mbox_find(struct engine *e, uint64_t account, struct span name, bool exact);
+struct mbox *mbox_new(struct engine *e, uint64_t id);
+void mbox_dirty(struct engine *e, struct mbox *m);
+struct span mbox_name(const struct mbox *m);
+void mbox_trim(struct engine *e); /* forgets the oldest when there are many */
+struct account *account_get(struct engine *e, uint64_t id, bool create);
+void account_dirty(struct engine *e, struct account *a);
+void live_add(struct engine *e, uint32_t file, int64_t bytes);
+int engine_flush(struct engine *e); /* dirty mailboxes, accounts, counters, state → index */
+void engine_forget(struct engine *e); /* after a rollback: nothing cached may be trusted */
+void engine_note_changed(struct engine *e, uint64_t mailbox);
+int effects_apply(struct engine *e, struct span effects); /* -EBADMSG: not effects */
+/* What a request's record is made with: begin, blobs, effect_… calls, end. */
+void record_begin(struct engine *e);
+int record_end(struct engine *e, const struct intent *i, int status);
+void record_cancel(struct engine *e);
+/* May this grant change mailboxes of that account? 0, -EACCES. */
+int grant_allows(struct engine *e, const struct intent *i, struct span token, uint64_t account, uint32_t public_right);
+int grant_check(struct engine *e, struct span token, struct grant *ret);
+
+/* One planner per message; rows in engine_execute.c. */
+typedef int (*plan_fn)(struct engine *e, struct intent *i);
+int plan_append(struct engine *e, struct intent *i);
+int plan_deliver(struct engine *e, struct intent *i);
+int plan_flags(struct engine *e, struct intent *i);
+int plan_expunge(struct engine *e, struct intent *i);
+int plan_copy(struct engine *e, struct intent *i);
+int plan_mailbox_create(struct engine *e, struct intent *i);
+int plan_mailbox_delete(struct engine *e, struct intent *i);
+int plan_mailbox_rename(struct engine *e, struct intent *i);
+int plan_subscribe(struct engine *e, struct intent *i);
+int plan_queue_done(struct engine *e, struct intent *i);
+int plan_queue_admin(struct engine *e, struct intent *i);
+int plan_account(struct engine *e, struct intent *i);
+int plan_newsgroup(struct engine *e, struct intent *i);
+int plan_leftovers(struct engine *e, const struct intent *i, bool *ret_found);
+int plan_trim(struct engine *e, const struct intent *i);
+
+void queue_leases_done(struct engine *e);
+void queue_committed(struct engine *e);
+int ask_queue_lease(struct engine *e, struct intent *i, int *ret_fd);
+int ask_queue_body(struct engine *e, struct intent *i, int *ret_fd);
+int ask_queue_list(struct engine *e, struct intent *i);
+int ask_newsgroups(struct engine *e, struct intent *i);
+int ask_stat(struct engine *e, struct intent *i);
+
+/* ------------------------------------------------------------------ checkpoint.c, replay.c */
+struct checkpoint {
+    struct engine *e;
+    struct held held;
+    int err;
+    unsigned char page[4096];
+};
+bool checkpoint_due(const struct engine *e);
+/* On the loop, between batches; then checkpoint_write on any thread; then checkpoint_done on the loop. */
+int checkpoint_begin(struct engine *e, struct checkpoint *c);
+void checkpoint_write(struct checkpoint *c);
+int checkpoint_done(struct engine *e, struct checkpoint *c);
+/* Lets go of what no reader pins any more: transactions below `oldest_pin`. */
+void checkpoint_release(struct engine *e, uint64_t oldest_pin);
+uint64_t checkpoint_floor(const struct engine *e); /* what readers must not go below, if nobody pins less */
+int state_write(const char *root, bool clean, bool failed);
+/* May the index be believed as it lies there (the machine did not go down since, or stored ended cleanly)? */
+enum store_trust { TRUST_INDEX, TRUST_CHECKPOINT };
+enum store_trust state_trust(const char *root);
+/* Tests: the boot id that counts from now on; NULL: the machine's. */
+void state_fake_boot(const char *boot);
+/* Restores the saved meta page; -ENOENT: there is no checkpoint. */
+int checkpoint_restore(const char *root, uint64_t *ret_txn);
+int replay(struct engine *e, struct err *err);
+
+#endif

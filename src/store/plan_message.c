@@ -1,0 +1,601 @@
+/* Appending, flags, expunging, copying. A planner looks first, may refuse, and only then writes
+ * effects; past that point a failure is the store's own. */
+#include "store/plan.h"
+
+#include <errno.h>
+
+/* ------------------------------------------------------------------ what planners share */
+bool area_span(const struct intent *i, const struct msg_blob *b, struct span *ret)
+{
+    const struct area *a = &i->areas[b->area];
+
+    if (b->bytes == 0) {
+        *ret = SPAN_EMPTY;
+        return true;
+    }
+    if (!a->p || b->at > a->n || b->bytes > a->n - b->at)
+        return false;
+    *ret = span_of(a->p + b->at, b->bytes);
+    return true;
+}
+
+int quota_check(struct engine *e, uint64_t account, uint64_t more)
+{
+    const struct account *a = account_get(e, account, false);
+
+    if (!a || a->row.quota_bytes == 0 || a->row.used_bytes + more <= a->row.quota_bytes)
+        return 0;
+    return -EDQUOT;
+}
+
+static unsigned keyword_names(struct engine *e, uint64_t mailbox,
+                              struct span names[STORE_KEYWORDS_MAX])
+{
+    struct key k = key_u64(mailbox);
+    struct span row;
+
+    if (index_get(&e->index, e->txn, INDEX_KEYWORD, &k, &row) != 0)
+        return 0;
+    return index_keywords(row, names);
+}
+
+static bool keyword_find(const struct span *names, unsigned n, struct span name, unsigned *ret)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (span_eq_nocase(names[i], name)) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many of the names the table lacks; is there room for them? */
+static int keywords_room(struct engine *e, const struct mbox *m, const struct span *k, size_t count)
+{
+    struct span names[STORE_KEYWORDS_MAX];
+    unsigned n = keyword_names(e, m->id, names), at;
+    size_t missing = 0;
+
+    for (size_t i = 0; i < count; i++)
+        missing += !keyword_find(names, n, k[i], &at);
+    return n + missing > STORE_KEYWORDS_MAX ? -E2BIG : 0;
+}
+
+int keyword_bits(struct engine *e, struct mbox *m, const struct span *k, size_t count, bool make,
+                 uint64_t *ret)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct span names[STORE_KEYWORDS_MAX];
+        unsigned n = keyword_names(e, m->id, names), at;
+        if (!keyword_find(names, n, k[i], &at)) {
+            if (!make)
+                continue;
+            int err = effect_keyword(e, m->id, k[i]);
+            if (err)
+                return err;
+            at = n;
+        }
+        bits |= STORE_KEYWORD(at);
+    }
+    *ret = bits;
+    return 0;
+}
+
+static uint64_t system_flags(uint64_t flags)
+{
+    return flags & (STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED | STORE_DELETED | STORE_DRAFT);
+}
+
+int uid_room(const struct mbox *m, uint64_t count)
+{
+    return m->row.uidnext + count > STORE_NUMBER_MAX ? -EOVERFLOW : 0;
+}
+
+/* An effect failed: what was applied cannot be taken back one by one. */
+int plan_broken(struct engine *e, int err)
+{
+    return engine_fail(e, err, "cannot apply a change to the index");
+}
+
+/* ------------------------------------------------------------------ APPEND */
+static int append_check(struct engine *e, struct intent *i, const struct msg_append *a,
+                        struct mbox **ret)
+{
+    struct mbox *m = mbox_get(e, a->mailbox);
+    uint64_t bytes = 0;
+    int err;
+
+    if (!m)
+        return -ENOENT;
+    err = grant_allows(e, i, a->grant, m->row.account, GRANT_POST);
+    if (err)
+        return err;
+    if (m->row.attributes & MAILBOX_NOSELECT)
+        return -ENOENT;
+    for (size_t k = 0; k < a->count; k++) {
+        const struct msg_item *t = &a->items[k];
+        struct span s;
+        if (!area_span(i, &t->body.body, &s) || !area_span(i, &t->body.summary, &s))
+            return -EINVAL;
+        if ((m->row.attributes & MAILBOX_NEWSGROUP) && t->body.message_id.n &&
+            article_known(e, t->body.message_id, m->id))
+            return -EEXIST;
+        err = keywords_room(e, m, t->keywords, t->keyword_count);
+        if (err)
+            return err;
+        bytes += (uint64_t)t->body.body.bytes + t->prefix.n;
+    }
+    err = quota_check(e, m->row.account, bytes);
+    if (!err)
+        err = uid_room(m, a->count);
+    *ret = m;
+    return err;
+}
+
+int body_put(struct engine *e, const struct intent *i, const struct msg_body *b,
+             uint32_t references, struct row_message *row)
+{
+    struct effect_body body = {.references = references};
+    struct span bytes, summary;
+
+    if (!area_span(i, &b->body, &bytes) || !area_span(i, &b->summary, &summary))
+        return -EINVAL;
+    body.body = journal_blob(&e->journal, BLOB_BODY, bytes);
+    if (summary.n)
+        body.summary = journal_blob(&e->journal, BLOB_SUMMARY, summary);
+    row->body = body_id(body.body);
+    row->thread = b->thread;
+    row->body_file = body.body.file;
+    row->body_at = body.body.at;
+    row->body_bytes = body.body.bytes;
+    row->summary_file = body.summary.file;
+    row->summary_at = body.summary.at;
+    row->summary_bytes = body.summary.bytes;
+    row->marks = references > 1 ? ROW_SHARED : 0;
+    return effect_body(e, &body);
+}
+
+void prefix_set(struct row_message *row, struct place p)
+{
+    row->prefix_file = p.bytes ? p.file : 0;
+    row->prefix_at = p.bytes ? p.at : 0;
+    row->prefix_bytes = p.bytes;
+}
+
+static int append_one(struct engine *e, struct intent *i, struct mbox *m, const struct msg_item *t,
+                      struct store_appended *ret)
+{
+    struct row_message row = {
+        .received = t->received_seconds, .zone = t->received_zone, .saved = e->now};
+    uint64_t bits = 0;
+    int err = keyword_bits(e, m, t->keywords, t->keyword_count, true, &bits);
+
+    if (err)
+        return err;
+    err = body_put(e, i, &t->body, 1, &row);
+    if (err)
+        return err;
+    if (t->prefix.n)
+        prefix_set(&row, journal_blob(&e->journal, BLOB_PREFIX, t->prefix));
+    row.flags = system_flags(t->flags) | bits;
+    row.modseq = row.born = m->row.highestmodseq + 1;
+    *ret = (struct store_appended){m->row.uidvalidity, m->row.uidnext, row.modseq};
+    err = effect_add(e, m->id, m->row.uidnext, &row);
+    if (err || !(m->row.attributes & MAILBOX_NEWSGROUP) || t->body.message_id.n == 0)
+        return err;
+    struct effect_history h = {t->body.message_id, e->now, m->id, ret->uid};
+    return effect_history(e, &h);
+}
+
+int plan_append(struct engine *e, struct intent *i)
+{
+    struct store_appended done[STORE_BODIES_MAX];
+    struct msg_append a;
+    struct mbox *m;
+    int err;
+
+    if (!rd_append(i->payload, e->arena, &a))
+        return -EINVAL;
+    err = append_check(e, i, &a, &m);
+    if (err)
+        return err;
+    record_begin(e);
+    effect_guard(e, m->id, m->row.highestmodseq);
+    for (size_t k = 0; k < a.count; k++) {
+        err = append_one(e, i, m, &a.items[k], &done[k]);
+        if (err)
+            return plan_broken(e, err);
+    }
+    wr_appended(i->answer, done, a.count);
+    return record_end(e, i, 0);
+}
+
+/* ------------------------------------------------------------------ walking over messages */
+struct walk {
+    MDB_cursor *c;
+    uint64_t mailbox;
+    const struct rangeset *uids;
+    size_t range;
+    bool started;
+};
+
+static int walk_begin(struct engine *e, uint64_t mailbox, const struct rangeset *uids,
+                      uint32_t from, struct walk *ret)
+{
+    *ret = (struct walk){.mailbox = mailbox, .uids = uids};
+    while (ret->range < uids->n && uids->r[ret->range].hi < from)
+        ret->range++;
+    return index_error(mdb_cursor_open(e->txn, e->index.dbi[INDEX_MESSAGE], &ret->c));
+}
+
+/* The next message of the set at or above `from`; the row is copied. */
+static bool walk_next(struct walk *w, uint32_t from, uint32_t *ret_uid, struct row_message *ret)
+{
+    while (w->range < w->uids->n) {
+        const struct range *r = &w->uids->r[w->range];
+        struct key k = key_message(w->mailbox, r->lo > from ? r->lo : from);
+        MDB_val key = {k.n, k.b}, v;
+        int err = mdb_cursor_get(w->c, &key, &v, w->started ? MDB_NEXT : MDB_SET_RANGE);
+        w->started = true;
+        if (err || key.mv_size != 12 || memcmp(key.mv_data, k.b, 8) != 0 ||
+            v.mv_size < sizeof(*ret))
+            return false;
+        uint32_t uid = key_get_u32((const char *)key.mv_data + 8);
+        if (uid > r->hi) {
+            while (w->range < w->uids->n && w->uids->r[w->range].hi < uid)
+                w->range++;
+            if (w->range == w->uids->n)
+                return false;
+            if (w->uids->r[w->range].lo > uid) {
+                w->started = false;
+                continue;
+            }
+        }
+        memcpy(ret, v.mv_data, sizeof(*ret));
+        *ret_uid = uid;
+        return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ STORE */
+static uint64_t new_flags(const struct msg_flags *f, uint64_t old, uint64_t wanted)
+{
+    switch (f->op) {
+    case FLAGS_ADD:
+        return old | wanted;
+    case FLAGS_REMOVE:
+        return old & ~wanted;
+    default:
+        return wanted;
+    }
+}
+
+struct flags_plan {
+    struct flag_change change[ENGINE_PIECE_MAX];
+    size_t count;
+    struct rangeset modified;
+    uint32_t next; /* where to go on; 0: all done */
+};
+
+static void flags_collect(struct engine *e, const struct msg_flags *f, uint32_t from,
+                          uint64_t wanted, struct flags_plan *p)
+{
+    struct row_message row;
+    struct walk w;
+    uint32_t uid;
+
+    if (walk_begin(e, f->mailbox, &f->uids, from, &w) != 0)
+        return;
+    while (walk_next(&w, from, &uid, &row)) {
+        if (p->count == ENGINE_PIECE_MAX) {
+            p->next = uid;
+            break;
+        }
+        if (row.modseq > f->unchanged_since) {
+            rangeset_add(&p->modified, uid, uid);
+            continue;
+        }
+        uint64_t flags = new_flags(f, row.flags, wanted);
+        if (flags != row.flags)
+            p->change[p->count++] = (struct flag_change){uid, flags};
+    }
+    mdb_cursor_close(w.c);
+}
+
+static int flags_piece(struct engine *e, struct intent *i, const struct msg_flags *f,
+                       struct mbox *m)
+{
+    struct flags_plan *p = arena_try(e->arena, sizeof(*p));
+    uint64_t wanted, modseq = m->row.highestmodseq;
+    bool make = f->op != FLAGS_REMOVE;
+    int err;
+
+    if (!p)
+        return -ENOMEM;
+    if (i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &p->modified)) {
+        rangeset_done(&p->modified);
+        return -EIO;
+    }
+    record_begin(e);
+    effect_guard(e, m->id, m->row.highestmodseq);
+    size_t none = e->effects.n;
+    err = keyword_bits(e, m, f->keywords, f->keyword_count, make, &wanted);
+    if (!err)
+        flags_collect(e, f, (uint32_t)i->progress, wanted | system_flags(f->flags), p);
+    if (!err && p->count) {
+        modseq = m->row.highestmodseq + 1;
+        err = effect_flags(e, m->id, modseq, p->change, p->count);
+    }
+    if (e->effects.n == none)
+        buf_clear(&e->effects); /* nothing to do: no record */
+    i->more = p->next != 0;
+    i->progress = p->next;
+    buf_clear(i->answer);
+    wr_flagged(i->answer, modseq, &p->modified);
+    rangeset_done(&p->modified);
+    return err ? plan_broken(e, err) : record_end(e, i, 0);
+}
+
+int plan_flags(struct engine *e, struct intent *i)
+{
+    struct msg_flags f;
+    struct mbox *m = NULL;
+    int err = -EINVAL;
+
+    if (rd_flags(i->payload, e->arena, &f)) {
+        m = mbox_get(e, f.mailbox);
+        err = m ? grant_allows(e, i, f.grant, m->row.account, GRANT_ADMIN) : -ENOENT;
+        if (!err && f.op != FLAGS_REMOVE)
+            err = keywords_room(e, m, f.keywords, f.keyword_count);
+        if (!err)
+            err = flags_piece(e, i, &f, m);
+    }
+    rangeset_done(&f.uids);
+    return err;
+}
+
+/* ------------------------------------------------------------------ EXPUNGE */
+static int expunge_piece(struct engine *e, struct intent *i, const struct msg_expunge *x,
+                         struct mbox *m)
+{
+    uint32_t gone[ENGINE_PIECE_MAX], uid, from = (uint32_t)i->progress, next = 0;
+    struct rangeset all = RANGESET_EMPTY;
+    uint64_t modseq = m->row.highestmodseq;
+    struct row_message row;
+    size_t count = 0;
+    struct walk w;
+    int err;
+
+    if (i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &all)) {
+        rangeset_done(&all);
+        return -EIO;
+    }
+    err = walk_begin(e, m->id, &x->uids, from, &w);
+    if (err) {
+        rangeset_done(&all);
+        return err;
+    }
+    while (walk_next(&w, from, &uid, &row)) {
+        if (x->only_deleted && !(row.flags & STORE_DELETED))
+            continue;
+        if (count == ENGINE_PIECE_MAX) {
+            next = uid;
+            break;
+        }
+        gone[count++] = uid;
+        rangeset_add(&all, uid, uid);
+    }
+    mdb_cursor_close(w.c);
+    i->more = next != 0;
+    i->progress = next;
+    if (count) {
+        record_begin(e);
+        effect_guard(e, m->id, m->row.highestmodseq);
+        modseq = m->row.highestmodseq + 1;
+        err = effect_expunge(e, m->id, modseq, false, gone, count);
+    }
+    buf_clear(i->answer);
+    wr_flagged(i->answer, modseq, &all);
+    rangeset_done(&all);
+    if (err)
+        return plan_broken(e, err);
+    return count ? record_end(e, i, 0) : 0;
+}
+
+int plan_expunge(struct engine *e, struct intent *i)
+{
+    struct msg_expunge x;
+    int err = -EINVAL;
+
+    if (rd_expunge(i->payload, &x)) {
+        struct mbox *m = mbox_get(e, x.mailbox);
+        err = m ? grant_allows(e, i, x.grant, m->row.account, GRANT_ADMIN) : -ENOENT;
+        if (!err)
+            err = expunge_piece(e, i, &x, m);
+    }
+    rangeset_done(&x.uids);
+    return err;
+}
+
+/* ------------------------------------------------------------------ COPY and MOVE */
+struct copy_plan {
+    struct {
+        uint32_t uid;
+        struct row_message row;
+    } m[ENGINE_PIECE_MAX];
+    uint32_t gone[ENGINE_PIECE_MAX];
+    size_t count;
+    uint32_t next;
+    uint64_t bytes;
+};
+
+static int copy_collect(struct engine *e, uint64_t mailbox, const struct rangeset *uids,
+                        uint32_t from, struct copy_plan *p)
+{
+    struct row_message row;
+    struct walk w;
+    uint32_t uid;
+    int err = walk_begin(e, mailbox, uids, from, &w);
+
+    if (err)
+        return err;
+    while (walk_next(&w, from, &uid, &row)) {
+        if (p->count == ENGINE_PIECE_MAX) {
+            p->next = uid;
+            break;
+        }
+        p->m[p->count].uid = uid;
+        p->gone[p->count] = uid;
+        p->m[p->count++].row = row;
+        p->bytes += (uint64_t)row.prefix_bytes + row.body_bytes;
+    }
+    mdb_cursor_close(w.c);
+    return 0;
+}
+
+/* Keywords have other bits over there; those that find no room are left behind. */
+static int copy_keywords(struct engine *e, struct mbox *from, struct mbox *to, uint64_t flags,
+                         uint64_t *ret)
+{
+    struct span names[STORE_KEYWORDS_MAX];
+    unsigned n = keyword_names(e, from->id, names);
+    uint64_t bits = flags & 0xff;
+
+    for (unsigned k = 0; k < n && flags >> 8; k++) {
+        char room[STORE_KEYWORD_BYTES_MAX];
+        uint64_t bit;
+        if (!(flags & STORE_KEYWORD(k)))
+            continue;
+        if (names[k].n > sizeof(room))
+            continue;
+        memcpy(room, names[k].p, names[k].n);
+        struct span name = span_of(room, names[k].n);
+        bool fits = keywords_room(e, to, &name, 1) == 0;
+        int err = keyword_bits(e, to, &name, 1, fits, &bit);
+        if (err)
+            return err;
+        bits |= bit;
+        n = keyword_names(e, from->id, names); /* the table's page may have moved */
+    }
+    *ret = bits;
+    return 0;
+}
+
+int copy_messages(struct engine *e, struct mbox *from, struct mbox *to, struct copy_plan *p,
+                  bool move, struct store_copied *c)
+{
+    uint64_t modseq = to->row.highestmodseq + 1;
+    int err = 0;
+
+    for (size_t k = 0; k < p->count && !err; k++) {
+        struct row_message row = p->m[k].row;
+        uint32_t uid = to->row.uidnext;
+        if (!move) {
+            struct effect_share s = {from->id, p->m[k].uid};
+            err = effect_share(e, &s);
+            row.marks |= ROW_SHARED;
+        }
+        if (!err && from != to) {
+            uint64_t flags = 0;
+            err = copy_keywords(e, from, to, row.flags, &flags);
+            row.flags = flags;
+        }
+        row.saved = e->now;
+        row.modseq = row.born = modseq;
+        if (!err)
+            err = effect_add(e, to->id, uid, &row);
+        rangeset_add(&c->from, p->m[k].uid, p->m[k].uid);
+        rangeset_add(&c->to, uid, uid);
+    }
+    if (!err && move)
+        err = effect_expunge(e, from->id, from->row.highestmodseq + 1, true, p->gone, p->count);
+    return err;
+}
+
+static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy *q,
+                      struct mbox *from, struct mbox *to)
+{
+    struct copy_plan *p = arena_try(e->arena, sizeof(*p));
+    struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
+    int err = p ? 0 : -ENOMEM;
+
+    if (!err && i->answer->n && !rd_copied(buf_span(i->answer), &c))
+        err = -EIO;
+    if (!err)
+        err = copy_collect(e, from->id, &q->uids, (uint32_t)i->progress, p);
+    if (!err)
+        err = uid_room(to, p->count);
+    if (!err && from->row.account != to->row.account)
+        err = quota_check(e, to->row.account, p->bytes);
+    else if (!err && !q->move)
+        err = quota_check(e, to->row.account, p->bytes);
+    if (!err) {
+        i->more = p->next != 0;
+        i->progress = p->next;
+        c.uidvalidity = to->row.uidvalidity;
+        if (p->count) {
+            record_begin(e);
+            effect_guard(e, from->id, from->row.highestmodseq);
+            if (to != from)
+                effect_guard(e, to->id, to->row.highestmodseq);
+            err = copy_messages(e, from, to, p, q->move, &c);
+            if (err)
+                err = plan_broken(e, err);
+        }
+        buf_clear(i->answer);
+        wr_copied(i->answer, &c);
+        if (!err && p->count)
+            err = record_end(e, i, 0);
+    }
+    rangeset_done(&c.from);
+    rangeset_done(&c.to);
+    return err;
+}
+
+int plan_copy(struct engine *e, struct intent *i)
+{
+    struct msg_copy q;
+    int err = -EINVAL;
+
+    if (rd_copy(i->payload, &q)) {
+        struct mbox *from = mbox_get(e, q.from), *to = mbox_get(e, q.to);
+        err = from && to ? 0 : -ENOENT;
+        if (!err)
+            err = grant_allows(e, i, q.grant, to->row.account, GRANT_POST);
+        /* Public folders may be copied from by everybody who can read them; moving takes something
+         * away. */
+        if (!err && (q.move || from->row.account != STORE_ACCOUNT_PUBLIC))
+            err = grant_allows(e, i, q.grant, from->row.account, GRANT_ADMIN);
+        if (!err && (to->row.attributes & MAILBOX_NOSELECT))
+            err = -ENOENT;
+        if (!err && q.move && from == to)
+            err = -EINVAL;
+        if (!err)
+            err = copy_piece(e, i, &q, from, to);
+    }
+    rangeset_done(&q.uids);
+    return err;
+}
+
+/* All messages below a UID go over to another mailbox, a piece at a time (RENAME of INBOX).
+ * *ret_more: there are more. */
+int move_piece(struct engine *e, struct mbox *from, struct mbox *to, bool *ret_more)
+{
+    struct copy_plan *p = arena_try(e->arena, sizeof(*p));
+    struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
+    struct range everything = {1, STORE_NUMBER_MAX};
+    struct rangeset uids = {&everything, 1, 1};
+    int err = p ? copy_collect(e, from->id, &uids, 0, p) : -ENOMEM;
+
+    if (!err && p->count)
+        err = copy_messages(e, from, to, p, true, &c);
+    if (!err)
+        *ret_more = p->next != 0;
+    rangeset_done(&c.from);
+    rangeset_done(&c.to);
+    return err;
+}

@@ -1,0 +1,521 @@
+#include "store/service.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/peer.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 100,
+    BATCH_REQUESTS = 512,
+    BATCH_GUESS_BYTES = 1 << 20,
+    POOL_MAX = 256,
+    PIN_MAX_MS = 10000,
+    ANSWER_MAX = 131072,
+    NOTE_IDS_MAX = 8000,
+};
+
+struct work {
+    struct list node;
+    struct peer *peer; /* NULL: it went; ref'd by the count in peer */
+    uint64_t link;
+    uint32_t call;
+    unsigned kind; /* 0: the peer is gone, let go of it */
+    struct buf payload, answer;
+    uint64_t progress;
+    int status;
+    bool more;
+};
+
+struct service {
+    struct loop *loop;
+    struct engine *engine;
+    struct peers peers;
+    struct list queue, batch, pool;
+    unsigned pooled;
+    struct timer *tick;
+    uint64_t started_ms;
+    bool scheduled, syncing, checkpointing, preparing, closing;
+    int sync_err;
+    struct checkpoint checkpoint;
+    struct journal_prepare prepare;
+};
+
+static void schedule(struct service *s);
+
+struct engine *service_engine(struct service *s)
+{
+    return s->engine;
+}
+
+/* ------------------------------------------------------------------ work items */
+static struct work *work_new(struct service *s, struct peer *p, uint64_t link, uint32_t call,
+                             unsigned kind, struct span payload)
+{
+    struct work *w;
+
+    if (!list_empty(&s->pool)) {
+        w = list_item(s->pool.next, struct work, node);
+        list_remove(&w->node);
+        s->pooled--;
+    } else {
+        w = calloc(1, sizeof(*w));
+        CHECK(w);
+        list_init(&w->node);
+        buf_init(&w->payload, LINK_PAYLOAD_MAX);
+        buf_init(&w->answer, ANSWER_MAX);
+    }
+    buf_clear(&w->payload);
+    buf_clear(&w->answer);
+    buf_put_span(&w->payload, payload);
+    w->peer = p;
+    w->link = link;
+    w->call = call;
+    w->kind = kind;
+    w->progress = 0;
+    w->more = false;
+    list_append(&s->queue, &w->node);
+    return w;
+}
+
+static void work_free(struct work *w)
+{
+    list_remove(&w->node);
+    buf_done(&w->payload);
+    buf_done(&w->answer);
+    free(w);
+}
+
+static void work_release(struct service *s, struct work *w)
+{
+    /* Small ones are kept with their buffers: no allocation for a request in the common case. */
+    if (s->pooled >= POOL_MAX || w->payload.cap > 16384 || w->answer.cap > 16384) {
+        work_free(w);
+        return;
+    }
+    list_remove(&w->node);
+    list_append(&s->pool, &w->node);
+    s->pooled++;
+}
+
+static void work_answer(struct service *s, struct work *w)
+{
+    struct span body = w->status == 0 && !w->answer.overflow ? buf_span(&w->answer) : SPAN_EMPTY;
+
+    if (w->kind)
+        link_reply(w->link, (enum msg_id)w->kind, w->call, w->status, body, NULL, 0);
+    work_release(s, w);
+}
+
+/* ------------------------------------------------------------------ notes */
+static void tell_changes(struct service *s)
+{
+    struct engine *e = s->engine;
+
+    for (size_t i = 0; i < e->changed_count; i++)
+        peers_changed(&s->peers, e->changed[i]);
+    peers_send_changes(&s->peers);
+    e->changed_count = 0;
+    if (e->queue_changed)
+        peers_send_queue_due(&s->peers);
+    e->queue_changed = false;
+}
+
+/* ------------------------------------------------------------------ batches */
+static void execute(struct service *s, struct work *w)
+{
+    struct intent i = {
+        .role = w->peer->role,
+        .kind = w->kind,
+        .client = w->peer->client,
+        .link = w->link,
+        .payload = buf_span(&w->payload),
+        .progress = w->progress,
+        .answer = &w->answer,
+    };
+
+    memcpy(i.areas, w->peer->areas, sizeof(i.areas));
+    w->status = engine_execute(s->engine, &i);
+    w->more = i.more && w->status == 0;
+    w->progress = i.progress;
+}
+
+static void finish_batch(struct service *s, int err)
+{
+    list_for_each(&s->batch, struct work, node, w)
+    {
+        if (err)
+            w->status = err;
+        if (w->more && !err) {
+            list_remove(&w->node);
+            list_append(&s->queue, &w->node);
+            continue;
+        }
+        work_answer(s, w);
+    }
+    if (!err)
+        tell_changes(s);
+}
+
+static void background(struct service *s);
+
+static void on_synced(void *arg)
+{
+    struct service *s = arg;
+    int err = s->sync_err;
+
+    s->syncing = false;
+    if (err) {
+        state_write(s->engine->options.root, false, true);
+        err = engine_fail(s->engine, err, "cannot make the log durable");
+    } else {
+        err = engine_batch_commit(s->engine);
+    }
+    finish_batch(s, err ? -EIO : 0);
+    background(s);
+    schedule(s);
+}
+
+static void sync_work(void *arg)
+{
+    struct service *s = arg;
+    s->sync_err = engine_batch_sync(s->engine);
+}
+
+static void refuse_all(struct service *s, int status)
+{
+    list_for_each(&s->queue, struct work, node, w)
+    {
+        struct peer *p = w->kind ? NULL : w->peer;
+        w->status = status;
+        work_answer(s, w);
+        if (p)
+            peer_free(&s->peers, p);
+    }
+}
+
+static void run_batch(void *arg)
+{
+    struct service *s = arg;
+    struct engine *e = s->engine;
+    unsigned count = 0;
+
+    s->scheduled = false;
+    if (s->syncing || list_empty(&s->queue))
+        return;
+    if (engine_batch_begin(e, BATCH_GUESS_BYTES) != 0) {
+        refuse_all(s, -EIO);
+        return;
+    }
+    while (!list_empty(&s->queue) && count++ < BATCH_REQUESTS &&
+           engine_batch_bytes(e) < ENGINE_BATCH_BYTES && !e->failed) {
+        struct work *w = list_item(s->queue.next, struct work, node);
+        list_remove(&w->node);
+        if (w->kind == 0) {
+            engine_link_gone(e, w->link);
+            peer_free(&s->peers, w->peer);
+            work_release(s, w);
+            continue;
+        }
+        list_append(&s->batch, &w->node);
+        execute(s, w);
+    }
+    if (e->failed) {
+        finish_batch(s, -EIO);
+        return;
+    }
+    /* Whoever sees the new rows must be able to read what they lead to. */
+    peers_send_files(&s->peers, &e->journal);
+    if (engine_batch_empty(e)) {
+        engine_batch_drop(e);
+        finish_batch(s, 0);
+        schedule(s);
+        return;
+    }
+    s->syncing = true;
+    loop_offload(s->loop, sync_work, on_synced, s);
+}
+
+static void schedule(struct service *s)
+{
+    if (s->scheduled || s->syncing || s->closing || list_empty(&s->queue))
+        return;
+    s->scheduled = true;
+    loop_defer(s->loop, run_batch, s);
+}
+
+/* ------------------------------------------------------------------ what goes on beside the batches */
+static void release_pages(struct service *s)
+{
+    uint64_t floor = checkpoint_floor(s->engine), oldest;
+
+    peers_publish_floor(&s->peers, floor);
+    oldest = peers_oldest_pin(&s->peers, clock_mono_ms(), PIN_MAX_MS);
+    /* A worker from before this start may still read without being attached. */
+    if (clock_mono_ms() - s->started_ms < PIN_MAX_MS)
+        oldest = 0;
+    checkpoint_release(s->engine, oldest);
+}
+
+static void on_checkpoint(void *arg)
+{
+    struct service *s = arg;
+
+    s->checkpointing = false;
+    /* A batch in flight keeps its transaction open; failing now would tear it away under the sync. */
+    if (checkpoint_done(s->engine, &s->checkpoint) == 0)
+        release_pages(s);
+}
+
+static void checkpoint_work(void *arg)
+{
+    struct service *s = arg;
+    checkpoint_write(&s->checkpoint);
+}
+
+static void on_prepared(void *arg)
+{
+    struct service *s = arg;
+
+    s->preparing = false;
+    journal_prepared(&s->engine->journal, &s->prepare);
+    peers_send_files(&s->peers, &s->engine->journal);
+}
+
+static void prepare_work(void *arg)
+{
+    struct service *s = arg;
+    journal_prepare(&s->prepare);
+}
+
+/* Between batches. */
+static void background(struct service *s)
+{
+    struct engine *e = s->engine;
+
+    if (e->failed || s->closing)
+        return;
+    if (!s->checkpointing && checkpoint_due(e) && checkpoint_begin(e, &s->checkpoint) == 0) {
+        s->checkpointing = true;
+        loop_offload(s->loop, checkpoint_work, on_checkpoint, s);
+    }
+    if (!s->preparing && journal_wants_file(&e->journal)) {
+        s->preparing = true;
+        s->prepare = journal_prepare_begin(&e->journal);
+        loop_offload(s->loop, prepare_work, on_prepared, s);
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct service *s = arg;
+
+    if (s->syncing || s->engine->failed)
+        return;
+    background(s);
+    release_pages(s);
+    engine_housekeep(s->engine);
+    tell_changes(s);
+}
+
+/* ------------------------------------------------------------------ messages */
+static bool is_question(const struct msg *m)
+{
+    switch (m->id) {
+    case MSG_STORE_QUEUE_LEASE:
+    case MSG_STORE_QUEUE_BODY:
+    case MSG_STORE_STAT:
+        return true;
+    case MSG_STORE_QUEUE_ADMIN: {
+        struct msg_queue_admin q;
+        return rd_queue_admin(m->body, &q) && q.op <= QUEUE_SHOW;
+    }
+    case MSG_STORE_NEWSGROUP: {
+        struct msg_newsgroup q;
+        return rd_newsgroup(m->body, &q) && q.op == NEWSGROUP_LIST;
+    }
+    default:
+        return false;
+    }
+}
+
+static void answer_question(struct service *s, struct msg *m, struct peer *p)
+{
+    struct buf answer = BUF(ANSWER_MAX);
+    struct intent i = {
+        .role = p->role,
+        .kind = m->id,
+        .client = p->client,
+        .link = link_id(m->link),
+        .payload = m->body,
+        .answer = &answer,
+    };
+    int fd, status = engine_ask(s->engine, &i, &fd);
+    uint32_t max = msg_row(m->id)->max_reply;
+
+    if (answer.overflow || answer.n > max) {
+        status = -E2BIG;
+        buf_clear(&answer);
+    }
+    link_reply(link_id(m->link), m->id, m->call, status, buf_span(&answer), &fd, fd >= 0);
+    if (fd >= 0)
+        close(fd);
+    buf_done(&answer);
+}
+
+static void on_attach(struct service *s, struct msg *m, struct peer *p)
+{
+    struct msg_attached a;
+    struct buf b = BUF(64);
+    int err = peer_attach(&s->peers, p, m);
+
+    if (!err) {
+        memcpy(a.uuid, s->engine->state.uuid, 16);
+        a.txn = checkpoint_floor(s->engine);
+        a.hash_seed = s->engine->state.hash_seed;
+        if (p->pin)
+            __atomic_store_n(&p->pin->floor, a.txn, __ATOMIC_SEQ_CST);
+        peers_send_files(&s->peers, &s->engine->journal);
+        wr_attached(&b, &a);
+    }
+    msg_reply(m, err, buf_span(&b));
+    buf_done(&b);
+}
+
+static void on_watch(struct service *s, struct msg *m, struct peer *p)
+{
+    struct rd r = rd_of(m->body);
+    uint64_t mailbox = rd_u64(&r);
+    bool on = rd_bool(&r);
+    uint64_t snapshot = rd_u64(&r);
+
+    if (!rd_done(&r))
+        return;
+    peer_watch(&s->peers, p, mailbox, on);
+    if (!on)
+        return;
+    /* What changed between the reader's last look and now would be told to nobody. */
+    const struct mbox *b = map64_get(s->engine->mailboxes, mailbox);
+    if (!b || b->dirty || b->changed_txn == 0 || b->changed_txn > snapshot) {
+        peers_changed(&s->peers, mailbox);
+        peers_send_changes(&s->peers);
+    }
+}
+
+void service_message(struct service *s, struct msg *m)
+{
+    struct peer *p = peer_of(&s->peers, m->link);
+
+    switch (m->id) {
+    case MSG_STORE_ATTACH:
+        on_attach(s, m, p);
+        return;
+    case MSG_STORE_WATCH:
+        on_watch(s, m, p);
+        return;
+    default:
+        break;
+    }
+    if (s->engine->failed) {
+        msg_reply(m, -EIO, SPAN_EMPTY);
+        return;
+    }
+    if (is_question(m)) {
+        answer_question(s, m, p);
+        return;
+    }
+    /* The command line and authd say things that may be said twice; others are known by their number. */
+    if (p->client == 0 && !(p->role & (ROLE_MANAGER | ROLE_AUTHD))) {
+        msg_reply(m, -ENOTCONN, SPAN_EMPTY);
+        return;
+    }
+    work_new(s, p, link_id(m->link), m->call, m->id, m->body);
+    schedule(s);
+}
+
+static void on_message(void *arg, struct msg *m)
+{
+    service_message(arg, m);
+}
+
+const struct msg_handler service_handlers[] = {
+#define X(name) {MSG_##name, on_message, false},
+    SERVICE_MESSAGES(X)
+#undef X
+        {0, NULL, false},
+};
+
+void service_link_gone(struct service *s, struct link *l)
+{
+    struct peer *p = peer_gone(&s->peers, l);
+
+    if (!p)
+        return;
+    /* Behind its requests: what it asked for before is done, and its leases last until then. */
+    work_new(s, p, link_id(l), 0, 0, SPAN_EMPTY);
+    schedule(s);
+}
+
+/* ------------------------------------------------------------------ life */
+struct service *service_new(struct loop *l, struct engine *take_engine)
+{
+    struct service *s = calloc(1, sizeof(*s));
+
+    CHECK(s);
+    s->loop = l;
+    s->engine = take_engine;
+    s->started_ms = clock_mono_ms();
+    list_init(&s->queue);
+    list_init(&s->batch);
+    list_init(&s->pool);
+    peers_init(&s->peers);
+    s->tick = timer_new(l, on_tick, s);
+    timer_repeat(s->tick, TICK_MS);
+    return s;
+}
+
+static void service_end(struct service *s, bool clean)
+{
+    if (!s)
+        return;
+    CHECK(!s->scheduled);
+    /* A helper thread may be at work on our memory: the caller stops the loop only when service_busy says no. */
+    CHECK(!s->syncing && !s->checkpointing && !s->preparing);
+    s->closing = true;
+    timer_free(s->tick);
+    refuse_all(s, -EPIPE);
+    list_for_each(&s->batch, struct work, node, w)
+    {
+        work_free(w);
+    }
+    while (!list_empty(&s->pool))
+        work_free(list_item(s->pool.next, struct work, node));
+    peers_done(&s->peers);
+    engine_close(s->engine, clean);
+    free(s);
+}
+
+void service_free(struct service *s)
+{
+    service_end(s, true);
+}
+
+void service_kill(struct service *s)
+{
+    service_end(s, false);
+}
+
+bool service_helpers_busy(const struct service *s)
+{
+    return s->syncing || s->checkpointing || s->preparing || s->scheduled;
+}
+
+bool service_busy(const struct service *s)
+{
+    return s->syncing || s->checkpointing || s->preparing || s->scheduled || !list_empty(&s->queue);
+}

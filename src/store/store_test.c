@@ -1,0 +1,465 @@
+/* The store as protocols see it, through the real link, engine and log. */
+#include "store/store_harness.h"
+#include "unit/unit.h"
+
+#include "base/check.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ALICE UINT64_C(16)
+#define BOB UINT64_C(17)
+
+static struct store_harness *h;
+static struct store *s;
+static struct buf alice = BUF(STORE_GRANT_MAX), bob = BUF(STORE_GRANT_MAX);
+
+static void with_store(void (*fn)(void *arg))
+{
+    struct loop *l = loop_new();
+
+    h = store_harness_new(l);
+    s = store_harness_store(h);
+    store_harness_mx(h);
+    store_harness_relay(h);
+    CHECK(store_harness_account(h, ALICE) == 0);
+    CHECK(store_harness_account(h, BOB) == 0);
+    buf_clear(&alice);
+    buf_clear(&bob);
+    store_harness_grant(h, ALICE, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST, &alice);
+    store_harness_grant(h, BOB, GRANT_MAIL, &bob);
+    store_harness_run(h, fn, NULL);
+    store_harness_free(h);
+    loop_free(l);
+}
+
+static uint64_t mailbox(uint64_t account, const char *name)
+{
+    struct mailbox_info m;
+    struct store_read r;
+    uint64_t id = 0;
+
+    if (store_read_begin(s, &r) != 0)
+        return 0;
+    if (store_mailbox_find(&r, account, span_cstr(name), &m) == 0)
+        id = m.id;
+    store_read_end(&r);
+    return id;
+}
+
+static struct mailbox_info info(uint64_t id)
+{
+    struct mailbox_info m = {0};
+    struct store_read r;
+
+    if (store_read_begin(s, &r) != 0)
+        return m;
+    if (store_mailbox_get(&r, id, &m) != 0)
+        m.id = 0;
+    store_read_end(&r);
+    return m;
+}
+
+static bool message(uint64_t id, uint32_t uid, struct message_info *ret)
+{
+    struct store_read r;
+    bool found;
+
+    if (store_read_begin(s, &r) != 0)
+        return false;
+    found = store_message_get(&r, id, uid, ret) == 0;
+    store_read_end(&r);
+    return found;
+}
+
+static struct store_body *body_in(struct store *to, struct span text)
+{
+    struct store_body *b = NULL;
+
+    CHECK(store_body_begin(to, 0, 60 << 20, &b) == 0);
+    CHECK(store_body_write(b, text) == 0);
+    CHECK(store_body_finish(b) == 0);
+    return b;
+}
+
+static struct span mail(const char *subject, char *room, size_t size)
+{
+    int n = snprintf(room, size,
+                     "From: a@example.org\r\nTo: b@example.org\r\nSubject: %s\r\n"
+                     "Message-ID: <%s@example.org>\r\nDate: Tue, 24 Nov 2026 05:29:00 +0000\r\n\r\n"
+                     "The text of %s.\r\n",
+                     subject, subject, subject);
+    return span_of(room, (size_t)n);
+}
+
+static int append(uint64_t box, const char *subject, uint64_t flags, struct store_appended *ret)
+{
+    char room[1024];
+    struct store_body *b = body_in(s, mail(subject, room, sizeof(room)));
+    struct store_append a = {
+        .grant = buf_span(&alice), .mailbox = box, .flags = flags, .received_seconds = 1000};
+    int err = store_append(s, b, &a, ret);
+
+    store_body_free(b);
+    return err;
+}
+
+static void uids_of(uint64_t id, struct rangeset *ret)
+{
+    struct store_read r;
+
+    rangeset_clear(ret);
+    if (store_read_begin(s, &r) == 0) {
+        store_uids(&r, id, ret);
+        store_read_end(&r);
+    }
+}
+
+static void expect_uids(uint64_t id, const char *want)
+{
+    struct rangeset u = RANGESET_EMPTY;
+    struct buf b = BUF(4096);
+
+    uids_of(id, &u);
+    rangeset_print(&u, &b);
+    EXPECT_SPAN(buf_span(&b), span_cstr(want));
+    rangeset_done(&u);
+    buf_done(&b);
+}
+
+static struct rangeset set(const char *text)
+{
+    struct rangeset u = RANGESET_EMPTY;
+    CHECK(rangeset_parse(span_cstr(text), UINT32_MAX, 1000, &u));
+    return u;
+}
+
+static bool count_mailbox(const struct mailbox_info *m, void *arg)
+{
+    struct buf *b = arg;
+    buf_put_span(b, m->name);
+    buf_printf(b, " %u\n", m->attributes);
+    return true;
+}
+
+static void new_account(void *arg)
+{
+    struct buf b = BUF(4096);
+    struct store_read r;
+
+    REQUIRE(store_read_begin(s, &r) == 0);
+    store_mailbox_each(&r, ALICE, count_mailbox, &b);
+    store_read_end(&r);
+    EXPECT_SPAN(buf_span(&b), SPAN("INBOX 1\nArchive 17\nDrafts 33\nJunk 129\nSent 257\nTrash 513\n"));
+    buf_done(&b);
+    EXPECT(mailbox(ALICE, "inbox") == mailbox(ALICE, "INBOX"));
+    EXPECT(mailbox(ALICE, "inbox") != 0);
+    EXPECT(mailbox(ALICE, "drafts") == 0);
+}
+TEST(new_account)
+{
+    with_store(new_account);
+}
+
+static void appending(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    struct store_appended a;
+    struct message_info m;
+    struct summary sum;
+    struct buf b = BUF(100000);
+    struct arena *arena = arena_new(1 << 20);
+    char room[1024];
+
+    EXPECT_INT(append(inbox, "one", 0, &a), 0);
+    EXPECT_INT(a.uid, 1);
+    EXPECT_INT(append(inbox, "two", STORE_SEEN, &a), 0);
+    EXPECT_INT(a.uid, 2);
+    struct mailbox_info i = info(inbox);
+    EXPECT_INT(i.messages, 2);
+    EXPECT_INT(i.unseen, 1);
+    EXPECT_INT(i.uidnext, 3);
+    EXPECT_INT(i.first_unseen, 1);
+    EXPECT(i.highestmodseq == a.modseq && i.uidvalidity == a.uidvalidity);
+    REQUIRE(message(inbox, 2, &m));
+    EXPECT_INT(m.flags, STORE_SEEN);
+    EXPECT_INT(m.received_seconds, 1000);
+    struct span want = mail("two", room, sizeof(room));
+    EXPECT_INT(m.size, want.n);
+    EXPECT_INT(store_message_read_all(s, &m, &b), 0);
+    EXPECT_SPAN(buf_span(&b), want);
+    buf_clear(&b);
+    EXPECT_INT(store_message_read(s, &m, 6, 13, &b), 0);
+    EXPECT_SPAN(buf_span(&b), SPAN("a@example.org"));
+    EXPECT_INT(store_summary(s, &m, arena, &sum), 0);
+    EXPECT_SPAN(sum.message_id, SPAN("<two@example.org>"));
+    /* Somebody else's mailbox. */
+    EXPECT_INT(append(mailbox(BOB, "INBOX"), "three", 0, &a), -EACCES);
+    EXPECT_INT(append(4711, "three", 0, &a), -ENOENT);
+    arena_free(arena);
+    buf_done(&b);
+}
+TEST(appending)
+{
+    with_store(appending);
+}
+
+static void prefix_and_keywords(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    struct span keywords[] = {SPAN("$Forwarded"), SPAN("Work")}, names[STORE_KEYWORDS_MAX];
+    char room[1024];
+    struct store_body *b = body_in(s, mail("p", room, sizeof(room)));
+    struct store_append a = {.grant = buf_span(&alice),
+                             .mailbox = inbox,
+                             .keywords = keywords,
+                             .keyword_count = 2,
+                             .prefix = SPAN("X-Prefix: yes\r\n")};
+    struct store_appended done;
+    struct message_info m;
+    struct buf text = BUF(10000);
+    struct store_read r;
+
+    EXPECT_INT(store_append(s, b, &a, &done), 0);
+    store_body_free(b);
+    REQUIRE(message(inbox, done.uid, &m));
+    EXPECT_INT(m.flags, STORE_KEYWORD(0) | STORE_KEYWORD(1));
+    EXPECT_INT(m.prefix_bytes, 15);
+    EXPECT_INT(store_message_read(s, &m, 10, 16, &text), 0);
+    EXPECT_SPAN(buf_span(&text), SPAN("yes\r\nFrom: a@exa"));
+    REQUIRE(store_read_begin(s, &r) == 0);
+    EXPECT_INT(store_mailbox_keywords(&r, inbox, names), 2);
+    EXPECT_SPAN(names[1], SPAN("Work"));
+    store_read_end(&r);
+    buf_done(&text);
+}
+TEST(prefix_and_keywords)
+{
+    with_store(prefix_and_keywords);
+}
+
+static int flag(uint64_t box, const char *uids, enum store_flag_op op, uint64_t flags, uint64_t since,
+                struct rangeset *modified, uint64_t *modseq)
+{
+    struct rangeset u = set(uids);
+    struct store_flags f = {.grant = buf_span(&alice),
+                            .mailbox = box,
+                            .uids = &u,
+                            .op = op,
+                            .flags = flags,
+                            .unchanged_since = since};
+    int err = store_flags(s, &f, modified, modseq);
+
+    rangeset_done(&u);
+    return err;
+}
+
+static bool note_change(const struct change_info *c, void *arg)
+{
+    buf_printf(arg, "%u%s ", c->uid, c->expunged ? "x" : "");
+    return true;
+}
+
+static void expect_changes(uint64_t box, uint64_t since, const char *want)
+{
+    struct buf b = BUF(100000);
+    struct store_read r;
+
+    REQUIRE(store_read_begin(s, &r) == 0);
+    EXPECT(store_changes_each(&r, box, since, note_change, &b));
+    store_read_end(&r);
+    EXPECT_SPAN(buf_span(&b), span_cstr(want));
+    buf_done(&b);
+}
+
+static void flags_and_changes(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX"), modseq = 0;
+    struct rangeset modified = RANGESET_EMPTY, gone = RANGESET_EMPTY, all = set("1:*");
+    struct store_appended a;
+    struct message_info m;
+
+    for (int i = 0; i < 5; i++)
+        EXPECT_INT(append(inbox, "m", 0, &a), 0);
+    uint64_t start = info(inbox).highestmodseq;
+    expect_changes(inbox, 0, "1 2 3 4 5 ");
+    expect_changes(inbox, start - 2, "4 5 ");
+    expect_changes(inbox, start, "");
+    EXPECT_INT(flag(inbox, "1:2,4", FLAGS_ADD, STORE_SEEN, UINT64_MAX, NULL, &modseq), 0);
+    EXPECT_INT(modseq, start + 1);
+    EXPECT_INT(info(inbox).unseen, 2);
+    EXPECT_INT(info(inbox).first_unseen, 3);
+    expect_changes(inbox, start, "1 2 4 ");
+    expect_changes(inbox, start - 1, "5 1 2 4 ");
+    /* Nothing changes, nothing is written. */
+    EXPECT_INT(flag(inbox, "1:2", FLAGS_ADD, STORE_SEEN, UINT64_MAX, NULL, &modseq), 0);
+    EXPECT_INT(info(inbox).highestmodseq, start + 1);
+    /* A condition: 1 was changed later. */
+    EXPECT_INT(flag(inbox, "1,3", FLAGS_SET, STORE_DELETED, start, &modified, &modseq), 0);
+    EXPECT(rangeset_count(&modified) == 1 && rangeset_has(&modified, 1));
+    REQUIRE(message(inbox, 3, &m));
+    EXPECT_INT(m.flags, STORE_DELETED);
+    EXPECT_INT(m.modseq, start + 2);
+    EXPECT_INT(info(inbox).deleted, 1);
+    EXPECT_INT(flag(inbox, "5", FLAGS_ADD, STORE_DELETED, UINT64_MAX, NULL, NULL), 0);
+    EXPECT_INT(flag(inbox, "5", FLAGS_REMOVE, STORE_DELETED | STORE_SEEN, UINT64_MAX, NULL, NULL), 0);
+    EXPECT_INT(info(inbox).deleted, 1);
+    EXPECT_INT(store_expunge(s, buf_span(&alice), inbox, &all, true, &gone), 0);
+    EXPECT(rangeset_count(&gone) == 1 && rangeset_has(&gone, 3));
+    expect_uids(inbox, "1:2,4:5");
+    expect_changes(inbox, start + 1, "5 3x ");
+    EXPECT_INT(info(inbox).deleted, 0);
+    EXPECT_INT(info(inbox).messages, 4);
+    /* All of them, whatever their flags. */
+    EXPECT_INT(store_expunge(s, buf_span(&alice), inbox, &all, false, NULL), 0);
+    expect_uids(inbox, "");
+    EXPECT_INT(info(inbox).bytes, 0);
+    EXPECT_INT(info(inbox).unseen, 0);
+    EXPECT_INT(store_expunge(s, buf_span(&bob), inbox, &all, false, NULL), -EACCES);
+    rangeset_done(&modified);
+    rangeset_done(&gone);
+    rangeset_done(&all);
+}
+TEST(flags_and_changes)
+{
+    with_store(flags_and_changes);
+}
+
+static void copying(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX"), archive = mailbox(ALICE, "Archive");
+    struct rangeset some = set("1,3"), all = set("1:*");
+    struct store_copied c = {0};
+    struct store_appended a;
+    struct message_info m;
+    struct buf b = BUF(10000);
+    char room[1024];
+
+    for (int i = 0; i < 3; i++)
+        EXPECT_INT(append(inbox, "c", STORE_FLAGGED, &a), 0);
+    EXPECT_INT(store_copy(s, buf_span(&alice), inbox, &some, archive, false, &c), 0);
+    EXPECT_INT(rangeset_count(&c.from), 2);
+    EXPECT_INT(rangeset_nth(&c.from, 1), 3);
+    EXPECT_INT(rangeset_nth(&c.to, 1), 2);
+    EXPECT_INT(c.uidvalidity, info(archive).uidvalidity);
+    rangeset_done(&c.from);
+    rangeset_done(&c.to);
+    EXPECT_INT(info(inbox).messages, 3);
+    EXPECT_INT(store_copy(s, buf_span(&alice), inbox, &all, archive, true, NULL), 0);
+    expect_uids(inbox, "");
+    expect_uids(archive, "1:5");
+    /* The body lives as long as somebody shows it. */
+    EXPECT_INT(store_expunge(s, buf_span(&alice), archive, &some, false, NULL), 0);
+    REQUIRE(message(archive, 5, &m));
+    EXPECT_INT(m.flags, STORE_FLAGGED);
+    EXPECT_INT(store_message_read_all(s, &m, &b), 0);
+    EXPECT_SPAN(buf_span(&b), mail("c", room, sizeof(room)));
+    EXPECT_INT(store_copy(s, buf_span(&alice), archive, &all, mailbox(BOB, "INBOX"), false, NULL), -EACCES);
+    rangeset_done(&some);
+    rangeset_done(&all);
+    buf_done(&b);
+}
+TEST(copying)
+{
+    with_store(copying);
+}
+
+static int deliver(struct store *by, const char *subject, struct store_delivery *d,
+                   struct store_delivered *ret)
+{
+    char room[1024];
+    struct store_body *b = body_in(by, mail(subject, room, sizeof(room)));
+    int err = store_deliver(by, b, d, ret);
+
+    store_body_free(b);
+    return err;
+}
+
+static void delivering(void *arg)
+{
+    struct store *mx = store_harness_mx(h), *relay = store_harness_relay(h);
+    struct store_recipient to[] = {
+        {.kind = RECIPIENT_INBOX, .id = ALICE, .prefix = SPAN("Delivered-To: alice\r\n")},
+        {.kind = RECIPIENT_INBOX, .id = 999},
+        {.kind = RECIPIENT_INBOX, .id = BOB},
+        {.kind = RECIPIENT_REMOTE, .address = SPAN("x@example.net")},
+    };
+    struct store_delivery d = {.sender = SPAN("a@example.org"),
+                               .prefix = SPAN("Received: by mx\r\n"),
+                               .recipients = to,
+                               .count = 3,
+                               .message_id = SPAN("<d@example.org>")};
+    struct store_delivered done;
+    struct message_info m, n;
+    struct buf b = BUF(10000);
+    struct arena *arena = arena_new(1 << 20);
+    struct queue_item q;
+    int64_t due;
+    int fd;
+
+    EXPECT_INT(deliver(mx, "d", &d, &done), 0);
+    REQUIRE(message(mailbox(ALICE, "INBOX"), 1, &m) && message(mailbox(BOB, "INBOX"), 1, &n));
+    EXPECT(m.body == n.body);
+    EXPECT_INT(store_message_read(s, &m, 0, 44, &b), 0);
+    EXPECT_SPAN(buf_span(&b), SPAN("Delivered-To: alice\r\nReceived: by mx\r\nFrom: "));
+    /* The same again is seen to be the same. */
+    EXPECT_INT(deliver(mx, "d", &d, &done), 0);
+    EXPECT_INT(info(mailbox(ALICE, "INBOX")).messages, 1);
+    d.message_id = SPAN_EMPTY;
+    /* A stranger does not make us send mail out. */
+    d.count = 4;
+    EXPECT_INT(deliver(mx, "d", &d, &done), -EACCES);
+    d.grant = buf_span(&bob);
+    EXPECT_INT(deliver(s, "d", &d, &done), -EACCES);
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), -EAGAIN);
+    EXPECT_INT(due, 0);
+    d.grant = buf_span(&alice);
+    EXPECT_INT(deliver(s, "d", &d, &done), 0);
+    EXPECT(done.queue_id != 0);
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), 0);
+    EXPECT(q.id == done.queue_id && q.count == 1);
+    EXPECT_SPAN(q.recipients[0].address, SPAN("x@example.net"));
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), -EAGAIN);
+    REQUIRE(store_queue_body(relay, q.id, &fd) == 0);
+    char raw[64];
+    EXPECT_INT(pread(fd, raw, 23, 0), 23);
+    EXPECT_SPAN(span_of(raw, 23), SPAN("Received: by mx\r\nFrom: "));
+    close(fd);
+    struct queue_result res = {.index = 0, .outcome = QUEUE_DEFERRED, .text = SPAN("451 later")};
+    EXPECT_INT(store_queue_done(relay, q.id, &res, 1, 4000000000), 0);
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), -EAGAIN);
+    EXPECT_INT(due, 4000000000);
+    EXPECT_INT(store_queue_done(relay, q.id, &res, 1, 1), 0);
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), 0);
+    EXPECT_INT(q.tries, 2);
+    res.outcome = QUEUE_DELIVERED;
+    EXPECT_INT(store_queue_done(relay, q.id, &res, 1, 1), 0);
+    EXPECT_INT(store_queue_lease(relay, arena, &q, &due), -EAGAIN);
+    EXPECT_INT(due, 0);
+    EXPECT_INT(store_queue_done(relay, q.id, &res, 1, 1), -ENOENT);
+    arena_free(arena);
+    buf_done(&b);
+}
+TEST(delivering)
+{
+    with_store(delivering);
+}
+
+static void restarted(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    struct store_appended a;
+
+    for (int round = 0; round < 3; round++) {
+        EXPECT_INT(append(inbox, "before", 0, &a), 0);
+        store_harness_restart(h);
+        EXPECT_INT(info(inbox).messages, (round + 1) * 2 - 1);
+        EXPECT_INT(append(inbox, "after", 0, &a), 0);
+        EXPECT_INT(a.uid, (round + 1) * 2);
+    }
+}
+TEST(restarted)
+{
+    with_store(restarted);
+}
