@@ -1,5 +1,6 @@
 /*
- * answers.h: which requests were done, and where in the log their records (and so their answers) lie. Per client the last STORE_WINDOW.
+ * answers.h: which requests were done, and where in the log their records (and so their answers)
+ * lie. Per client the last STORE_WINDOW.
  */
 #ifndef STORE_ANSWERS_H
 #define STORE_ANSWERS_H
@@ -18,7 +19,8 @@ struct answers {
 void answers_init(struct answers *a);
 void answers_done(struct answers *a);
 void answers_put(struct answers *a, uint64_t client, const struct answer_at *at);
-bool answers_find(const struct answers *a, uint64_t client, uint64_t counter, struct answer_at *ret);
+bool answers_find(const struct answers *a, uint64_t client, uint64_t counter,
+                  struct answer_at *ret);
 void answers_forget(struct answers *a, uint64_t client);
 
 #endif

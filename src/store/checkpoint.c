@@ -31,16 +31,17 @@ void state_fake_boot(const char *boot)
     snprintf(fake_boot, sizeof(fake_boot), "%s", boot ? boot : "");
 }
 
-static void boot_id(char out[40])
+/* Read once: later on the jail hides it. */
+void state_boot_id(char out[40])
 {
+    static char known[40];
     struct buf b = BUF(128);
     struct err e;
 
-    memset(out, 0, 40);
-    if (fake_boot[0])
-        memcpy(out, fake_boot, sizeof(fake_boot));
-    else if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &b, &e) == 0)
-        memcpy(out, b.p, b.n < 36 ? b.n : 36);
+    if (!known[0] &&
+        file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &b, &e) == 0)
+        memcpy(known, b.p, b.n < 36 ? b.n : 36);
+    memcpy(out, fake_boot[0] ? fake_boot : known, 40);
     buf_done(&b);
 }
 
@@ -50,7 +51,7 @@ int state_write(const char *root, bool clean, bool failed)
     char path[512];
     struct err e;
 
-    boot_id(s.boot);
+    state_boot_id(s.boot);
     s.sum = XXH3_64bits(&s, offsetof(struct file_state, sum));
     snprintf(path, sizeof(path), "%s/store/state", root);
     return file_write(AT_FDCWD, path, span_of(&s, sizeof(s)), 0640, &e);
@@ -64,7 +65,7 @@ enum store_trust state_trust(const char *root)
     struct file_state s;
     struct err e;
 
-    boot_id(boot);
+    state_boot_id(boot);
     snprintf(path, sizeof(path), "%s/store/state", root);
     if (file_read(AT_FDCWD, path, sizeof(s), &b, &e) == 0 && b.n == sizeof(s)) {
         memcpy(&s, b.p, sizeof(s));

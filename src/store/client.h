@@ -24,8 +24,10 @@ struct region {
 };
 int ring_init(struct ring *r, enum store_area area, uint32_t bytes, uint32_t page_bytes);
 void ring_done(struct ring *r);
-bool ring_take(struct ring *r, uint64_t bytes, struct region *ret); /* false: no room at the moment */
-bool ring_grow(struct ring *r, struct region *g, uint64_t bytes);   /* in place, if what follows is free */
+bool ring_take(struct ring *r, uint64_t bytes,
+               struct region *ret); /* false: no room at the moment */
+bool ring_grow(struct ring *r, struct region *g,
+               uint64_t bytes); /* in place, if what follows is free */
 void ring_give(struct ring *r, struct region *g);
 static inline uint64_t region_at(const struct ring *r, const struct region *g)
 {
@@ -42,8 +44,8 @@ struct store {
     struct index index;
     bool tables;
     uint64_t hash_seed;
-    MDB_txn *txn;        /* reset between snapshots */
-    MDB_cursor *cursor;  /* of messages, kept for the next cursor */
+    MDB_txn *txn;       /* reset between snapshots */
+    MDB_cursor *cursor; /* of messages, kept for the next cursor */
     bool cursor_used, reading;
     struct pin_page *pin;
     int pin_fd;
@@ -55,9 +57,9 @@ struct store {
     uint64_t detached_ms;
     struct fiber_cond changed; /* attached or detached */
     uint64_t client, counter;
-    struct list calls;         /* struct call, ascending */
+    struct list calls; /* struct call, ascending */
     struct fiber_cond window;
-    struct list abandoned;     /* struct abandoned: regions that stored may still look at */
+    struct list abandoned; /* struct abandoned: regions that stored may still look at */
 
     struct journal_file *files;
     size_t file_count;
@@ -78,7 +80,8 @@ struct store_body {
     bool finished;
 };
 
-/* A call to stored, repeated with the same number if stored is started anew meanwhile. payload begins with room for a msg_head. suspends */
+/* A call to stored, repeated with the same number if stored is started anew meanwhile. payload
+ * begins with room for a msg_head. suspends */
 int client_call(struct store *s, enum msg_id id, struct buf *payload, struct buf *reply);
 void wr_head_room(struct buf *b);
 /* Ring memory for a call; suspends until there is room. */

@@ -1,11 +1,12 @@
 /*
- * effect.h: what a record does, in absolute terms (UIDs, modseqs, ids, flags as they end up), so that reading the log again leads to the same
- * state. The commit part of a record:
+ * effect.h: what a record does, in absolute terms (UIDs, modseqs, ids, flags as they end up), so
+ * that reading the log again leads to the same state. The commit part of a record:
  *
- *     u32 bytes of the effects, effects, u64 client, u64 counter, i64 seconds, i32 status, bool more, u64 progress, span answer
+ *     u32 bytes of the effects, effects, u64 client, u64 counter, i64 seconds, i32 status, bool
+ * more, u64 progress, span answer
  *
- * An effect is a kind and its fields; each pair below is its codec. Live code fills the struct, calls effect_…, which writes and
- * applies it at once.
+ * An effect is a kind and its fields; each pair below is its codec. Live code fills the struct,
+ * calls effect_…, which writes and applies it at once.
  */
 #ifndef STORE_EFFECT_H
 #define STORE_EFFECT_H
@@ -72,9 +73,11 @@ struct flag_change {
     uint32_t uid;
     uint64_t flags;
 };
-int effect_flags(struct engine *e, uint64_t mailbox, uint64_t modseq, const struct flag_change *c, size_t count);
+int effect_flags(struct engine *e, uint64_t mailbox, uint64_t modseq, const struct flag_change *c,
+                 size_t count);
 /* keep_bodies: other rows took them over (MOVE). */
-int effect_expunge(struct engine *e, uint64_t mailbox, uint64_t modseq, bool keep_bodies, const uint32_t *uids, size_t count);
+int effect_expunge(struct engine *e, uint64_t mailbox, uint64_t modseq, bool keep_bodies,
+                   const uint32_t *uids, size_t count);
 int effect_mailbox_put(struct engine *e, const struct effect_mailbox *m);
 int effect_mailbox_gone(struct engine *e, uint64_t mailbox);
 int effect_keyword(struct engine *e, uint64_t mailbox, struct span name);
@@ -83,7 +86,8 @@ int effect_history(struct engine *e, const struct effect_history *h);
 int effect_seen(struct engine *e, uint64_t mailbox, struct span message_id);
 int effect_queue_put(struct engine *e, uint64_t id, struct span item);
 int effect_queue_gone(struct engine *e, uint64_t id, bool keep_body);
-int effect_account(struct engine *e, uint64_t account, uint32_t state, uint64_t epoch, uint64_t quota, uint64_t inbox);
+int effect_account(struct engine *e, uint64_t account, uint32_t state, uint64_t epoch,
+                   uint64_t quota, uint64_t inbox);
 int effect_account_gone(struct engine *e, uint64_t account);
 int effect_mark(struct engine *e, struct span name, uint32_t low, uint32_t high);
 int effect_purge(struct engine *e, uint64_t mailbox);

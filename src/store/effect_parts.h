@@ -6,9 +6,11 @@
 
 int64_t blob_cost(uint32_t bytes);
 int shared_put(struct engine *e, uint64_t body, uint32_t references);
-int body_release(struct engine *e, uint64_t body, bool maybe_shared, struct place at, struct place summary);
+int body_release(struct engine *e, uint64_t body, bool maybe_shared, struct place at,
+                 struct place summary);
 /* Row, change row and its share of the body; the counters are the caller's. */
-int message_remove(struct engine *e, uint64_t mailbox, uint32_t uid, const struct row_message *row, bool keep_body);
+int message_remove(struct engine *e, uint64_t mailbox, uint32_t uid, const struct row_message *row,
+                   bool keep_body);
 int apply_guard(struct engine *e, uint64_t mailbox, uint64_t modseq);
 
 int read_guard(struct engine *e, struct rd *r);

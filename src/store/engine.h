@@ -1,27 +1,29 @@
 /*
- * engine.h: the heart of stored, without a loop: it turns requests (intents) into records, applies them to the index, and makes batches of
- * them durable. One thread; only engine_batch_sync may run on another, while nothing else is called but the reading of links.
+ * engine.h: the heart of stored, without a loop: it turns requests (intents) into records, applies
+ * them to the index, and makes batches of them durable. One thread; only engine_batch_sync may run
+ * on another, while nothing else is called but the reading of links.
  *
  *     engine_batch_begin(e, bytes);
  *     while (...) status = engine_execute(e, &intent);   // any number
- *     engine_batch_sync(e);                              // write + fdatasync; may run on another thread
- *     engine_batch_commit(e);                            // now it is visible; send the answers, then engine_changed
+ *     engine_batch_sync(e);                              // write + fdatasync; may run on another
+ * thread engine_batch_commit(e);                            // now it is visible; send the answers,
+ * then engine_changed
  *
- * What a request does is decided once, by plan_*.c, and written as effects (effect.h). The same code applies the effects when they
- * are decided and when the log is read again.
+ * What a request does is decided once, by plan_*.c, and written as effects (effect.h). The same
+ * code applies the effects when they are decided and when the log is read again.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
 
+#include "base/err.h"
+#include "base/list.h"
+#include "base/map.h"
 #include "store/answers.h"
 #include "store/effect.h"
 #include "store/grant.h"
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/store_msg.h"
-#include "base/err.h"
-#include "base/list.h"
-#include "base/map.h"
 
 enum {
     ENGINE_PIECE_MAX = 1000,       /* messages changed by one record */
@@ -92,7 +94,7 @@ struct engine {
     uint64_t *changed; /* mailboxes that the batch changed, for notes */
     size_t changed_count, changed_cap;
     bool queue_changed;
-    int64_t now; /* seconds, of the request at hand */
+    int64_t now;              /* seconds, of the request at hand */
     uint64_t record_sequence; /* of the record at hand */
 
     struct answers answers;
@@ -133,7 +135,8 @@ struct intent {
 };
 
 int engine_batch_begin(struct engine *e, uint64_t bytes);
-/* The status of the answer, or with more set a wish to be called again (in this batch or a later one). */
+/* The status of the answer, or with more set a wish to be called again (in this batch or a later
+ * one). */
 int engine_execute(struct engine *e, struct intent *i);
 void engine_batch_drop(struct engine *e); /* of an empty one */
 bool engine_batch_empty(const struct engine *e);
@@ -152,7 +155,7 @@ void engine_link_gone(struct engine *e, uint64_t link);
 
 /* ------------------------------------------------------------------ for the parts of the engine */
 int engine_fail(struct engine *e, int err, const char *what); /* marks it failed, returns err */
-struct mbox *mbox_get(struct engine *e, uint64_t id); /* NULL: none */
+struct mbox *mbox_get(struct engine *e, uint64_t id);         /* NULL: none */
 struct mbox *mbox_find(struct engine *e, uint64_t account, struct span name, bool exact);
 struct mbox *mbox_new(struct engine *e, uint64_t id);
 void mbox_dirty(struct engine *e, struct mbox *m);
@@ -161,7 +164,7 @@ void mbox_trim(struct engine *e); /* forgets the oldest when there are many */
 struct account *account_get(struct engine *e, uint64_t id, bool create);
 void account_dirty(struct engine *e, struct account *a);
 void live_add(struct engine *e, uint32_t file, int64_t bytes);
-int engine_flush(struct engine *e); /* dirty mailboxes, accounts, counters, state → index */
+int engine_flush(struct engine *e);   /* dirty mailboxes, accounts, counters, state → index */
 void engine_forget(struct engine *e); /* after a rollback: nothing cached may be trusted */
 void engine_note_changed(struct engine *e, uint64_t mailbox);
 int effects_apply(struct engine *e, struct span effects); /* -EBADMSG: not effects */
@@ -170,7 +173,8 @@ void record_begin(struct engine *e);
 int record_end(struct engine *e, const struct intent *i, int status);
 void record_cancel(struct engine *e);
 /* May this grant change mailboxes of that account? 0, -EACCES. */
-int grant_allows(struct engine *e, const struct intent *i, struct span token, uint64_t account, uint32_t public_right);
+int grant_allows(struct engine *e, const struct intent *i, struct span token, uint64_t account,
+                 uint32_t public_right);
 int grant_check(struct engine *e, struct span token, struct grant *ret);
 
 /* One planner per message; rows in engine_execute.c. */
@@ -207,18 +211,22 @@ struct checkpoint {
     unsigned char page[4096];
 };
 bool checkpoint_due(const struct engine *e);
-/* On the loop, between batches; then checkpoint_write on any thread; then checkpoint_done on the loop. */
+/* On the loop, between batches; then checkpoint_write on any thread; then checkpoint_done on the
+ * loop. */
 int checkpoint_begin(struct engine *e, struct checkpoint *c);
 void checkpoint_write(struct checkpoint *c);
 int checkpoint_done(struct engine *e, struct checkpoint *c);
 /* Lets go of what no reader pins any more: transactions below `oldest_pin`. */
 void checkpoint_release(struct engine *e, uint64_t oldest_pin);
-uint64_t checkpoint_floor(const struct engine *e); /* what readers must not go below, if nobody pins less */
+uint64_t
+checkpoint_floor(const struct engine *e); /* what readers must not go below, if nobody pins less */
 int state_write(const char *root, bool clean, bool failed);
-/* May the index be believed as it lies there (the machine did not go down since, or stored ended cleanly)? */
+/* May the index be believed as it lies there (the machine did not go down since, or stored ended
+ * cleanly)? */
 enum store_trust { TRUST_INDEX, TRUST_CHECKPOINT };
 enum store_trust state_trust(const char *root);
 /* Tests: the boot id that counts from now on; NULL: the machine's. */
+void state_boot_id(char out[40]);
 void state_fake_boot(const char *boot);
 /* Restores the saved meta page; -ENOENT: there is no checkpoint. */
 int checkpoint_restore(const char *root, uint64_t *ret_txn);

@@ -1,15 +1,18 @@
 /*
- * format.h: the store on disk. Everything is little-endian and packed; sizes are asserted. Version 1.
+ * format.h: the store on disk. Everything is little-endian and packed; sizes are asserted.
+ * Version 1.
  *
  *     DATA/store/lock             held by the one stored that may write
- *     DATA/store/state            boot id of the machine's run that wrote last, and whether it ended cleanly
- *     DATA/store/checkpoint       meta page of the index as of a durable state, and the place in the log it stands for
- *     DATA/store/index/data.mdb   LMDB: what can be found (rows below), always derivable from checkpoint + log
- *     DATA/store/log/NNNNNNNN.log the truth: records one behind the other in files written with zeros beforehand
+ *     DATA/store/state            boot id of the machine's run that wrote last, and whether it
+ * ended cleanly DATA/store/checkpoint       meta page of the index as of a durable state, and the
+ * place in the log it stands for DATA/store/index/data.mdb   LMDB: what can be found (rows below),
+ * always derivable from checkpoint + log DATA/store/log/NNNNNNNN.log the truth: records one behind
+ * the other in files written with zeros beforehand
  *
- * A record is head, blobs, commit part, padding to 16 bytes. Each blob (body, summary, prefix) has its own head with its own checksum,
- * so that a reader can prove one without the record. The record's checksum is seeded with that of the record before it: what an
- * interrupted batch left behind a place that was written anew never looks like its continuation.
+ * A record is head, blobs, commit part, padding to 16 bytes. Each blob (body, summary, prefix) has
+ * its own head with its own checksum, so that a reader can prove one without the record. The
+ * record's checksum is seeded with that of the record before it: what an interrupted batch left
+ * behind a place that was written anew never looks like its continuation.
  */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
@@ -40,8 +43,10 @@ struct PACKED log_head {
     uint32_t commit_bytes;
     uint32_t blob_count;
     uint64_t blob_sum; /* over the heads of the blobs, in order */
-    uint64_t mark;     /* XXH3 of sequence and synced under the store's uuid: no mail can hold a forged head */
-    uint64_t chain; /* XXH3 seeded with the chain before, over this head up to here and the commit part */
+    uint64_t mark;  /* XXH3 of sequence and synced under the store's uuid: no mail can hold a forged
+                       head */
+    uint64_t chain; /* XXH3 seeded with the chain before, over this head up to here and the commit
+                       part */
 };
 ROW_SIZE(log_head, 64);
 
@@ -59,7 +64,8 @@ struct PACKED row_state {
     uint32_t last_uidvalidity;
     uint64_t sequence, chain; /* of the last record that is in this index */
     uint32_t file, at;        /* where the next one goes */
-    uint64_t answers_sequence, answers_chain; /* from here on records are read again for answers after a restart */
+    uint64_t answers_sequence,
+        answers_chain; /* from here on records are read again for answers after a restart */
     uint32_t answers_file, answers_at;
     uint64_t next_mailbox, next_queue;
     uint64_t hash_seed;
@@ -72,7 +78,8 @@ struct PACKED row_mailbox {
     uint64_t account, highestmodseq, bytes;
     uint64_t change_floor; /* changes up to this modseq may be missing */
     int64_t created;
-    uint32_t uidvalidity, uidnext, messages, unseen, deleted, first_number, first_unseen, attributes;
+    uint32_t uidvalidity, uidnext, messages, unseen, deleted, first_number, first_unseen,
+        attributes;
     uint16_t keywords, name_bytes;
     uint32_t spare;
 };

@@ -1,6 +1,7 @@
 /*
- * grant.h: what lets a request change the store. authd makes a grant at login and MACs it with the secret that it shares with stored (one per
- * run); stored checks it with every request. A worker can carry grants, it cannot make one.
+ * grant.h: what lets a request change the store. authd makes a grant at login and MACs it with the
+ * secret that it shares with stored (one per run); stored checks it with every request. A worker
+ * can carry grants, it cannot make one.
  */
 #ifndef STORE_GRANT_H
 #define STORE_GRANT_H
@@ -23,8 +24,10 @@ struct grant {
 };
 enum { GRANT_SECRET_BYTES = 32 };
 /* Appends the token (at most STORE_GRANT_MAX bytes). */
-void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES], struct buf *out);
+void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
+                struct buf *out);
 /* False: not ours, changed, or expired at `now`. */
-bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now, struct grant *ret);
+bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
+                struct grant *ret);
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * journal.h: the log of the store: files of records, written by batches. A batch is gathered in memory of our own (a worker can still
- * change what lies in its ring), put down with one write and made durable with one fdatasync. Files are filled with zeros before
- * they are used, so that a sync moves data only.
+ * journal.h: the log of the store: files of records, written by batches. A batch is gathered in
+ * memory of our own (a worker can still change what lies in its ring), put down with one write and
+ * made durable with one fdatasync. Files are filled with zeros before they are used, so that a sync
+ * moves data only.
  *
  *     journal_batch_begin(j);
- *     journal_record_begin(j);  place = journal_blob(j, ...);  journal_record_end(j, commit);   // as often as wanted
- *     journal_write(j); journal_sync(j);                            // may run on another thread while nobody else uses j
- *     journal_batch_done(j);
+ *     journal_record_begin(j);  place = journal_blob(j, ...);  journal_record_end(j, commit);   //
+ * as often as wanted journal_write(j); journal_sync(j);                            // may run on
+ * another thread while nobody else uses j journal_batch_done(j);
  */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
@@ -30,15 +31,16 @@ struct journal_file {
 
 struct journal {
     int dir;
-    uint64_t file_bytes;       /* greatest planned size of a file */
+    uint64_t file_bytes; /* greatest planned size of a file */
     unsigned char uuid[16];
     struct journal_file *files; /* ascending */
     size_t file_count;
     struct journal_position end; /* where the next record goes, the batch at hand included */
     uint64_t synced;
-    uint64_t planned_bytes;    /* of the file at hand */
-    int fd;                    /* of the file at hand; all that journal_write and journal_sync look at besides the buffer */
-    uint32_t batch_at;         /* where the buffer goes in the file at hand */
+    uint64_t planned_bytes; /* of the file at hand */
+    int fd; /* of the file at hand; all that journal_write and journal_sync look at besides the
+               buffer */
+    uint32_t batch_at; /* where the buffer goes in the file at hand */
     char *b;
     size_t n, cap;
     /* the record being made */
@@ -56,15 +58,18 @@ void journal_close(struct journal *j);
 /* An empty log: the first file with its first record, durable. */
 int journal_create(struct journal *j, const unsigned char uuid[16]);
 /* From here on records are appended at `at`; later files are unlinked. */
-int journal_resume(struct journal *j, const struct journal_position *at, const unsigned char uuid[16]);
+int journal_resume(struct journal *j, const struct journal_position *at,
+                   const unsigned char uuid[16]);
 int journal_fd(const struct journal *j, uint32_t file); /* -1: not there */
 
-/* Starts a batch of about `bytes`; takes the next file when the one at hand is full: *ret_rotated. */
+/* Starts a batch of about `bytes`; takes the next file when the one at hand is full: *ret_rotated.
+ */
 int journal_batch_begin(struct journal *j, uint64_t bytes, bool *ret_rotated);
 void journal_record_begin(struct journal *j);
 struct place journal_blob(struct journal *j, enum blob_kind kind, struct span bytes);
 /* A blob of several pieces. */
-struct place journal_blob_pieces(struct journal *j, enum blob_kind kind, const struct span *pieces, size_t count);
+struct place journal_blob_pieces(struct journal *j, enum blob_kind kind, const struct span *pieces,
+                                 size_t count);
 void journal_record_end(struct journal *j, struct span commit);
 void journal_record_cancel(struct journal *j);
 bool journal_batch_empty(const struct journal *j);
@@ -72,7 +77,8 @@ int journal_write(struct journal *j);
 int journal_sync(struct journal *j);
 void journal_batch_done(struct journal *j);
 
-/* Should the next file be prepared? Then run journal_prepare on another thread and hand its result to journal_prepared. */
+/* Should the next file be prepared? Then run journal_prepare on another thread and hand its result
+ * to journal_prepared. */
 bool journal_wants_file(const struct journal *j);
 struct journal_prepare {
     int dir;
@@ -82,7 +88,8 @@ struct journal_prepare {
 };
 struct journal_prepare journal_prepare_begin(struct journal *j);
 void journal_prepare(struct journal_prepare *p);
-/* Takes the descriptor; it also stands in `files` from now on, so that readers can be given it early. */
+/* Takes the descriptor; it also stands in `files` from now on, so that readers can be given it
+ * early. */
 void journal_prepared(struct journal *j, const struct journal_prepare *p);
 
 /* ------------------------------------------------------------------ reading again */
@@ -104,15 +111,20 @@ struct journal_reader {
     struct place *places;
     size_t place_cap;
 };
-void journal_reader_init(struct journal_reader *r, struct journal *j, const struct journal_position *at, bool skip_blobs);
+void journal_reader_init(struct journal_reader *r, struct journal *j,
+                         const struct journal_position *at, bool skip_blobs);
 void journal_reader_done(struct journal_reader *r);
-/* 1: a record, valid until the next call; 0: here ends what is whole; negative errno: cannot read. */
+/* 1: a record, valid until the next call; 0: here ends what is whole; negative errno: cannot read.
+ */
 int journal_next(struct journal_reader *r, struct journal_record *ret);
-/* After journal_next said 0: is there a later record that shows that this place was durable once? Then the log is damaged. */
+/* After journal_next said 0: is there a later record that shows that this place was durable once?
+ * Then the log is damaged. */
 bool journal_damaged(struct journal_reader *r);
 uint64_t journal_mark(const struct journal *j, uint64_t sequence, uint64_t synced);
-/* The commit part of the record at that place, appended; its sequence must be this. 0, -EBADMSG, -EIO. */
-int journal_commit_part(const struct journal *j, uint32_t file, uint32_t at, uint64_t sequence, struct buf *out);
+/* The commit part of the record at that place, appended; its sequence must be this. 0, -EBADMSG,
+ * -EIO. */
+int journal_commit_part(const struct journal *j, uint32_t file, uint32_t at, uint64_t sequence,
+                        struct buf *out);
 /* The bytes of a blob, proved. 0, -EBADMSG, -EIO. Appended. */
 int blob_read(int fd, uint32_t at, uint32_t bytes, bool prove, struct buf *out);
 

@@ -1,4 +1,5 @@
-/* peer.h: the processes that talk to stored: what they share, what they watch, which log files they were given. */
+/* peer.h: the processes that talk to stored: what they share, what they watch, which log files they
+ * were given. */
 #ifndef STORE_PEER_H
 #define STORE_PEER_H
 
@@ -27,15 +28,18 @@ void peers_done(struct peers *p);
 struct peer *peer_of(struct peers *p, struct link *l); /* makes one for a new link */
 /* STORE_ATTACH: takes the descriptors of the message. 0, -EINVAL, -EBUSY, -EPROTO. */
 int peer_attach(struct peers *ps, struct peer *p, struct msg *m);
-struct peer *peer_gone(struct peers *p, struct link *l); /* no more notes; peer_free when its requests are done */
+struct peer *peer_gone(struct peers *p,
+                       struct link *l); /* no more notes; peer_free when its requests are done */
 void peer_free(struct peers *ps, struct peer *p);
 void peer_watch(struct peers *ps, struct peer *p, uint64_t mailbox, bool on);
-void peers_changed(struct peers *ps, uint64_t mailbox); /* for those that watch it, at peers_send_changes */
+void peers_changed(struct peers *ps,
+                   uint64_t mailbox); /* for those that watch it, at peers_send_changes */
 void peers_send_changes(struct peers *ps);
 void peers_send_queue_due(struct peers *ps);
 void peers_send_files(struct peers *ps, const struct journal *j);
 void peers_publish_floor(struct peers *ps, uint64_t floor);
-/* The least pin of all readers, UINT64_MAX if none; a pin older than max_ms ends that reader's link. */
+/* The least pin of all readers, UINT64_MAX if none; a pin older than max_ms ends that reader's
+ * link. */
 uint64_t peers_oldest_pin(struct peers *ps, uint64_t now_ms, uint64_t max_ms);
 
 #endif

@@ -1,4 +1,5 @@
-/* queue_item.h: a message in the outgoing queue as a row of the index: row_queue, then what is below. */
+/* queue_item.h: a message in the outgoing queue as a row of the index: row_queue, then what is
+ * below. */
 #ifndef STORE_QUEUE_ITEM_H
 #define STORE_QUEUE_ITEM_H
 
@@ -16,7 +17,7 @@ struct queue_entry {
         struct span address, orcpt, text;
         uint8_t notify, state;
         bool delay_notified;
-    } *recipients;
+    } * recipients;
     size_t count;
 };
 void wr_queue_entry(struct buf *b, const struct queue_entry *q);

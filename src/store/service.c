@@ -147,8 +147,7 @@ static void execute(struct service *s, struct work *w)
 
 static void finish_batch(struct service *s, int err)
 {
-    list_for_each(&s->batch, struct work, node, w)
-    {
+    list_for_each (&s->batch, struct work, node, w) {
         if (err)
             w->status = err;
         if (w->more && !err) {
@@ -189,8 +188,7 @@ static void sync_work(void *arg)
 
 static void refuse_all(struct service *s, int status)
 {
-    list_for_each(&s->queue, struct work, node, w)
-    {
+    list_for_each (&s->queue, struct work, node, w) {
         struct peer *p = w->kind ? NULL : w->peer;
         w->status = status;
         work_answer(s, w);
@@ -249,7 +247,8 @@ static void schedule(struct service *s)
     loop_defer(s->loop, run_batch, s);
 }
 
-/* ------------------------------------------------------------------ what goes on beside the batches */
+/* ------------------------------------------------------------------ what goes on beside the
+ * batches */
 static void release_pages(struct service *s)
 {
     uint64_t floor = checkpoint_floor(s->engine), oldest;
@@ -267,7 +266,8 @@ static void on_checkpoint(void *arg)
     struct service *s = arg;
 
     s->checkpointing = false;
-    /* A batch in flight keeps its transaction open; failing now would tear it away under the sync. */
+    /* A batch in flight keeps its transaction open; failing now would tear it away under the sync.
+     */
     if (checkpoint_done(s->engine, &s->checkpoint) == 0)
         release_pages(s);
 }
@@ -429,7 +429,8 @@ void service_message(struct service *s, struct msg *m)
         answer_question(s, m, p);
         return;
     }
-    /* The command line and authd say things that may be said twice; others are known by their number. */
+    /* The command line and authd say things that may be said twice; others are known by their
+     * number. */
     if (p->client == 0 && !(p->role & (ROLE_MANAGER | ROLE_AUTHD))) {
         msg_reply(m, -ENOTCONN, SPAN_EMPTY);
         return;
@@ -443,12 +444,14 @@ static void on_message(void *arg, struct msg *m)
     service_message(arg, m);
 }
 
-const struct msg_handler service_handlers[] = {
 #define X(name) {MSG_##name, on_message, false},
+/* clang-format off */
+const struct msg_handler service_handlers[] = {
     SERVICE_MESSAGES(X)
-#undef X
-        {0, NULL, false},
+    {0, NULL, false},
 };
+/* clang-format on */
+#undef X
 
 void service_link_gone(struct service *s, struct link *l)
 {
@@ -484,13 +487,13 @@ static void service_end(struct service *s, bool clean)
     if (!s)
         return;
     CHECK(!s->scheduled);
-    /* A helper thread may be at work on our memory: the caller stops the loop only when service_busy says no. */
+    /* A helper thread may be at work on our memory: the caller stops the loop only when
+     * service_busy says no. */
     CHECK(!s->syncing && !s->checkpointing && !s->preparing);
     s->closing = true;
     timer_free(s->tick);
     refuse_all(s, -EPIPE);
-    list_for_each(&s->batch, struct work, node, w)
-    {
+    list_for_each (&s->batch, struct work, node, w) {
         work_free(w);
     }
     while (!list_empty(&s->pool))

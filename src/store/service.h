@@ -1,6 +1,7 @@
 /*
- * service.h: stored's side of its links: takes requests, runs them through the engine in batches, answers when they are durable, tells
- * readers what changed. While a batch is on its way to the disk (on a helper thread) links are read; what arrives is the next batch.
+ * service.h: stored's side of its links: takes requests, runs them through the engine in batches,
+ * answers when they are durable, tells readers what changed. While a batch is on its way to the
+ * disk (on a helper thread) links are read; what arrives is the next batch.
  */
 #ifndef STORE_SERVICE_H
 #define STORE_SERVICE_H
@@ -9,16 +10,18 @@
 
 /* Every message that stored receives here. */
 #define SERVICE_MESSAGES(X)                                                                        \
-    X(STORE_ATTACH) X(STORE_WATCH) X(STORE_APPEND) X(STORE_DELIVER) X(STORE_FLAGS) X(STORE_EXPUNGE)  \
-    X(STORE_COPY) X(STORE_MAILBOX_CREATE) X(STORE_MAILBOX_DELETE) X(STORE_MAILBOX_RENAME)           \
-    X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY) X(STORE_QUEUE_DONE)                 \
-    X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT) X(STORE_NEWSGROUP) X(STORE_STAT)
+    X(STORE_ATTACH)                                                                                \
+    X(STORE_WATCH) X(STORE_APPEND) X(STORE_DELIVER) X(STORE_FLAGS) X(STORE_EXPUNGE) X(STORE_COPY)  \
+        X(STORE_MAILBOX_CREATE) X(STORE_MAILBOX_DELETE) X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) \
+            X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY) X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN)      \
+                X(STORE_ACCOUNT) X(STORE_NEWSGROUP) X(STORE_STAT)
 
 struct service;
 
 /* Takes the engine; loop_threads must be at least 3 (sync, checkpoint, the next log file). */
 struct service *service_new(struct loop *l, struct engine *take_engine);
-/* Finishes what is under way, then closes the engine cleanly. Links are the caller's. NULL is fine. */
+/* Finishes what is under way, then closes the engine cleanly. Links are the caller's. NULL is fine.
+ */
 void service_free(struct service *s);
 /* As service_free, but as if the process were killed: nothing is finished or marked. Tests. */
 void service_kill(struct service *s);

@@ -1,10 +1,12 @@
 /*
- * store_msg.h: what stands in the messages to and from stored. Every request that changes something begins with a head (counter, floor): with
- * the number of the client, told at STORE_ATTACH, the counter names the request for ever, so that one that is repeated after stored was
- * restarted gets its first answer; answers below the floor are not needed any more.
+ * store_msg.h: what stands in the messages to and from stored. Every request that changes something
+ * begins with a head (counter, floor): with the number of the client, told at STORE_ATTACH, the
+ * counter names the request for ever, so that one that is repeated after stored was restarted gets
+ * its first answer; answers below the floor are not needed any more.
  *
- * The codecs read what less trusted processes send: every length and count has a limit here; what lies in shared memory is
- * named by (area, offset, bytes) and checked against the area's size by whoever follows it.
+ * The codecs read what less trusted processes send: every length and count has a limit here; what
+ * lies in shared memory is named by (area, offset, bytes) and checked against the area's size by
+ * whoever follows it.
  */
 #ifndef STORE_STORE_MSG_H
 #define STORE_STORE_MSG_H
@@ -12,11 +14,11 @@
 #include "store/store.h"
 
 enum {
-    STORE_RANGES_MAX = 12000,  /* of a set of UIDs in one message */
-    STORE_BODIES_MAX = 256,    /* of one MULTIAPPEND */
-    STORE_WINDOW = 1024,       /* requests that one client may have open: counter - floor */
+    STORE_RANGES_MAX = 12000, /* of a set of UIDs in one message */
+    STORE_BODIES_MAX = 256,   /* of one MULTIAPPEND */
+    STORE_WINDOW = 1024,      /* requests that one client may have open: counter - floor */
     STORE_AREAS = 2,
-    STORE_TEXT_MAX = 512,      /* of a queue result */
+    STORE_TEXT_MAX = 512, /* of a queue result */
     STORE_ADDRESS_MAX = 512,
 };
 enum store_area { AREA_RING, AREA_SPOOL };
@@ -37,7 +39,9 @@ struct msg_body {
 };
 
 void wr_rangeset(struct buf *b, const struct rangeset *s);
-void rd_rangeset(struct rd *r, struct rangeset *ret); /* an empty set before; appends; fails over STORE_RANGES_MAX */
+void rd_rangeset(
+    struct rd *r,
+    struct rangeset *ret); /* an empty set before; appends; fails over STORE_RANGES_MAX */
 
 /* STORE_ATTACH: descriptors ring, spool (sealed memfds), pin page. */
 struct msg_attach {
@@ -55,12 +59,13 @@ struct msg_attached { /* the answer */
 void wr_attached(struct buf *b, const struct msg_attached *a);
 bool rd_attached(struct span s, struct msg_attached *ret);
 
-/* The page of a worker that reads: its own word and stored's. Both are read and written atomically. */
+/* The page of a worker that reads: its own word and stored's. Both are read and written atomically.
+ */
 struct pin_page {
-    uint64_t pin;          /* worker: the snapshot it uses, 0 if none */
-    uint64_t pinned_ms;    /* worker: since when (CLOCK_MONOTONIC) */
-    uint64_t spare[6];     /* the rest of the line */
-    uint64_t floor;        /* stored: snapshots below this one may lose their pages */
+    uint64_t pin;       /* worker: the snapshot it uses, 0 if none */
+    uint64_t pinned_ms; /* worker: since when (CLOCK_MONOTONIC) */
+    uint64_t spare[6];  /* the rest of the line */
+    uint64_t floor;     /* stored: snapshots below this one may lose their pages */
 };
 enum { PIN_PAGE_BYTES = 4096 };
 #define PIN_GIVEN_UP UINT64_MAX /* as floor: stored lets no reader keep a snapshot that long */
@@ -78,7 +83,7 @@ struct msg_append {
         int64_t received_seconds;
         int16_t received_zone;
         struct span prefix;
-    } *items;
+    } * items;
     size_t count;
 };
 void wr_append(struct buf *b, const struct msg_append *a);
@@ -105,7 +110,8 @@ struct msg_flags {
     uint64_t unchanged_since;
 };
 void wr_flags(struct buf *b, const struct msg_flags *f);
-bool rd_flags(struct span s, struct arena *a, struct msg_flags *ret); /* rangeset_done(&ret->uids) in any case */
+bool rd_flags(struct span s, struct arena *a,
+              struct msg_flags *ret); /* rangeset_done(&ret->uids) in any case */
 
 struct msg_expunge {
     struct msg_head head;
@@ -150,9 +156,11 @@ bool rd_queue_done(struct span s, struct arena *a, struct msg_queue_done *ret);
 
 /* The answer of STORE_QUEUE_LEASE. */
 void wr_queue_item(struct buf *b, const struct queue_item *q);
-bool rd_queue_item(struct span s, struct arena *a, struct queue_item *ret); /* all copied into the arena */
+bool rd_queue_item(struct span s, struct arena *a,
+                   struct queue_item *ret); /* all copied into the arena */
 
-/* STORE_ACCOUNT: authd tells of an account. A new one (STORE_ACCOUNT_ENABLED, id unknown) gets its mailboxes. */
+/* STORE_ACCOUNT: authd tells of an account. A new one (STORE_ACCOUNT_ENABLED, id unknown) gets its
+ * mailboxes. */
 enum store_account_state { ACCOUNT_ENABLED = 1, ACCOUNT_DISABLED = 2, ACCOUNT_DELETED = 3 };
 struct msg_account {
     struct msg_head head;
@@ -167,14 +175,22 @@ enum store_newsgroup_op { NEWSGROUP_CREATE = 1, NEWSGROUP_DELETE, NEWSGROUP_SET,
 struct msg_newsgroup {
     struct msg_head head;
     uint8_t op;
-    struct span name;     /* LIST: where to go on, empty at first */
-    uint32_t attributes;  /* of MAILBOX_MODERATED | MAILBOX_NO_POST; MAILBOX_NEWSGROUP may be left out for a plain public folder */
+    struct span name;    /* LIST: where to go on, empty at first */
+    uint32_t attributes; /* of MAILBOX_MODERATED | MAILBOX_NO_POST; MAILBOX_NEWSGROUP may be left
+                            out for a plain public folder */
 };
 void wr_newsgroup(struct buf *b, const struct msg_newsgroup *g);
 bool rd_newsgroup(struct span s, struct msg_newsgroup *ret);
 
 /* STORE_QUEUE_ADMIN: manager. LIST and SHOW answer JSON, LIST by pages: after `id`. */
-enum store_queue_op { QUEUE_LIST = 1, QUEUE_SHOW, QUEUE_RETRY, QUEUE_DELETE, QUEUE_FREEZE, QUEUE_THAW };
+enum store_queue_op {
+    QUEUE_LIST = 1,
+    QUEUE_SHOW,
+    QUEUE_RETRY,
+    QUEUE_DELETE,
+    QUEUE_FREEZE,
+    QUEUE_THAW
+};
 struct msg_queue_admin {
     struct msg_head head;
     uint8_t op;

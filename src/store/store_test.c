@@ -151,7 +151,8 @@ static void new_account(void *arg)
     REQUIRE(store_read_begin(s, &r) == 0);
     store_mailbox_each(&r, ALICE, count_mailbox, &b);
     store_read_end(&r);
-    EXPECT_SPAN(buf_span(&b), SPAN("INBOX 1\nArchive 17\nDrafts 33\nJunk 129\nSent 257\nTrash 513\n"));
+    EXPECT_SPAN(buf_span(&b),
+                SPAN("INBOX 1\nArchive 17\nDrafts 33\nJunk 129\nSent 257\nTrash 513\n"));
     buf_done(&b);
     EXPECT(mailbox(ALICE, "inbox") == mailbox(ALICE, "INBOX"));
     EXPECT(mailbox(ALICE, "inbox") != 0);
@@ -239,8 +240,8 @@ TEST(prefix_and_keywords)
     with_store(prefix_and_keywords);
 }
 
-static int flag(uint64_t box, const char *uids, enum store_flag_op op, uint64_t flags, uint64_t since,
-                struct rangeset *modified, uint64_t *modseq)
+static int flag(uint64_t box, const char *uids, enum store_flag_op op, uint64_t flags,
+                uint64_t since, struct rangeset *modified, uint64_t *modseq)
 {
     struct rangeset u = set(uids);
     struct store_flags f = {.grant = buf_span(&alice),
@@ -303,7 +304,8 @@ static void flags_and_changes(void *arg)
     EXPECT_INT(m.modseq, start + 2);
     EXPECT_INT(info(inbox).deleted, 1);
     EXPECT_INT(flag(inbox, "5", FLAGS_ADD, STORE_DELETED, UINT64_MAX, NULL, NULL), 0);
-    EXPECT_INT(flag(inbox, "5", FLAGS_REMOVE, STORE_DELETED | STORE_SEEN, UINT64_MAX, NULL, NULL), 0);
+    EXPECT_INT(flag(inbox, "5", FLAGS_REMOVE, STORE_DELETED | STORE_SEEN, UINT64_MAX, NULL, NULL),
+               0);
     EXPECT_INT(info(inbox).deleted, 1);
     EXPECT_INT(store_expunge(s, buf_span(&alice), inbox, &all, true, &gone), 0);
     EXPECT(rangeset_count(&gone) == 1 && rangeset_has(&gone, 3));
@@ -355,7 +357,8 @@ static void copying(void *arg)
     EXPECT_INT(m.flags, STORE_FLAGGED);
     EXPECT_INT(store_message_read_all(s, &m, &b), 0);
     EXPECT_SPAN(buf_span(&b), mail("c", room, sizeof(room)));
-    EXPECT_INT(store_copy(s, buf_span(&alice), archive, &all, mailbox(BOB, "INBOX"), false, NULL), -EACCES);
+    EXPECT_INT(store_copy(s, buf_span(&alice), archive, &all, mailbox(BOB, "INBOX"), false, NULL),
+               -EACCES);
     rangeset_done(&some);
     rangeset_done(&all);
     buf_done(&b);
@@ -381,9 +384,9 @@ static void delivering(void *arg)
     struct store *mx = store_harness_mx(h), *relay = store_harness_relay(h);
     struct store_recipient to[] = {
         {.kind = RECIPIENT_INBOX, .id = ALICE, .prefix = SPAN("Delivered-To: alice\r\n")},
-        {.kind = RECIPIENT_INBOX, .id = 999},
-        {.kind = RECIPIENT_INBOX, .id = BOB},
-        {.kind = RECIPIENT_REMOTE, .address = SPAN("x@example.net")},
+        {.kind = RECIPIENT_INBOX,                       .id = 999           },
+        {.kind = RECIPIENT_INBOX,                       .id = BOB},
+        {.kind = RECIPIENT_REMOTE,                       .address = SPAN("x@example.net")          },
     };
     struct store_delivery d = {.sender = SPAN("a@example.org"),
                                .prefix = SPAN("Received: by mx\r\n"),

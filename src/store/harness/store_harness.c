@@ -79,12 +79,14 @@ static const struct msg_handler near_handlers[] = {
     {0,                    NULL,         false},
 };
 
-static const struct msg_handler far_handlers[] = {
 #define X(name) {MSG_##name, far_message, false},
+/* clang-format off */
+static const struct msg_handler far_handlers[] = {
     SERVICE_MESSAGES(X)
-#undef X
-        {0, NULL, false},
+    {0, NULL, false},
 };
+/* clang-format on */
+#undef X
 
 static void end_connect(struct end_of *e)
 {
@@ -270,14 +272,18 @@ static int request(struct store_harness *h, enum end end, enum msg_id id, const 
             end_connect(&h->ends[end]);
         return link_call(h->ends[end].near, id, buf_span(b), NULL, 0, 30000, answer, NULL);
     }
-    struct intent i = {.role = end_roles[end], .kind = id, .payload = buf_span(b), .answer = answer};
+    struct intent i = {
+        .role = end_roles[end], .kind = id, .payload = buf_span(b), .answer = answer};
     return engine_run(service_engine(h->service), &i);
 }
 
 int store_harness_account_set(struct store_harness *h, uint64_t account, unsigned state,
                               uint64_t epoch, uint64_t quota_bytes)
 {
-    struct msg_account a = {{++h->counter, h->counter}, account, epoch, quota_bytes, (uint8_t)state};
+    struct msg_account a = {
+        {++h->counter, h->counter},
+        account, epoch, quota_bytes, (uint8_t)state
+    };
     struct buf b = BUF(256), answer = BUF(256);
     int err;
 
@@ -296,7 +302,10 @@ int store_harness_account(struct store_harness *h, uint64_t account)
 int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t attributes,
                             uint64_t *ret_id)
 {
-    struct msg_newsgroup g = {{++h->counter, h->counter}, NEWSGROUP_CREATE, span_cstr(name), attributes};
+    struct msg_newsgroup g = {
+        {++h->counter, h->counter},
+        NEWSGROUP_CREATE, span_cstr(name), attributes
+    };
     struct buf b = BUF(2048), answer = BUF(256);
     int err;
 
@@ -311,7 +320,8 @@ int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t 
     return err;
 }
 
-void store_harness_grant(struct store_harness *h, uint64_t account, uint32_t rights, struct buf *out)
+void store_harness_grant(struct store_harness *h, uint64_t account, uint32_t rights,
+                         struct buf *out)
 {
     struct grant g = {.account = account,
                       .rights = rights,
