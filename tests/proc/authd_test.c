@@ -917,8 +917,7 @@ PROC_TEST(any_bytes_are_answered)
 
 PROC_TEST(a_state_is_bound_to_its_session)
 {
-    BUF_AUTO struct buf challenge = BUF(AUTH_MESSAGE_MAX), b = BUF(16384), context = BUF(1024),
-                        reply = BUF(16384);
+    BUF_AUTO struct buf b = BUF(16384), context = BUF(1024), reply = BUF(16384);
     struct authd_context theirs = {
         .vserver = "v", .protocol = "imap4", .tls = true, .trusted = true};
     struct authd_answer answer;
