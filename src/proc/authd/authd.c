@@ -1,5 +1,6 @@
 #include "proc/authd/authd.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -156,11 +157,34 @@ static void on_status(struct child *c, struct buf *json)
         a->hashing, a->delayed, throttle_size(a->throttle), proofs_size(a->proofs));
 }
 
+static void on_metrics(struct child *c, struct buf *text)
+{
+    struct authd *a = c->state;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"sealpost_logins_total",                   a->count.logins   },
+        {"sealpost_login_failures_total",           a->count.failures },
+        {"sealpost_logins_refused_total",           a->count.refused  },
+        {"sealpost_login_temporary_failures_total", a->count.temporary},
+        {"sealpost_password_hashes_total",          a->count.hashes   },
+        {"sealpost_password_proofs_total",          a->count.proofs   },
+        {"sealpost_addresses_resolved_total",       a->count.resolved },
+        {"sealpost_password_hashes_waiting",        a->hashing        },
+        {"sealpost_logins_delayed",                 a->delayed        },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        buf_printf(text, "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
+}
+
 const struct child_ops authd_ops = {
     .handlers = handlers,
     .on_peer = on_peer,
     .on_conf = on_conf,
     .on_status = on_status,
+    .on_metrics = on_metrics,
 };
 
 void authd_open(struct authd *a, struct child *c)
