@@ -20,6 +20,18 @@ static struct link *keyd_link(void *arg)
     return child_peer(arg, ROLE_KEYD);
 }
 
+void cad_folder(const struct child *c)
+{
+    char path[sizeof(c->root) + 32];
+
+    snprintf(path, sizeof(path), "%s/ca", c->root);
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        child_fatal("%s: cannot be made: %s", path, strerror(errno));
+    if (chmod(path, 0755) != 0)
+        log_warn("%s stays closed to others: %s; hand out root.pem yourself", path,
+                 strerror(errno));
+}
+
 void cad_open(struct child *c)
 {
     struct cad *d = calloc(1, sizeof(*d));
@@ -42,7 +54,7 @@ void cad_open(struct child *c)
  * ------------------------------------------------------------------------------------ */
 
 struct pem_job {
-    char folder[300], path[320];
+    char path[320];
     struct buf pem;
     struct err e;
     int rc;
@@ -53,10 +65,6 @@ static void work_pem(void *arg)
     struct pem_job *j = arg;
     struct buf old BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
 
-    /* the register in it stays 0600 */
-    if (chmod(j->folder, 0755) != 0)
-        log_warn("%s stays closed to others: %s; hand out root.pem yourself", j->folder,
-                 strerror(errno));
     if (file_read(AT_FDCWD, j->path, CERTIFICATE_TEXT_MAX, &old, &j->e) == 0 &&
         span_eq(buf_span(&old), buf_span(&j->pem)))
         return;
@@ -67,8 +75,7 @@ static int write_root(struct cad *d, struct err *e)
 {
     struct pem_job j = {.pem = BUF(CERTIFICATE_TEXT_MAX)};
 
-    snprintf(j.folder, sizeof(j.folder), "%s/ca", d->child->root);
-    snprintf(j.path, sizeof(j.path), "%s/root.pem", j.folder);
+    snprintf(j.path, sizeof(j.path), "%s/ca/root.pem", d->child->root);
     pem_write("CERTIFICATE", certificate_der(ca_root(d->ca)->certificate), &j.pem);
     fiber_offload(work_pem, &j);
     buf_done(&j.pem);

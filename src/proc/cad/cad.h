@@ -19,6 +19,8 @@ struct cad {
 
 extern const struct child_ops cad_ops;
 
+/* Before the jail: DATA/ca may be looked into, for root.pem; the register in it stays 0600. */
+void cad_folder(const struct child *c);
 void cad_open(struct child *c); /* fatal where the register cannot be opened */
 /* Looks whether the CA still is what the configuration wants, in a fiber of its own, and makes what
  * is missing. */

@@ -6,6 +6,7 @@ int main(void)
 {
     struct child *c = child_open(ROLE_CAD, &cad_ops);
 
+    cad_folder(c);
     child_jail(c, "cad");
     cad_open(c);
     return child_run(c);
