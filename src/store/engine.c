@@ -293,6 +293,12 @@ static int open_parts(struct engine *e, struct err *err)
     r = load_state(e, err);
     if (r)
         return r;
+    /* Answers from before this start are looked for as long again. */
+    e->points[e->point_count++] = (struct checkpoint_point){
+        {e->state.answers_file, e->state.answers_at, e->state.answers_sequence,
+         e->state.answers_chain},
+        clock_mono_ms()
+    };
     /* Before the index is written to: a state to come back to whose pages are kept, and the mark
      * that this run writes. */
     r = first_checkpoint(e);

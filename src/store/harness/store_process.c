@@ -1,0 +1,145 @@
+#include "store/harness/store_process.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "store/service.h"
+#include "store/store_harness.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char child_mark[] = "--stored";
+
+static void options_of(const char *root, const struct store_process_options *o,
+                       struct engine_options *ret)
+{
+    *ret = (struct engine_options){
+        .root = root,
+        .map_bytes = o->map_bytes,
+        .log_file_bytes = o->log_file_bytes,
+        .change_log_seconds = 86400,
+        .grant_secret = store_harness_secret,
+    };
+}
+
+struct child {
+    struct loop *loop;
+    struct service *service;
+};
+
+static void on_closed(void *arg, struct link *l)
+{
+    struct child *c = arg;
+
+    service_link_gone(c->service, l);
+    loop_stop(c->loop);
+}
+
+static void on_message(void *arg, struct msg *m)
+{
+    struct child *c = arg;
+    service_message(c->service, m);
+}
+
+#define X(name) {MSG_##name, on_message, false},
+/* clang-format off */
+static const struct msg_handler handlers[] = {
+    SERVICE_MESSAGES(X)
+    {0, NULL, false},
+};
+/* clang-format on */
+#undef X
+
+static void on_timer(void *arg)
+{
+    loop_stop(arg);
+}
+
+void store_process_main(int argc, char **argv)
+{
+    struct store_process_options o;
+    struct engine_options eo;
+    struct child c;
+    struct engine *e;
+    struct err err;
+
+    if (argc != 6 || strcmp(argv[1], child_mark) != 0)
+        return;
+    log_open("stored", LOG_LEVEL_WARN);
+    o.map_bytes = strtoull(argv[4], NULL, 10);
+    o.log_file_bytes = strtoull(argv[5], NULL, 10);
+    options_of(argv[2], &o, &eo);
+    if (engine_open(&e, &eo, &err) != 0) {
+        log_error("%s", err.text);
+        _exit(1);
+    }
+    c.loop = loop_new();
+    loop_threads(3);
+    c.service = service_new(c.loop, e);
+    struct link_ops ops = {handlers, on_closed, &c};
+    link_new(c.loop, atoi(argv[3]), ROLE_STORED, ROLE_ACCESS, 0, &ops);
+    loop_run(c.loop);
+    while (service_busy(c.service)) {
+        struct timer *t = timer_new(c.loop, on_timer, c.loop);
+        timer_start(t, 1);
+        loop_run(c.loop);
+        timer_free(t);
+    }
+    service_free(c.service);
+    _exit(0);
+}
+
+pid_t store_process_start(const char *root, const struct store_process_options *o, int *ret_fd)
+{
+    char fd[16], map[24], file[24];
+    int fds[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) == 0);
+    snprintf(fd, sizeof(fd), "%d", fds[1]);
+    snprintf(map, sizeof(map), "%llu", (unsigned long long)o->map_bytes);
+    snprintf(file, sizeof(file), "%llu", (unsigned long long)o->log_file_bytes);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close(fds[0]);
+        execl("/proc/self/exe", "stored", child_mark, root, fd, map, file, (char *)NULL);
+        _exit(127);
+    }
+    close(fds[1]);
+    *ret_fd = fds[0];
+    return pid;
+}
+
+int store_process_prepare(const char *root, const struct store_process_options *o,
+                          unsigned accounts)
+{
+    struct engine_options eo;
+    struct engine *e;
+    struct err err;
+    int r;
+
+    options_of(root, o, &eo);
+    r = engine_open(&e, &eo, &err);
+    if (r) {
+        log_error("%s", err.text);
+        return r;
+    }
+    for (unsigned i = 0; i < accounts && !r; i++) {
+        struct msg_account a = {
+            {1, 1},
+            16 + i, 1, 0, ACCOUNT_ENABLED
+        };
+        struct buf b = BUF(256), answer = BUF(256);
+        wr_account(&b, &a);
+        struct intent in = {.role = ROLE_AUTHD,
+                            .kind = MSG_STORE_ACCOUNT,
+                            .payload = buf_span(&b),
+                            .answer = &answer};
+        r = engine_run(e, &in);
+        buf_done(&b);
+        buf_done(&answer);
+    }
+    engine_close(e, true);
+    return r;
+}

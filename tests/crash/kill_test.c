@@ -1,0 +1,229 @@
+/*
+ * stored is killed (SIGKILL) again and again while sixteen sessions append. Everything that was
+ * acknowledged is there with its own text, and nothing twice: a request that was repeated after the
+ * restart got its first answer. CRASH_ROUNDS sets how often (default 12).
+ */
+#include "store/harness/store_process.h"
+#include "store/store_harness.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SESSIONS = 16, APPENDS_MAX = 200000 };
+#define ALICE UINT64_C(16)
+
+static const struct store_process_options options = {UINT64_C(4) << 30, 2 << 20};
+static char root[] = "/tmp/sealpost-kill-XXXXXX";
+static struct loop *loop;
+static struct store *store;
+static struct link *link_now;
+static pid_t pid;
+static struct buf grant = BUF(STORE_GRANT_MAX);
+static uint64_t inbox, archive;
+static uint32_t uid_of[APPENDS_MAX + 1]; /* by number; 0: not acknowledged */
+static unsigned appended, failed, running;
+static bool stopping;
+
+static void on_closed(void *arg, struct link *l)
+{
+    link_now = NULL;
+    store_attach(store, NULL);
+}
+
+static void on_message(void *arg, struct msg *m)
+{
+    store_message(store, m);
+}
+
+static const struct msg_handler handlers[] = {
+    {MSG_STORE_FILES,      on_message, false},
+    {MSG_STORE_FILES_GONE, on_message, false},
+    {MSG_STORE_CHANGED,    on_message, false},
+    {0,                    NULL,       false},
+};
+
+static void start(void)
+{
+    static const struct link_ops ops = {handlers, on_closed, NULL};
+    int fd;
+
+    pid = store_process_start(root, &options, &fd);
+    link_now = link_new(loop, fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
+    store_attach(store, link_now);
+}
+
+static int text_of(unsigned number, char *room, size_t size)
+{
+    int n = snprintf(room, size, "From: a@example.org\r\nSubject: number %u\r\n\r\n", number);
+    /* Of many lengths, so that records cross every kind of border. */
+    size_t more = number * 2654435761U % 9000;
+    memset(room + n, 'a' + (int)(number % 26), more);
+    memcpy(room + n + more, "\r\n", 2);
+    return n + (int)more + 2;
+}
+
+static void session(void *arg)
+{
+    char room[10000];
+
+    while (!stopping && appended < APPENDS_MAX) {
+        unsigned number = ++appended;
+        struct store_append a = {.grant = buf_span(&grant), .mailbox = inbox};
+        struct store_appended done;
+        struct store_body *b;
+        CHECK(store_body_begin(store, 0, 1 << 20, &b) == 0);
+        CHECK(store_body_write(b, span_of(room, (size_t)text_of(number, room, sizeof(room)))) == 0);
+        CHECK(store_body_finish(b) == 0);
+        int err = store_append(store, b, &a, &done);
+        store_body_free(b);
+        if (err) {
+            fprintf(stderr, "append %u: %s\n", number, strerror(-err));
+            failed++;
+        } else {
+            uid_of[number] = done.uid;
+            if (number % 7 == 0) {
+                struct range r = {done.uid, done.uid};
+                struct rangeset one = {&r, 1, 1};
+                err = store_copy(store, buf_span(&grant), inbox, &one, archive, false, NULL);
+                failed += err != 0;
+            }
+        }
+    }
+    running--;
+}
+
+static bool find(const char *name, uint64_t *ret)
+{
+    struct mailbox_info m;
+    struct store_read r;
+
+    if (store_read_begin(store, &r) != 0)
+        return false;
+    bool found = store_mailbox_find(&r, ALICE, span_cstr(name), &m) == 0;
+    store_read_end(&r);
+    *ret = m.id;
+    return found;
+}
+
+static unsigned count(uint64_t mailbox)
+{
+    struct mailbox_info m = {0};
+    struct store_read r;
+
+    CHECK(store_read_begin(store, &r) == 0);
+    store_mailbox_get(&r, mailbox, &m);
+    store_read_end(&r);
+    return m.messages;
+}
+
+static unsigned verify(void)
+{
+    unsigned bad = 0, acknowledged = 0, copies = 0;
+    char room[10000];
+
+    for (unsigned i = 1; i <= appended; i++) {
+        struct message_info m;
+        struct store_read r;
+        struct buf b = BUF(20000);
+        if (!uid_of[i])
+            continue;
+        acknowledged++;
+        copies += i % 7 == 0;
+        CHECK(store_read_begin(store, &r) == 0);
+        int err = store_message_get(&r, inbox, uid_of[i], &m);
+        store_read_end(&r);
+        if (!err)
+            err = store_message_read_all(store, &m, &b);
+        if (err || !span_eq(buf_span(&b), span_of(room, (size_t)text_of(i, room, sizeof(room))))) {
+            fprintf(stderr, "append %u was acknowledged as UID %u: %s\n", i, uid_of[i],
+                    err ? strerror(-err) : "another text");
+            bad++;
+        }
+        buf_done(&b);
+    }
+    if (count(inbox) != acknowledged || count(archive) != copies) {
+        fprintf(stderr, "%u acknowledged, %u there; %u copies, %u there\n", acknowledged,
+                count(inbox), copies, count(archive));
+        bad++;
+    }
+    return bad;
+}
+
+static int result = 1;
+
+static void test(void *arg)
+{
+    const char *env = getenv("CRASH_ROUNDS");
+    unsigned rounds = env ? (unsigned)atoi(env) : 12;
+
+    while (!store_is_attached(store))
+        fiber_sleep_ms(1);
+    CHECK(find("INBOX", &inbox) && find("Archive", &archive));
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        running++;
+        fiber_start(loop, session, NULL, "session");
+    }
+    for (unsigned i = 0; i < rounds; i++) {
+        fiber_sleep_ms(30 + (unsigned)rand() % 300);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        while (link_now)
+            fiber_sleep_ms(1);
+        start();
+    }
+    fiber_sleep_ms(100);
+    stopping = true;
+    while (running)
+        fiber_sleep_ms(1);
+    unsigned bad = verify();
+    printf("%u appends over %u kills, %u failed, %u wrong\n", appended, rounds, failed, bad);
+    result = bad || failed || appended < rounds * 10;
+    loop_stop(loop);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+    return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+    struct grant g = {.account = ALICE, .rights = GRANT_MAIL, .epoch = 1};
+
+    store_process_main(argc, argv);
+    signal(SIGPIPE, SIG_IGN);
+    const char *env = getenv("UNIT_SEED");
+    unsigned seed = env ? (unsigned)atoi(env) : (unsigned)clock_ms();
+    printf("seed %u\n", seed);
+    srand(seed);
+    CHECK(mkdtemp(root));
+    CHECK(store_process_prepare(root, &options, 1) == 0);
+    g.expires_seconds = clock_seconds() + 3600;
+    grant_seal(&g, store_harness_secret, &grant);
+    loop = loop_new();
+    store = store_open(loop, root, options.map_bytes, 2 << 20, 16 << 20);
+    CHECK(store);
+    start();
+    fiber_start(loop, test, NULL, "test");
+    loop_run(loop);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    store_attach(store, NULL);
+    link_free(link_now);
+    store_close(store);
+    loop_free(loop);
+    buf_done(&grant);
+    if (result == 0)
+        nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    else
+        fprintf(stderr, "the store is left in %s\n", root);
+    return result;
+}
