@@ -121,14 +121,16 @@ static int reload_locked(struct supervisor *s, struct buf *problems)
 
 int course_reload(struct supervisor *s, struct buf *problems)
 {
+    struct span lines, line;
     int r = -ESHUTDOWN;
 
     fiber_lock(&s->reloading);
     if (!s->stopping)
         r = reload_locked(s, problems);
     fiber_unlock(&s->reloading);
-    if (problems->n > 0)
-        log_warn("%s", log_quote(buf_span(problems)));
+    lines = buf_span(problems);
+    while (span_split(&lines, '\n', &line))
+        log_warn("%s", log_quote(line));
     log_info(r == 0 ? "the configuration was read anew" : "the old configuration stays");
     return r;
 }
