@@ -94,9 +94,9 @@ static bool is_address(const char *name)
 static int client_name(struct conn *c, SSL *ssl, const char *name)
 {
     ERR_clear_error();
-    if (is_address(name)
-            ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
-            : SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1)
+    if (is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
+                         : SSL_set1_host(ssl, name) == 1 &&
+                               SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name) == 1)
         return 0;
     return conn_fail(c, -EPROTO, "the server's name cannot be checked: %s",
                      tls_error_text("not a name"));

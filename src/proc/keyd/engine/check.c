@@ -121,14 +121,22 @@ static bool tag_is_empty(struct span tag)
            tag.p[tag.n - 1] == '=';
 }
 
+static bool ends_lines_with_crlf(struct span text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+            return false;
+    return true;
+}
+
 const char *check_dkim(const struct keyd_key *k, const struct key_sign_request *r)
 {
     static const struct span name = {"dkim-signature:", 15};
     struct span field = last_field(r->text), tag;
     bool empty_b = false, bh = false;
 
-    if (span_has(r->text, '\0') || !span_starts_nocase(field, name) ||
-        span_ends_nocase(field, SPAN("\n")))
+    if (span_has(r->text, '\0') || !ends_lines_with_crlf(r->text) ||
+        !span_starts_nocase(field, name) || span_ends_nocase(field, SPAN("\n")))
         return "not header fields with an open DKIM-Signature at the end";
     field = span_skip(field, name.n);
     while (span_split(&field, ';', &tag)) {
