@@ -3,6 +3,7 @@
 #include "sasl/mechanism.h"
 
 #include "base/base64.h"
+#include "base/check.h"
 #include "base/parse.h"
 #include "base/random.h"
 #include "base/utf8.h"
@@ -11,7 +12,7 @@
 
 enum step { CLIENT_FIRST, CLIENT_FINAL };
 
-enum { NAME_ESCAPED_MAX = 3 * NAME_ADDRESS_MAX, BINDING_NAME_MAX = 64 };
+enum { NAME_ESCAPED_MAX = 3 * NAME_ADDRESS_MAX, BINDING_NAME_MAX = 64, NONCE_BYTES = 24 };
 
 static bool is_cb_name(unsigned char c)
 {
@@ -96,6 +97,18 @@ static bool parse_extensions(struct span *c)
     return true;
 }
 
+static void make_nonce(struct sasl_exchange *x)
+{
+    unsigned char bytes[NONCE_BYTES];
+    BUF_AUTO struct buf text = BUF(SASL_NONCE_MAX);
+
+    if (x->server_nonce[0])
+        return;
+    random_bytes(bytes, sizeof bytes);
+    base64_encode(&text, span_of(bytes, sizeof bytes));
+    CHECK(span_to_cstr(buf_span(&text), x->server_nonce, sizeof x->server_nonce));
+}
+
 /* client-first-message = gs2-cbind-flag "," ["a=" saslname] "," "n=" saslname ",r=" printable
  * [extensions]; a mandatory extension ("m=") is refused */
 static enum sasl_outcome client_first(struct sasl_exchange *x, struct span response)
@@ -118,6 +131,7 @@ static enum sasl_outcome client_first(struct sasl_exchange *x, struct span respo
         return SASL_INVALID;
     if (flag == SASL_FAILED || !possible || !same)
         return SASL_FAILED;
+    make_nonce(x);
     memcpy(x->nonce, nonce.p, nonce.n);
     memcpy(x->nonce + nonce.n, x->server_nonce, strlen(x->server_nonce) + 1);
     return SASL_CREDENTIAL;

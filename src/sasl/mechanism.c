@@ -1,10 +1,7 @@
 #include "sasl/mechanism.h"
 
-#include "base/base64.h"
 #include "base/check.h"
 #include "base/random.h"
-
-enum { NONCE_BYTES = 24 };
 
 static const struct sasl_mechanism mechanisms[] = {
 #define MECHANISM(name, id, binds, first, respond, credential, rfc)                                \
@@ -48,13 +45,6 @@ void sasl_exchange_done(struct sasl_exchange *x)
 
 enum sasl_outcome sasl_begin(struct sasl_exchange *x, struct span initial, struct buf *challenge)
 {
-    if (!x->server_nonce[0]) {
-        unsigned char bytes[NONCE_BYTES];
-        BUF_AUTO struct buf text = BUF(SASL_NONCE_MAX);
-        random_bytes(bytes, sizeof bytes);
-        base64_encode(&text, span_of(bytes, sizeof bytes));
-        CHECK(span_to_cstr(buf_span(&text), x->server_nonce, sizeof x->server_nonce));
-    }
     if (initial.p)
         return sasl_respond(x, initial, challenge);
     buf_put_cstr(challenge, x->mechanism->first_challenge);

@@ -60,7 +60,7 @@ struct sasl_exchange {
     char first_bare[SASL_FIRST_MAX + 1];
     char gs2[SASL_GS2_MAX + 1];
     char nonce[2 * SASL_NONCE_MAX + 1];    /* both parts */
-    char server_nonce[SASL_NONCE_MAX + 1]; /* ours; made at begin unless already set */
+    char server_nonce[SASL_NONCE_MAX + 1]; /* ours; made when needed unless already set */
     struct buf without_proof;
     unsigned char proof[32];
 };

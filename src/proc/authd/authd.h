@@ -33,7 +33,7 @@ struct authd {
     bool writer_conf_old;
     struct throttle *throttle;
     struct proofs *proofs;
-    char decoy[CREDENTIAL_HASH_MAX]; /* hashed against for users who do not exist */
+    char decoy[CREDENTIAL_HASH_MAX];        /* hashed against for users who do not exist */
     unsigned hashing, hashing_now, delayed; /* hashing: the waiting ones too */
     struct fiber_cond hash_done;
     bool rehashing;
@@ -66,7 +66,7 @@ struct attempt {
     char name[NAME_ADDRESS_MAX + 1]; /* folded, with its domain */
     struct throttle_try try;
     uint32_t delay_ms;
-    bool known;
+    bool known, hashed;
     struct directory_account account; /* known only */
     struct credential credential;
     const char *reason; /* of a failure, for the log */

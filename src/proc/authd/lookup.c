@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { RESOLVE_REPLY_MAX = 65536 };
+enum { RESOLVE_REPLY_MAX = 65536, ONE_PAGE = 100 /* targets that fit for certain */ };
 
 void msg_resolve(void *arg, struct msg *m)
 {
@@ -18,8 +18,17 @@ void msg_resolve(void *arg, struct msg *m)
         msg_reply(m, -EBADMSG, SPAN_EMPTY);
         return;
     }
-    uint64_t version = directory_version(a->reader);
+    uint64_t version = 0;
     enum directory_found found = directory_resolve(a->reader, q.address, &targets, &count);
+    if (count > ONE_PAGE) {
+        /* The version, which costs a look at the file, is needed where pages may not fit together.
+         * It is taken first: a write in between then shows at the next page. */
+        free(targets);
+        targets = NULL;
+        count = 0;
+        version = directory_version(a->reader);
+        found = directory_resolve(a->reader, q.address, &targets, &count);
+    }
     a->count.resolved++;
     wr_authd_targets(&b, found, version, targets, count, q.first, RESOLVE_REPLY_MAX);
     free(targets);

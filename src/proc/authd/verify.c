@@ -116,6 +116,7 @@ static enum verdict verify(struct attempt *t, struct span password, uint64_t *re
         return VERDICT_BUSY;
     struct hash_job j = {t->credential.hash, password, false};
     run_hash(a, &j);
+    t->hashed = true;
     if (!t->known || !j.fits)
         return VERDICT_BAD;
     /* changed while it was hashed? Then it was the old password. */
@@ -216,7 +217,8 @@ void attempt_refresh_hash(struct attempt *t, struct span password)
     struct authd *a = t->a;
     struct refresh f = {a->writer, t->account.id, t->account.epoch, password, authd_cost(a)};
 
-    if (!t->known || a->rehashing || !credential_is_outdated(t->credential.hash, f.cost))
+    if (!t->hashed || !t->known || a->rehashing ||
+        !credential_is_outdated(t->credential.hash, f.cost))
         return;
     a->rehashing = true; /* one at a time: logins come first */
     authd_write(a, work_refresh, &f);
