@@ -93,7 +93,8 @@ static bool canonical(enum cert_name_type type, struct span text, char out[CERT_
                inet_ntop(bytes == 4 ? AF_INET : AF_INET6, ip, out, CERT_NAME_TEXT_MAX) != NULL;
     case CERT_NAME_EMAIL:
         at = span_rfind(text, '@');
-        if (at == SPAN_NONE || !local_part_valid(span_head(text, at)) || text.p[at + 1] == '*' ||
+        if (at == SPAN_NONE || !local_part_valid(span_head(text, at)) ||
+            span_starts(span_skip(text, at + 1), SPAN("*")) ||
             !dns_name_valid(span_skip(text, at + 1)))
             return false;
         lower(out + at);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 TEST(names_by_kind)
 {
@@ -67,6 +68,26 @@ TEST(names_bytes_that_c_strings_hide)
     EXPECT_INT(cert_names_add(&n, CERT_NAME_DNS, span_of(label, 63)), 0);
     EXPECT_INT(cert_names_add(&n, CERT_NAME_DNS, span_of(label, 64)), -EINVAL);
     cert_names_done(&n);
+}
+
+TEST(names_at_the_very_end_of_their_bytes)
+{
+    static const char *const texts[] = {"a@", "*", "*.", ".", "a.", "-", "@", "1.2.3.4/", "a@*"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct cert_names n = CERT_NAMES_EMPTY;
+        struct permitted p = {.network_count = 0};
+        size_t size = strlen(texts[i]);
+        char *exact = malloc(size); /* no NUL behind it: a byte too far is seen */
+        memcpy(exact, texts[i], size);
+        unit_case(texts[i]);
+        for (int type = 0; type < CERT_NAME_TYPES; type++)
+            EXPECT_INT(cert_names_add(&n, (enum cert_name_type)type, span_of(exact, size)),
+                       -EINVAL);
+        EXPECT_INT(permitted_add_dns(&p, span_of(exact, size)), -EINVAL);
+        EXPECT_INT(permitted_add_network(&p, span_of(exact, size)), -EINVAL);
+        free(exact);
+    }
 }
 
 TEST(names_are_a_set_with_a_limit)
