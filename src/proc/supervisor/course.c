@@ -13,6 +13,7 @@
 enum {
     LOOK_MS = 1000,
     RETRY_BIND_LOOKS = 10,
+    ASKED_AGAIN_MS = 1000,
     STOP_GRACE_MS = 3000, /* beyond the drain time; then the process is ended */
 };
 
@@ -192,13 +193,18 @@ static void stop_fiber(void *arg)
 
 void course_stop(struct supervisor *s)
 {
+    uint64_t now = clock_mono_ms();
+
     if (s->stopping) {
-        /* asked twice: no more waiting */
-        s->hurry = true;
-        fiber_cond_broadcast(&s->changed);
+        /* asked again: no more waiting; but one who signals a process and its group asks once */
+        if (now - s->stopping_ms >= ASKED_AGAIN_MS) {
+            s->hurry = true;
+            fiber_cond_broadcast(&s->changed);
+        }
         return;
     }
     s->stopping = true;
+    s->stopping_ms = now;
     fiber_cond_broadcast(&s->changed);
     fiber_start(s->loop, stop_fiber, s, "stop");
 }
@@ -228,6 +234,18 @@ static void look(void *arg)
         for (unsigned i = 0; i < s->listeners.n; i++)
             s->listeners.v[i].fresh = false;
     }
+}
+
+static void stop_turn(void *arg)
+{
+    struct supervisor *s = arg;
+    loop_stop(s->loop);
+}
+
+void course_settle(struct supervisor *s)
+{
+    loop_defer(s->loop, stop_turn, s);
+    loop_run(s->loop);
 }
 
 void course_run(struct supervisor *s)

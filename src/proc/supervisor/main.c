@@ -167,6 +167,7 @@ static int supervise(void)
     processes_done(&self);
     listeners_done(&self.listeners);
     layout_done(&self);
+    course_settle(&self);
     log_info("stopped");
     conf_free(self.conf);
     loop_free(self.loop);

@@ -90,6 +90,7 @@ struct supervisor {
     struct watch *control;
     struct link *managers[32];
     unsigned manager_serial;
+    uint64_t stopping_ms;
     bool ready, stopping, hurry;
     int exit_status;
 };
@@ -137,6 +138,7 @@ bool roles_linked(enum role a, enum role b);
 /* course.c: from start to stop */
 void course_run(struct supervisor *s);
 void course_stop(struct supervisor *s);
+void course_settle(struct supervisor *s); /* after the end: what closed links still have to do */
 /* suspends. 0, or a negative errno when the old configuration stays; what is wrong is in problems.
  */
 int course_reload(struct supervisor *s, struct buf *problems);
