@@ -13,6 +13,7 @@ struct session_engine {
     bool opened;
     bool busy; /* refused: say so instead of greeting */
     bool timed_out;
+    bool readable; /* conn_idle has seen input */
     bool wake_pending;
     bool diverted;
     bool broken; /* the connection failed: no more output */

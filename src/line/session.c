@@ -105,7 +105,7 @@ static void on_idle_over(void *arg, int events)
     if (events == 0)
         e->timed_out = true;
     else
-        e->idle_since_ms = clock_mono_ms();
+        e->readable = true;
     fiber_start(s->worker->loop, session_main, s, "session");
 }
 
@@ -314,6 +314,21 @@ static bool session_open(struct session *s)
     return !s->protocol->open || s->protocol->open(s);
 }
 
+/* After conn_idle has seen something come. False: it was nothing for us (a record of TLS itself).
+ */
+static bool take_what_is_there(struct session *s)
+{
+    s->engine->readable = false;
+    int r = conn_fill(s->conn, 0);
+    if (r == -ETIMEDOUT)
+        return false;
+    if (r <= 0)
+        connection_failed(s, r == 0 ? -ECONNRESET : r);
+    else
+        s->engine->idle_since_ms = clock_mono_ms();
+    return true;
+}
+
 /* One thing that is to be done now; false when there is nothing but to wait. */
 static bool session_step(struct session *s)
 {
@@ -343,7 +358,7 @@ static bool session_step(struct session *s)
         break;
     case COMMAND_MORE:
         if (conn_peek(s->conn).n == 0)
-            return false;
+            return e->readable && take_what_is_there(s);
         /* part of a line: its rest has to come before the time for a whole command is over */
         s->doing = "reading";
         session_fill(s, wait_ms(s));
