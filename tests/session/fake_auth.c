@@ -5,6 +5,8 @@
  *   alice@example.test  account 16, password "secret"      list@example.test       alice and bob
  *   bob@example.test    account 17, password "hunter2"     local.test@example.test  the newsgroup
  *   nosubmit@…          account 18, may not send outside    away@example.test someone@remote.test
+ *   moderated@…, closed@…, nogroup@…: newsgroups local.moderated, local.closed and one that is not
+ * there gone@…: an account that the store does not have; many@…: alice and 200 addresses elsewhere
  *   disabled@… RESOLVE_DISABLED, down@… RESOLVE_TEMPFAIL; password "down": AUTH_TEMPFAIL
  */
 #include "session/runner.h"
@@ -12,6 +14,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "sasl/auth.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +84,8 @@ enum auth_step auth_password(struct auth_client *c, const struct auth_context *x
                       .rights = p->rights,
                       .worker_generation = x->worker_generation,
                       .session = x->session,
-                      .expires_seconds = clock_seconds() + 86400};
+                      .expires_seconds = clock_seconds() + 86400,
+                      .epoch = 1};
     grant_seal(&g, runner_grant_secret(), &token);
     r.account = p->account;
     r.rights = p->rights;
@@ -145,11 +149,28 @@ void auth_cancel(struct auth_exchange *e)
     free(e);
 }
 
+enum auth_step auth_regrant(struct auth_client *c, struct span grant, struct auth_result *ret)
+{
+    struct grant g;
+    struct buf token BUF_AUTO = BUF(STORE_GRANT_MAX);
+
+    (void)c;
+    if (!grant_open(grant, runner_grant_secret(), clock_seconds(), &g))
+        return AUTH_FAIL;
+    g.expires_seconds = clock_seconds() + 86400;
+    grant_seal(&g, runner_grant_secret(), &token);
+    memcpy(ret->grant, token.p, token.n);
+    ret->grant_bytes = (unsigned)token.n;
+    return AUTH_OK;
+}
+
 const char *auth_mechanisms(bool tls, bool binding)
 {
     (void)binding;
     return tls ? "PLAIN LOGIN" : "";
 }
+
+enum { MANY = 200 };
 
 static void target(struct auth_target *t, enum auth_target_kind kind, uint64_t id,
                    const char *address)
@@ -163,7 +184,7 @@ enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
                                 struct auth_target **ret_targets, size_t *ret_count)
 {
     const struct person *p = find(address);
-    struct auth_target *t = calloc(2, sizeof(*t));
+    struct auth_target *t = calloc(MANY + 1, sizeof(*t));
     size_t at = span_find(address, '@'), n = 0;
     struct span local = at == SPAN_NONE ? address : span_head(address, at);
 
@@ -182,6 +203,21 @@ enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
             target(&t[n++], TARGET_ACCOUNT, 17, "bob@example.test");
     } else if (span_is(local, "local.test")) {
         target(&t[n++], TARGET_FOLDER, 0, "local.test");
+    } else if (span_is(local, "moderated")) {
+        target(&t[n++], TARGET_FOLDER, 0, "local.moderated");
+    } else if (span_is(local, "closed")) {
+        target(&t[n++], TARGET_FOLDER, 0, "local.closed");
+    } else if (span_is(local, "nogroup")) {
+        target(&t[n++], TARGET_FOLDER, 0, "local.nogroup");
+    } else if (span_is(local, "gone")) {
+        target(&t[n++], TARGET_ACCOUNT, 99, "gone@example.test");
+    } else if (span_is(local, "many")) {
+        target(&t[n++], TARGET_ACCOUNT, 16, "alice@example.test");
+        for (int i = 0; i < MANY; i++) {
+            char person[100];
+            snprintf(person, sizeof(person), "person-%d@remote.test", i);
+            target(&t[n++], TARGET_REMOTE, 0, person);
+        }
     } else if (span_is(local, "away")) {
         target(&t[n++], TARGET_REMOTE, 0, "someone@remote.test");
     } else {

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "line/worker.h"
 #include "session/world.h"
+#include "store/store_harness.h"
 #include "tls/conn.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ enum { CLIENTS_MAX = 10, WAIT_MS = 10000, QUIET_MS = 200, CAPTURES = 10, LINE_MA
 
 struct client {
     struct conn *conn;
+    uint64_t session; /* its number at the server */
     char *captures[CAPTURES];
 };
 
@@ -30,7 +32,7 @@ static struct {
     const char *file;
     int line;
     struct client clients[CLIENTS_MAX];
-    int status;
+    struct buf shown; /* lines of session 0 */
     bool begun;
 } run;
 
@@ -52,9 +54,9 @@ static void failed(const char *fmt, ...)
 static struct client *client(int n)
 {
     struct client *c = &run.clients[n];
-    if (c->conn)
+    if (c->conn || n == 0)
         return c;
-    int fd = world_connect(run.w);
+    int fd = world_connect(run.w, &c->session);
     struct conn_params p = {.loop = run.w->loop,
                             .in_max = LINE_MAX_BYTES,
                             .out_max = 64 << 20,
@@ -63,7 +65,8 @@ static struct client *client(int n)
     CHECK(c->conn);
     run.begun = true;
     if (run.w->endpoint_policy == POLICY_TLS_ONLY) {
-        struct conn_client_tls t = {.context = run.w->client_tls, .name = "localhost"};
+        struct conn_client_tls t = {
+            .context = run.w->client_tls, .name = "localhost", .verify = true};
         if (conn_connect_tls(c->conn, &t, WAIT_MS) < 0)
             failed("TLS failed: %s", conn_error(c->conn));
     }
@@ -73,21 +76,35 @@ static struct client *client(int n)
 static void start_tls(int n)
 {
     struct client *c = client(n);
-    struct conn_client_tls t = {.context = run.w->client_tls, .name = "localhost"};
+    struct conn_client_tls t = {.context = run.w->client_tls, .name = "localhost", .verify = true};
     if (conn_connect_tls(c->conn, &t, WAIT_MS) < 0)
         failed("TLS failed: %s", conn_error(c->conn));
+}
+
+/* Pages have ends of lines of their own. */
+static void check_line_end(struct span line)
+{
+    if (run.w->protocol != PROTOCOL_HTTP && (!line.n || line.p[line.n - 1] != '\r'))
+        failed("the server ended a line with a bare LF: %.*s", SPAN_ARG(line));
 }
 
 /* The next line without its end, malloc'ed; NULL: closed. */
 static char *next_line(struct client *c)
 {
+    if (c == &run.clients[0]) {
+        struct span in = buf_span(&run.shown), line;
+        if (!span_split(&in, '\n', &line))
+            return NULL;
+        char *text = span_dup(span_head(line, line.n - (line.n && line.p[line.n - 1] == '\r')));
+        buf_consume(&run.shown, line.n + 1);
+        return text;
+    }
     for (;;) {
         struct span in = conn_peek(c->conn);
         size_t nl = span_find(in, '\n');
         if (nl != SPAN_NONE) {
             char *line = span_dup(span_head(in, nl && in.p[nl - 1] == '\r' ? nl - 1 : nl));
-            if (!nl || in.p[nl - 1] != '\r')
-                failed("the server ended a line with a bare LF: %s", line);
+            check_line_end(span_head(in, nl));
             conn_consume(c->conn, nl + 1);
             return line;
         }
@@ -219,19 +236,99 @@ static void expect_quiet(int n)
 static void setting(struct span rest)
 {
     struct span word;
-    if (run.begun)
+    if (run.begun || run.w->worker)
         failed("settings stand before the dialogue");
     if (!parse_word(&rest, 40, &word))
         failed("! needs a word");
     rest = span_trim(rest);
     if (span_eq(word, SPAN("set")))
         world_option(run.w, rest);
-    else if (span_eq(word, SPAN("policy")))
-        world_policy(run.w, rest);
-    else if (span_eq(word, SPAN("kind")))
-        world_smtp_kind(run.w, rest);
-    else
-        failed("unknown setting %.*s", SPAN_ARG(word));
+    else if (span_eq(word, SPAN("root")))
+        world_root_option(run.w, rest);
+    else if ((!span_eq(word, SPAN("policy")) || !world_policy(run.w, rest)) &&
+             (!span_eq(word, SPAN("kind")) || !world_smtp_kind(run.w, rest)))
+        failed("unknown setting %.*s %.*s", SPAN_ARG(word), SPAN_ARG(rest));
+}
+
+/* ------------------------------------------------------------------ behind the scenes */
+
+static void show_message(struct span c)
+{
+    struct span where;
+    uint32_t uid;
+
+    if (!parse_word(&c, 100, &where) || !parse_blanks(&c) || !parse_u32(&c, UINT32_MAX, &uid))
+        failed("M needs an account or newsgroup, and a number");
+    buf_clear(&run.shown);
+    if (!world_message(run.w, where, uid, &run.shown))
+        buf_put_cstr(&run.shown, "no such message\r\n");
+    buf_put_cstr(&run.shown, ".\r\n");
+}
+
+static void expect_counter(struct span c)
+{
+    struct span name;
+    uint64_t want, got;
+
+    if (!parse_word(&c, 100, &name) || !parse_blanks(&c) || !parse_u64(&c, UINT64_MAX, &want) ||
+        !world_counter(run.w, name, &got))
+        failed("V needs a counter and its value");
+    for (int i = 0; got != want && i < 20; i++) { /* what it counts may be under way */
+        fiber_sleep_ms(10);
+        world_counter(run.w, name, &got);
+    }
+    if (got != want)
+        failed("%.*s is %llu", SPAN_ARG(name), (unsigned long long)got);
+}
+
+static void end_session(struct span c)
+{
+    uint32_t n;
+    char reason[100];
+
+    parse_blanks(&c);
+    if (!parse_u32(&c, CLIENTS_MAX - 1, &n) || !span_to_cstr(span_trim(c), reason, sizeof(reason)))
+        failed("K needs a session and a reason");
+    if (!worker_kill(run.w->worker, client((int)n)->session, reason))
+        failed("there is no session %u", n);
+}
+
+static bool behind_the_scenes(char who, struct span c)
+{
+    uint64_t ms;
+
+    switch (who) {
+    case 'M':
+        show_message(c);
+        return true;
+    case 'Q':
+        buf_clear(&run.shown);
+        world_queue(run.w, &run.shown);
+        buf_put_cstr(&run.shown, ".\r\n");
+        return true;
+    case 'V':
+        expect_counter(c);
+        return true;
+    case 'W':
+        if (!span_to_u64(span_trim(c), 60000, &ms))
+            failed("W needs milliseconds");
+        fiber_sleep_ms(ms);
+        return true;
+    case 'K':
+        end_session(c);
+        return true;
+    case 'R':
+        world_reload(run.w);
+        return true;
+    case '-':
+        store_harness_away(run.w->harness);
+        return true;
+    case '+':
+        store_harness_back(run.w->harness);
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void step(struct span line)
@@ -246,11 +343,13 @@ static void step(struct span line)
         setting(c);
         return;
     }
+    if (!run.w->worker)
+        world_start(run.w);
+    if (behind_the_scenes(who, c))
+        return;
     parse_u32(&c, CLIENTS_MAX - 1, &n);
     char how = c.n ? c.p[0] : 0;
     struct span rest = span_skip(c, c.n > 1 && c.p[1] == ' ' ? 2 : 1);
-    if (!run.begun)
-        world_start(run.w);
     if (who == 'C' && how == ':') {
         put_expanded(client((int)n), rest, &bytes);
         buf_put_cstr(&bytes, "\r\n");
@@ -297,14 +396,12 @@ static void play(void *arg)
         if (line.n && line.p[0] != '#')
             step(line);
     }
-    for (int i = 0; i < CLIENTS_MAX; i++) {
+    for (int i = 1; i < CLIENTS_MAX; i++) {
         struct client *c = &run.clients[i];
         if (c->conn && conn_peek(c->conn).n)
             failed("at the end session %d has unread lines: %.*s", i, SPAN_ARG(conn_peek(c->conn)));
         conn_free(c->conn);
         c->conn = NULL;
-        for (size_t k = 0; k < CAPTURES; k++)
-            free(c->captures[k]);
     }
     if (!run.begun)
         failed("no dialogue in this script");
@@ -327,10 +424,15 @@ int main(int argc, char **argv)
         return 2;
     }
     script = buf_span(&text);
+    run.shown = BUF(64 << 20);
     run.w = world_new(argv[1]);
     fiber_start(run.w->loop, play, &script, "play");
     loop_run(run.w->loop);
     world_free(run.w);
     buf_done(&text);
+    buf_done(&run.shown);
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        for (size_t k = 0; k < CAPTURES; k++)
+            free(run.clients[i].captures[k]);
     return 0;
 }

@@ -1,22 +1,37 @@
 /*
  * runner.h: plays golden dialogues against the real session engine, protocols, TLS and store, all
- * in one process.
+ * in one process; only authd is a fake (fake_auth.c).
  *
- * A script is a text file NAME.t:
+ * A script is a text file NAME.t in the folder of its protocol:
+ *
  *     # a comment
- *     ! set limits.errors = 3;         an option of the virtual server (any row of scope VSERVER),
- * before the first line of dialogue ! policy starttls                tls (the default), starttls,
- * opportunistic, public ! kind submission                SMTP: mx (the default) or submission C: a1
- * NOOP                       the client sends this line and CR LF C+ text\r\n\x00 the client sends
- * exactly these bytes (C escapes) C* 100000 a                      the client sends that many of
- * these bytes (C escapes) S: a1 OK done                    the next line of the server is exactly
- * this … S: /^a1 OK/                      … or matches this extended regular expression (for "/" at
- * the start write the expression) S* /^a1 OK/                      lines are skipped up to one that
- * matches S!                               the server closes S-                               the
- * server says nothing for 200 ms T                                the client starts TLS now X the
- * client closes A number before the colon names another session: C2: and S2: (1 is the default); it
- * connects when first used. What a regular expression caught in ( ) of the last match of that
- * session is $1 … $9 in later lines.
+ *   Settings, before the dialogue:
+ *     ! set limits.errors = 3;     an option of the virtual server
+ *     ! root hops = 5;             an option beside it
+ *     ! policy starttls            tls (the default), starttls, opportunistic, public
+ *     ! kind submission            SMTP: mx (the default) or submission
+ *   The dialogue:
+ *     C: a1 NOOP                   the client sends this line and CR LF
+ *     C+ text\r\n\x00              the client sends exactly these bytes (C escapes)
+ *     C* 100000 a                  the client sends that many of these bytes (C escapes)
+ *     S: a1 OK done                the next line of the server is exactly this …
+ *     S: /^a1 OK/                  … or matches this extended regular expression
+ *     S* /^a1 OK/                  lines are skipped up to one that matches
+ *     S!                           the server closes
+ *     S-                           the server says nothing for 200 ms
+ *     T                            the client starts TLS now
+ *     X                            the client closes
+ *   A number before the colon names another session: C2: and S2: (1 is the default); it connects
+ *   when first used. What a regular expression caught in ( ) of the last match of that session is
+ *   $1 … $9 in later lines.
+ *   Behind the scenes:
+ *     M 16 1                       message 1 in the INBOX of account 16 (or M local.test 1: of a
+ *                                  newsgroup) becomes the lines of session 0, which end with "."
+ *     Q                            the same for the next item of the outgoing queue, which is then
+ * done V errors 3                   that counter of the virtual server is so W 300 waits that many
+ * ms K 2 some reason              an administrator ends session 2 R                            the
+ * configuration is loaded again
+ *     - / +                        stored goes away / comes back
  */
 #ifndef SESSION_RUNNER_H
 #define SESSION_RUNNER_H

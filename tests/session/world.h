@@ -10,20 +10,32 @@ struct world {
     struct worker *worker;
     struct tls_client_context *client_tls;
     struct store_harness *harness;
-    char folder[64];
     enum conf_protocol protocol;
     enum conf_policy endpoint_policy;
     enum conf_smtp_kind smtp_kind;
-    struct buf options; /* lines for the virtual server */
+    struct buf options, root_options; /* lines for the virtual server, and beside it */
     struct conf *conf;
 };
 
+/* Opens an empty store; not from a fiber. */
 struct world *world_new(const char *protocol);
+/* Before world_start. */
 void world_option(struct world *w, struct span text);
-void world_policy(struct world *w, struct span name);
-void world_smtp_kind(struct world *w, struct span name);
-void world_start(struct world *w);  /* before the first connection; nothing if it has been done */
-int world_connect(struct world *w); /* the client's end */
+void world_root_option(struct world *w, struct span text);
+bool world_policy(struct world *w, struct span name);
+bool world_smtp_kind(struct world *w, struct span name);
+void world_start(struct world *w); /* nothing if it has been done. suspends */
+/* The client's end, and the number of the session at the other end. */
+int world_connect(struct world *w, uint64_t *ret_session);
+/* A message of an account's INBOX, or of a newsgroup ("16" or "local.test"), prefix and body as
+ * they lie in the store. False: no such message. */
+bool world_message(struct world *w, struct span where, uint32_t uid, struct buf *out);
+/* The next item of the outgoing queue in words, one thing a line; "nothing" when there is none.
+ * suspends */
+void world_queue(struct world *w, struct buf *out);
+/* "accepted", "errors", "plaintext_bytes", … of the virtual server. False: no such counter. */
+bool world_counter(struct world *w, struct span name, uint64_t *ret);
+void world_reload(struct world *w);
 /* Ends the sessions and stops the loop. */
 void world_end(struct world *w);
 void world_free(struct world *w);
