@@ -99,7 +99,7 @@ static int map_sealed(int fd, size_t bytes, int prot, void **ret)
 int peer_attach(struct peers *ps, struct peer *p, struct msg *m)
 {
     struct msg_attach a;
-    void *map;
+    void *map = NULL;
     int err = 0;
 
     if (!rd_attach(m->body, &a) || p->client)

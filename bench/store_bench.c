@@ -1,0 +1,247 @@
+/*
+ * store_bench: what the store costs, through the real link, with stored in a process of its own:
+ * durable appends with 1 and 32 in flight, one flag at a time, and reading the index. CPU is that
+ * of both processes.
+ *
+ *     store_bench [FOLDER [SECONDS]]      FOLDER should be on a real disk; default: a temporary
+ * folder in the working directory
+ */
+#include "store/harness/store_process.h"
+#include "store/store_harness.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ALICE UINT64_C(16)
+enum { BODY_BYTES = 10240, SAMPLES = 1 << 20 };
+
+static const struct store_process_options options = {UINT64_C(64) << 30, 256 << 20};
+static char root[200];
+static struct loop *loop;
+static struct store *store;
+static struct link *link_now;
+static pid_t pid;
+static struct buf grant = BUF(STORE_GRANT_MAX);
+static uint64_t inbox;
+static char body[BODY_BYTES];
+static unsigned running, seconds = 4;
+static uint64_t done, stop_us;
+static uint32_t samples[SAMPLES];
+
+static void on_closed(void *arg, struct link *l)
+{
+    link_now = NULL;
+    store_attach(store, NULL);
+}
+
+static void on_message(void *arg, struct msg *m)
+{
+    store_message(store, m);
+}
+
+static const struct msg_handler handlers[] = {
+    {MSG_STORE_FILES,   on_message, false},
+    {MSG_STORE_CHANGED, on_message, false},
+    {0,                 NULL,       false},
+};
+
+static double cpu_us(void)
+{
+    char path[64], text[1024];
+    unsigned long long ticks[2] = {0, 0};
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    double own = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+                 (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+    /* Ticks of 10 ms: over seconds that is exact enough. */
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f && fgets(text, sizeof(text), f)) {
+        char *p = strrchr(text, ')');
+        if (p)
+            sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &ticks[0],
+                   &ticks[1]);
+    }
+    if (f)
+        fclose(f);
+    return own + (double)(ticks[0] + ticks[1]) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void report(const char *what, uint64_t count, double us, double cpu)
+{
+    size_t n = count < SAMPLES ? count : SAMPLES;
+
+    qsort(samples, n, sizeof(samples[0]), by_value);
+    printf("%-28s %8.0f /s  %7.1f us CPU each  p50 %5u us  p99 %6u us\n", what,
+           (double)count / us * 1e6, cpu / (double)count, n ? samples[n / 2] : 0,
+           n ? samples[n * 99 / 100] : 0);
+    fflush(stdout);
+}
+
+static void append_fiber(void *arg)
+{
+    while (clock_mono_us() < stop_us) {
+        struct store_append a = {.grant = buf_span(&grant), .mailbox = inbox};
+        struct store_appended ret;
+        struct store_body *b;
+        uint64_t from = clock_mono_us();
+        CHECK(store_body_begin(store, BODY_BYTES, 1 << 20, &b) == 0);
+        CHECK(store_body_write(b, span_of(body, sizeof(body))) == 0);
+        CHECK(store_body_finish(b) == 0);
+        CHECK(store_append(store, b, &a, &ret) == 0);
+        store_body_free(b);
+        samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
+    }
+    running--;
+}
+
+static void flag_fiber(void *arg)
+{
+    uint32_t uid = 1;
+
+    while (clock_mono_us() < stop_us) {
+        struct range r = {uid, uid};
+        struct rangeset one = {&r, 1, 1};
+        struct store_flags f = {.grant = buf_span(&grant),
+                                .mailbox = inbox,
+                                .uids = &one,
+                                .op = FLAGS_ADD,
+                                .flags = STORE_SEEN,
+                                .unchanged_since = UINT64_MAX};
+        uint64_t from = clock_mono_us();
+        CHECK(store_flags(store, &f, NULL, NULL) == 0);
+        samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
+        uid++;
+    }
+    running--;
+}
+
+static void measure(const char *what, fiber_fn fn, unsigned fibers)
+{
+    uint64_t from = clock_mono_us();
+    double cpu = cpu_us();
+
+    done = 0;
+    stop_us = from + seconds * UINT64_C(1000000);
+    for (unsigned i = 0; i < fibers; i++) {
+        running++;
+        fiber_start(loop, fn, NULL, "bench");
+    }
+    while (running)
+        fiber_sleep_ms(2);
+    report(what, done, (double)(clock_mono_us() - from), cpu_us() - cpu);
+}
+
+static void reading(void)
+{
+    struct store_cursor c;
+    struct message_info m;
+    struct store_read r;
+    uint64_t n = 0, sum = 0, from = clock_mono_us();
+
+    CHECK(store_read_begin(store, &r) == 0);
+    for (int round = 0; round < 20; round++) {
+        CHECK(store_cursor_open(&r, inbox, 1, &c) == 0);
+        while (store_cursor_next(&c, &m)) {
+            sum += m.flags + m.size;
+            n++;
+        }
+        store_cursor_close(&c);
+    }
+    store_read_end(&r);
+    printf("%-28s %8.3f us each (%llu rows)\n", "store_cursor_next",
+           (double)(clock_mono_us() - from) / (double)n, (unsigned long long)n);
+    if (sum == 1)
+        printf("!\n");
+    from = clock_mono_us();
+    for (int i = 0; i < 200000; i++) {
+        CHECK(store_read_begin(store, &r) == 0);
+        store_read_end(&r);
+    }
+    printf("%-28s %8.3f us each\n", "store_read_begin + end",
+           (double)(clock_mono_us() - from) / 2e5);
+    struct arena *a = arena_new(1 << 20);
+    struct summary s;
+    CHECK(store_read_begin(store, &r) == 0 && store_message_get(&r, inbox, 1, &m) == 0);
+    store_read_end(&r);
+    from = clock_mono_us();
+    for (int i = 0; i < 200000; i++) {
+        arena_reset(a);
+        CHECK(store_summary(store, &m, a, &s) == 0);
+    }
+    printf("%-28s %8.3f us each\n", "store_summary", (double)(clock_mono_us() - from) / 2e5);
+    arena_free(a);
+}
+
+static void bench(void *arg)
+{
+    struct mailbox_info m;
+    struct store_read r;
+
+    while (!store_is_attached(store))
+        fiber_sleep_ms(1);
+    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(store_mailbox_find(&r, ALICE, SPAN("INBOX"), &m) == 0);
+    inbox = m.id;
+    store_read_end(&r);
+    measure("append 10 KiB, 1 in flight", append_fiber, 1);
+    measure("append 10 KiB, 32 in flight", append_fiber, 32);
+    measure("one flag, 1 in flight", flag_fiber, 1);
+    measure("one flag, 32 in flight", flag_fiber, 32);
+    reading();
+    loop_stop(loop);
+}
+
+int main(int argc, char **argv)
+{
+    struct grant g = {.account = ALICE, .rights = GRANT_MAIL, .epoch = 1};
+    static const struct link_ops ops = {handlers, on_closed, NULL};
+    int fd;
+
+    store_process_main(argc, argv);
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(root, sizeof(root), "%s/store-bench-XXXXXX", argc > 1 ? argv[1] : ".");
+    if (argc > 2)
+        seconds = (unsigned)atoi(argv[2]);
+    CHECK(mkdtemp(root));
+    int n =
+        snprintf(body, sizeof(body),
+                 "From: a@example.org\r\nTo: b@example.org\r\nSubject: bench\r\n"
+                 "Date: Tue, 24 Nov 2026 05:29:00 +0000\r\nMessage-ID: <1@example.org>\r\n\r\n");
+    for (size_t i = (size_t)n; i < sizeof(body); i++)
+        body[i] = i % 78 == 76 ? '\r' : i % 78 == 77 ? '\n' : (char)('a' + i % 26);
+    CHECK(store_process_prepare(root, &options, 1) == 0);
+    g.expires_seconds = clock_seconds() + 3600;
+    grant_seal(&g, store_harness_secret, &grant);
+    loop = loop_new();
+    store = store_open(loop, root, options.map_bytes, 8 << 20, 64 << 20);
+    CHECK(store);
+    pid = store_process_start(root, &options, &fd);
+    link_now = link_new(loop, fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
+    store_attach(store, link_now);
+    fiber_start(loop, bench, NULL, "bench");
+    loop_run(loop);
+    store_attach(store, NULL);
+    link_free(link_now);
+    waitpid(pid, NULL, 0);
+    store_close(store);
+    loop_free(loop);
+    buf_done(&grant);
+    fflush(stdout);
+    execlp("rm", "rm", "-rf", root, (char *)NULL);
+    return 1;
+}
