@@ -243,7 +243,12 @@ TEST(the_others_are_exact)
                                               .title = "Joe",
                                               .state = ACCOUNT_STATE_ENABLED,
                                               .rights = 7};
-    const struct directory_entry entry = {ENTRY_GROUP, "team@example.org", "", "T", true, true, 0};
+    const struct directory_entry entry = {.kind = ENTRY_GROUP,
+                                          .address = "team@example.org",
+                                          .target = "",
+                                          .title = "T",
+                                          .mail = true,
+                                          .send_as = true};
 
     wr_authd_account_add(&b,
                          &(struct authd_account_add){SPAN("joe"), SPAN("Joe"), SPAN("pw"), 7, 31});

@@ -115,7 +115,8 @@ struct directory_entry {
     char title[NAME_TITLE_MAX + 1];    /* GROUP */
     bool mail;        /* GROUP: takes mail from outside; as a member it always counts */
     bool send_as;     /* GROUP: members may send as its address */
-    uint64_t account; /* ACCOUNT */
+    uint64_t account;           /* ACCOUNT */
+    enum directory_state state; /* ACCOUNT; not in messages */
 };
 int directory_entry_find(struct directory *d, struct span address,
                          struct directory_entry *ret); /* 0, -ENOENT, -EIO; exactly that address */

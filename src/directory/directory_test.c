@@ -131,9 +131,18 @@ TEST(an_address_names_one_thing)
     struct err e;
     uint64_t id = 0;
     struct account_new n = {.address = SPAN("sales@example.org"), .credential = &credential};
-    struct directory_entry alias = {
-        ENTRY_ALIAS, "SALES@example.org", "joe@example.org", "", false, false, 0};
-    struct directory_entry group = {ENTRY_GROUP, "sales", "", "Sales", true, false, 0};
+    struct directory_entry alias = {.kind = ENTRY_ALIAS,
+                                    .address = "SALES@example.org",
+                                    .target = "joe@example.org",
+                                    .title = "",
+                                    .mail = false,
+                                    .send_as = false};
+    struct directory_entry group = {.kind = ENTRY_GROUP,
+                                    .address = "sales",
+                                    .target = "",
+                                    .title = "Sales",
+                                    .mail = true,
+                                    .send_as = false};
 
     add(d, "joe");
     REQUIRE(directory_entry_add(d, &alias, &e) == 0);
@@ -272,7 +281,13 @@ TEST(members_come_and_go)
 {
     struct directory *d = open_new();
     BUF_AUTO struct buf out = BUF(1000);
-    struct directory_entry group = {ENTRY_GROUP, "team", "", "Team", true, false, 0}, found;
+    struct directory_entry group = {.kind = ENTRY_GROUP,
+                                    .address = "team",
+                                    .target = "",
+                                    .title = "Team",
+                                    .mail = true,
+                                    .send_as = false},
+                           found;
     struct err e;
 
     REQUIRE(directory_entry_add(d, &group, &e) == 0);

@@ -14,6 +14,7 @@ void db_entry_of(sqlite3_stmt *s, struct directory_entry *ret)
         .mail = sqlite3_column_int(s, 5) != 0,
         .send_as = sqlite3_column_int(s, 6) != 0,
         .account = (uint64_t)sqlite3_column_int64(s, 7),
+        .state = (enum directory_state)sqlite3_column_int(s, 8),
     };
     db_column_text(s, 1, a.local, sizeof a.local);
     db_column_text(s, 2, a.domain, sizeof a.domain);

@@ -89,7 +89,9 @@ static int lookup(struct directory *d, struct mail_address *a, struct directory_
     rc = db_account_first(d, &first);
     if (rc < 0) /* nobody yet: mail to postmaster waits */
         return rc == -ENOENT ? -EAGAIN : rc;
-    *ret = (struct directory_entry){.kind = ENTRY_ACCOUNT, .account = first.id};
+    *ret =
+        (struct directory_entry){.kind = ENTRY_ACCOUNT, .account = first.id, .state = first.state};
+    memcpy(ret->address, first.address, sizeof ret->address);
     return 0;
 }
 
@@ -127,17 +129,13 @@ static void put_target(struct result *r, enum directory_target_kind kind, uint64
     memcpy(t->address, text, n + 1);
 }
 
-static void put_account(struct result *r, uint64_t id)
+/* The entry of an account: its address is the primary one. */
+static void put_account(struct result *r, const struct directory_entry *n)
 {
-    struct directory_account a;
-    int rc = directory_account_get(r->walk.d, id, &a);
-
-    if (rc < 0)
-        r->failed |= rc != -ENOENT;
-    else if (a.state == ACCOUNT_STATE_ENABLED)
-        put_target(r, DIRECTORY_ACCOUNT, a.id, a.address);
+    if (n->state == ACCOUNT_STATE_ENABLED)
+        put_target(r, DIRECTORY_ACCOUNT, n->account, n->address);
     else
-        r->disabled |= a.state == ACCOUNT_STATE_DISABLED;
+        r->disabled |= n->state == ACCOUNT_STATE_DISABLED;
 }
 
 static void visit(struct result *r, struct span text, bool outermost)
@@ -161,7 +159,7 @@ static void visit(struct result *r, struct span text, bool outermost)
     }
     switch (n.kind) {
     case ENTRY_ACCOUNT:
-        put_account(r, n.account);
+        put_account(r, &n);
         break;
     case ENTRY_ALIAS:
         walk_push(&r->walk, span_cstr(n.target));
