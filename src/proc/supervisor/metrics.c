@@ -94,7 +94,7 @@ static void take_line(struct gathering *g, const struct process *p, struct span 
         take_comment(g, line);
         return;
     }
-    if (!parse_while(&c, is_name, 1, NAME_MAX_BYTES, &name))
+    if (!parse_while(&c, is_name, 1, NAME_MAX_BYTES, &name) || ascii_is_digit(name.p[0]))
         return;
     if (parse_char(&c, '{')) {
         size_t end = span_rfind(c, '}');
