@@ -44,21 +44,6 @@ static bool parse_append(struct session *s, const struct command_line *c, struct
     return true;
 }
 
-/* The mailbox, before the message is asked for. */
-static int find_target(struct session *s, const struct mailbox_name *name, struct mailbox_info *ret)
-{
-    struct store_read r;
-    int e = store_read_begin(imap_store(s), &r);
-
-    if (e < 0)
-        return e;
-    e = name_find(&r, name, ret);
-    if (e == 0 && ret->attributes & MAILBOX_NOSELECT)
-        e = -EINVAL;
-    store_read_end(&r);
-    return e;
-}
-
 static int on_bytes(void *arg, struct span bytes)
 {
     struct append *a = arg;
@@ -139,7 +124,7 @@ void cmd_append(struct session *s, struct command_line *c)
         return;
     }
     if (a->name_ok)
-        e = find_target(s, &a->name, &info);
+        e = name_target(s, &a->name, &info);
     if (e == -ENOENT)
         imap_no(s, c, "[TRYCREATE] No such mailbox");
     else if (e < 0)

@@ -8,27 +8,6 @@
 /* A COPYUID text names two sets; with more ranges than fit, the client has to look for itself. */
 enum { COPYUID_MAX = 256 << 10 };
 
-static int find_target(struct session *s, struct span wire, uint64_t *ret_id)
-{
-    struct mailbox_name name;
-    struct mailbox_info info;
-    struct store_read r;
-    int e;
-
-    if (!name_parse(s, wire, false, &name))
-        return -ENOENT;
-    e = store_read_begin(imap_store(s), &r);
-    if (e < 0)
-        return e;
-    e = name_find(&r, &name, &info);
-    if (e == 0 && info.attributes & MAILBOX_NOSELECT)
-        e = -ENOENT;
-    if (e == 0)
-        *ret_id = info.id;
-    store_read_end(&r);
-    return e;
-}
-
 /* "[COPYUID validity from to] " or nothing, when nothing was copied. */
 static void print_copyuid(const struct store_copied *d, struct buf *out)
 {
@@ -73,7 +52,8 @@ void cmd_copy(struct session *s, struct command_line *c)
     struct rangeset uids = RANGESET_EMPTY;
     struct store_copied done = {0};
     bool uid = imap_is_uid(c), move = span_ends_nocase(c->verb, SPAN("MOVE"));
-    uint64_t target;
+    struct mailbox_name name;
+    struct mailbox_info target;
     int e;
 
     if (!arg_set(&args, &set) || !arg_sp(&args) || !name_arg(s, &args, &wire) ||
@@ -82,7 +62,7 @@ void cmd_copy(struct session *s, struct command_line *c)
         imap_syntax(s, c);
         return;
     }
-    e = find_target(s, wire, &target);
+    e = name_parse(s, wire, false, &name) ? name_target(s, &name, &target) : -ENOENT;
     if (e == -ENOENT)
         imap_no(s, c, "[TRYCREATE] No such mailbox");
     else if (e < 0)
@@ -90,9 +70,9 @@ void cmd_copy(struct session *s, struct command_line *c)
     else if (move && m->read_only)
         imap_no(s, c, "[NOPERM] The mailbox is open for reading only");
     else {
-        e = uids.n
-                ? store_copy(imap_store(s), imap_grant(s), m->mailbox, &uids, target, move, &done)
-                : 0;
+        e = uids.n ? store_copy(imap_store(s), imap_grant(s), m->mailbox, &uids, target.id, move,
+                                &done)
+                   : 0;
         if (e < 0 && !(e == -ENOENT && uids.n))
             imap_fail(s, c, e);
         else

@@ -19,6 +19,7 @@ enum {
     HEADER_MAX =
         4 << 20, /* prefix and one header block; message_limits bounds the latter to 1 MiB */
     DECODED_CHUNK = 16 << 10,
+    SUMMARY_ROOM = 8 << 10,
 };
 
 struct fetch_run {
@@ -46,6 +47,9 @@ struct fetch_run *fetch_run_new(struct session *s, const struct fetch_plan *plan
                             .out = BUF(OUT_MAX),
                             .header = BUF(HEADER_MAX),
                             .selected = BUF(HEADER_MAX)};
+    /* one block that nearly every summary fits into, kept by arena_reset */
+    arena_alloc(r->arena, SUMMARY_ROOM);
+    arena_reset(r->arena);
     return r;
 }
 

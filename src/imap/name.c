@@ -64,3 +64,28 @@ int name_find(struct store_read *r, const struct mailbox_name *n, struct mailbox
 {
     return store_mailbox_find(r, n->account, n->name, ret);
 }
+
+static int check_target(const struct session *s, const struct mailbox_info *info)
+{
+    if (info->attributes & MAILBOX_NOSELECT)
+        return -ENOENT;
+    /* what the rights of a poster allow is the store's business; whether there is posting at all,
+     * the group's */
+    bool closed = info->account == STORE_ACCOUNT_PUBLIC &&
+                  info->attributes & (MAILBOX_NO_POST | MAILBOX_MODERATED);
+    return closed && !(s->user.rights & GRANT_ADMIN) ? -EACCES : 0;
+}
+
+int name_target(struct session *s, const struct mailbox_name *n, struct mailbox_info *ret)
+{
+    struct store_read r;
+    int e = store_read_begin(imap_store(s), &r);
+
+    if (e < 0)
+        return e;
+    e = name_find(&r, n, ret);
+    if (e == 0)
+        e = check_target(s, ret);
+    store_read_end(&r);
+    return e;
+}

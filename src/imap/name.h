@@ -36,4 +36,8 @@ bool name_arg(struct session *s, struct span *c, struct span *ret_wire);
 /* Finds it, selectable or not. 0, or a negative errno. */
 int name_find(struct store_read *r, const struct mailbox_name *n, struct mailbox_info *ret);
 
+/* The same where messages are to be put. -ENOENT also for a name that cannot be selected; -EACCES
+ * for a group that takes no posts, or only its moderator's. Takes a snapshot of its own. */
+int name_target(struct session *s, const struct mailbox_name *n, struct mailbox_info *ret);
+
 #endif

@@ -6,11 +6,14 @@
 
 #include <errno.h>
 
-enum { SUMMARY_ARENA_MAX = 2 << 20, TEXT_KEEP = 1 << 20 };
+enum { SUMMARY_ARENA_MAX = 2 << 20, TEXT_KEEP = 1 << 20, SUMMARY_ROOM = 8 << 10 };
 
 void search_message_init(struct search_message *m, struct store *s)
 {
     *m = (struct search_message){.store = s, .arena = arena_new(SUMMARY_ARENA_MAX), .text = BUF(0)};
+    /* one block that nearly every summary fits into, kept by arena_reset */
+    arena_alloc(m->arena, SUMMARY_ROOM);
+    arena_reset(m->arena);
 }
 
 void search_message_done(struct search_message *m)
