@@ -180,10 +180,12 @@ static int load_secret(struct directory *d, struct err *e)
 {
     sqlite3_stmt *s = NULL;
     bool ok = sqlite3_prepare_v2(d->db, "SELECT bytes FROM secret", -1, &s, NULL) == SQLITE_OK &&
-              sqlite3_step(s) == SQLITE_ROW && db_column(s, 0).n == sizeof d->secret;
+              sqlite3_step(s) == SQLITE_ROW;
+    struct span bytes = ok ? db_column(s, 0) : SPAN_EMPTY;
 
+    ok = bytes.p && bytes.n == sizeof d->secret;
     if (ok)
-        memcpy(d->secret, db_column(s, 0).p, sizeof d->secret);
+        memcpy(d->secret, bytes.p, sizeof d->secret);
     sqlite3_finalize(s);
     return ok ? 0 : err_set(e, -EIO, "the table `secret` is damaged");
 }

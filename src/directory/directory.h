@@ -113,8 +113,8 @@ struct directory_entry {
     char address[NAME_ADDRESS_MAX + 1];
     char target[NAME_ADDRESS_MAX + 1]; /* ALIAS: address; NEWSGROUP: its name */
     char title[NAME_TITLE_MAX + 1];    /* GROUP */
-    bool mail;        /* GROUP: takes mail from outside; as a member it always counts */
-    bool send_as;     /* GROUP: members may send as its address */
+    bool mail;                  /* GROUP: takes mail from outside; as a member it always counts */
+    bool send_as;               /* GROUP: members may send as its address */
     uint64_t account;           /* ACCOUNT */
     enum directory_state state; /* ACCOUNT; not in messages */
 };
