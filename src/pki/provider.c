@@ -503,7 +503,9 @@ static bool default_comes_first(const char *algorithm)
 
 void provider_load(provider_sign_fn sign)
 {
-    static OSSL_PROVIDER *usual, *ours; /* for the life of the process */
+    /* for the life of the process; volatile, or the compiler keeps a flag instead and leak checkers
+     * see nobody hold them */
+    static OSSL_PROVIDER *volatile usual, *volatile ours;
 
     sign_fn = sign;
     if (ours != NULL)
