@@ -71,66 +71,78 @@ static int rule(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n
     return k == -EEXIST ? 0 : k;
 }
 
-#define ARG_IS(n, value) SCMP_CMP64(n, SCMP_CMP_EQ, (value))
-#define ARG_BITS(n, mask, value) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, (mask), (value))
-
 enum { ALWAYS = ~0u };
 
 /* Calls whose arguments decide: where any of `sets` is held and none of `not_sets`. What no row
  * names ends the process. */
+enum arg_test { ANY, IS, IS_NOT, HAS_BITS, LACKS_BITS };
 struct arg_row {
     unsigned sets, not_sets;
     uint32_t action;
     const char *name;
-    unsigned n;
-    struct scmp_arg_cmp arg;
+    enum arg_test test;
+    unsigned arg;
+    uint64_t value;
 };
 
+static int add_row(scmp_filter_ctx f, const struct arg_row *r)
+{
+    struct scmp_arg_cmp c = {.arg = r->arg, .op = SCMP_CMP_EQ, .datum_a = r->value, .datum_b = 0};
+
+    if (r->test == IS_NOT) {
+        c.op = SCMP_CMP_NE;
+    } else if (r->test != IS) {
+        c.op = SCMP_CMP_MASKED_EQ;
+        c.datum_b = r->test == HAS_BITS ? r->value : 0;
+    }
+    return rule(f, r->action, r->name, r->test == ANY ? 0 : 1, &c);
+}
+
+/*
+ * No new code in memory, but for those who load libraries. fstat as the C library does it, while
+ * stat by name is what libraries try. Limits are read, not set. abort(), and signals to nobody
+ * else. getaddrinfo asks which addresses the machine has (netlink) and looks for a cache daemon
+ * (unix). The arguments of clone3 lie in memory, out of the filter's sight: the C library then uses
+ * clone.
+ */
 static int add_by_argument(scmp_filter_ctx f, unsigned sets)
 {
     const uint64_t pid = (uint64_t)getpid();
     const uint64_t thread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
-    const uint32_t yes = SCMP_ACT_ALLOW, eperm = SCMP_ACT_ERRNO(EPERM);
+    const uint32_t yes = SCMP_ACT_ALLOW, eperm = SCMP_ACT_ERRNO(EPERM),
+                   enosys = SCMP_ACT_ERRNO(ENOSYS);
     const struct arg_row rows[] = {
-  /* no new code, but for those who load libraries */
-        {ALWAYS,        S_EXEC_MAP,  yes,        "mmap",                1,                                              ARG_BITS(2,PROT_EXEC, 0)},
-        {ALWAYS,           S_EXEC_MAP,                      yes,                           "mprotect",                            1,                                                  ARG_BITS(2,PROT_EXEC, 0)},
-        {S_EXEC_MAP,   0,     yes,             "mmap",                                  0,                      {0}     },
-        {S_EXEC_MAP,       0,                 yes,            "mprotect",0,                {0}},
- /* fstat as the C library does it; stat by name is what libraries try */
-        {ALWAYS,   S_OPEN,             yes,         "newfstatat",                               1,                                                         ARG_BITS(3,                                              AT_EMPTY_PATH, AT_EMPTY_PATH)},
-        {ALWAYS, S_OPEN,           eperm,   "newfstatat",1,ARG_BITS(3,AT_EMPTY_PATH, 0)},
- /* limits may be read */
-        {ALWAYS,       0,   yes,"prlimit64",                                       1,                                                                                                                       ARG_IS(2,                                                                                                                                                                                                   0)},
-        {ALWAYS,             0,                   eperm,                      "prlimit64",                                      1,                                                                           SCMP_CMP64(2,SCMP_CMP_NE, 0)},
-        {ALWAYS,           0,                      yes,                           "getrlimit",                                   0,                                                          {0}},
- /* abort(), and nobody else */
-        {ALWAYS, 0, yes,         "tgkill",                              1,ARG_IS(0,pid)},
-        {ALWAYS,  0,            yes,"ioctl",1,ARG_IS(1,                                                                                                                                    FIONBIO)},
-        {ALWAYS,     0,               yes,         "ioctl",1,                                               ARG_IS(1,FIONREAD)},
-        {ALWAYS,          0,   yes,                    "ioctl",                                                      1,                                                                                                                                 ARG_IS(1,FIOCLEX)},
-        {ALWAYS,        0,  eperm,"ioctl",                     1,             ARG_IS(1,TCGETS)},
-        {ALWAYS,        0,         yes,              "prctl",         1, ARG_IS(0,PR_SET_NAME)},
-        {ALWAYS,             0,                   eperm,                     "prctl",                                    1,                                                                               ARG_IS(0,PR_SET_VMA)},
-        {S_THREADS,      0,                 yes,                      "clone",                                   1,                                                                      ARG_BITS(0,          thread, thread)},
-        {S_NET,     0,    yes,              "socket",                              1,                                                               ARG_IS(0,                                                                                                                                                                                AF_INET)},
-        {S_NET,            0,               yes,              "socket",1,ARG_IS(0,AF_INET6)},
- /* getaddrinfo asks which addresses the machine has, and looks for a cache daemon */
-        {S_EXEC_MAP,      0,                yes,"socket",1,ARG_IS(0,AF_NETLINK)},
-        {S_NET,        S_EXEC_MAP,             eperm,  "socket",1,ARG_IS(0,AF_NETLINK)},
-        {S_NET,         0,        eperm, "socket", 1,                                               ARG_IS(0,AF_UNIX)},
-        {ALWAYS,             S_NET,               eperm,                   "socket",                      0,                                                                  {0}},
- /* the arguments of clone3 lie in memory, out of the filter's sight: the C library then uses
-  clone */
-        {ALWAYS,  0,             SCMP_ACT_ERRNO(ENOSYS),                   "clone3",                       0,                                                    {0}                                                                                                          },
+        {ALWAYS,     S_EXEC_MAP, yes,    "mmap",       LACKS_BITS, 2, PROT_EXEC    },
+        {ALWAYS,     S_EXEC_MAP, yes,    "mprotect",   LACKS_BITS, 2, PROT_EXEC    },
+        {S_EXEC_MAP, 0,          yes,    "mmap",       ANY,        0, 0            },
+        {S_EXEC_MAP, 0,          yes,    "mprotect",   ANY,        0, 0            },
+        {ALWAYS,     S_OPEN,     yes,    "newfstatat", HAS_BITS,   3, AT_EMPTY_PATH},
+        {ALWAYS,     S_OPEN,     eperm,  "newfstatat", LACKS_BITS, 3, AT_EMPTY_PATH},
+        {ALWAYS,     0,          yes,    "prlimit64",  IS,         2, 0            },
+        {ALWAYS,     0,          eperm,  "prlimit64",  IS_NOT,     2, 0            },
+        {ALWAYS,     0,          yes,    "getrlimit",  ANY,        0, 0            },
+        {ALWAYS,     0,          yes,    "tgkill",     IS,         0, pid          },
+        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIONBIO      },
+        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIONREAD     },
+        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIOCLEX      },
+        {ALWAYS,     0,          eperm,  "ioctl",      IS,         1, TCGETS       },
+        {ALWAYS,     0,          yes,    "prctl",      IS,         0, PR_SET_NAME  },
+        {ALWAYS,     0,          eperm,  "prctl",      IS,         0, PR_SET_VMA   },
+        {S_THREADS,  0,          yes,    "clone",      HAS_BITS,   0, thread       },
+        {S_NET,      0,          yes,    "socket",     IS,         0, AF_INET      },
+        {S_NET,      0,          yes,    "socket",     IS,         0, AF_INET6     },
+        {S_EXEC_MAP, 0,          yes,    "socket",     IS,         0, AF_NETLINK   },
+        {S_NET,      S_EXEC_MAP, eperm,  "socket",     IS,         0, AF_NETLINK   },
+        {S_NET,      0,          eperm,  "socket",     IS,         0, AF_UNIX      },
+        {ALWAYS,     S_NET,      eperm,  "socket",     ANY,        0, 0            },
+        {ALWAYS,     0,          enosys, "clone3",     ANY,        0, 0            },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int k;
         if (!(rows[i].sets & sets) || (rows[i].not_sets & sets) || is_allowed(rows[i].name, sets))
             continue;
-        k = rule(f, rows[i].action, rows[i].name, rows[i].n, &rows[i].arg);
-        if (k != 0)
+        if ((k = add_row(f, &rows[i])) != 0)
             return k;
     }
     return 0;
