@@ -49,9 +49,9 @@ struct ca_settings {
     struct permitted issuing, root; /* complete; the root's covers the issuing's */
     unsigned root_days, ca_days, cert_days;
 };
-/* Permitted is what ca_dns and ca_ip list, or else the local domains and the hostname; always
+/* Permitted is what ca_dns and ca_ip list, or else the local domains; always the hostname,
  * "localhost", 127.0.0.1 and ::1, so that every kind is bounded; mail addresses of the local
- * domains. Entries that are no names are refused. */
+ * domains. Entries that are no names are refused; those over CERT_NAMES_MAX are left out. */
 int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e);
 void ca_settings_done(struct ca_settings *s);
 

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "ca/ca.h"
 #include "pki/chain.h"
 #include "pki/issue.h"
@@ -749,11 +750,13 @@ TEST(settings)
                      .hostname = "host.example.net",
                      .organization = "abcdeÄrzte-Ärzte-Ärzte-Ärzte-Ärzte-Ärzte-Ärzte-Ärzte-Ärzte"};
     struct buf text BUF_AUTO = BUF(4096);
+    const char *many[500];
+    char texts[500][24];
 
     REQUIRE(ca_settings_init(&s, &c, &e) == 0);
     permitted_print(&s.issuing, &text);
     EXPECT_STR(buf_cstr(&text),
-               "example.org, host.example.net, localhost, @example.org, 127.0.0.1/32, ::1/128");
+               "localhost, host.example.net, example.org, @example.org, 127.0.0.1/32, ::1/128");
     EXPECT(permitted_covers(&s.root, &s.issuing) && permitted_covers(&s.issuing, &s.root));
     EXPECT_INT(strlen(s.organization), 47); /* 48 would cut a letter in two */
     ca_settings_done(&s);
@@ -761,9 +764,22 @@ TEST(settings)
     REQUIRE(ca_settings_init(&s, &c, &e) == 0);
     buf_clear(&text);
     permitted_print(&s.issuing, &text);
-    EXPECT_STR(buf_cstr(&text), "sub.example.org, localhost, @example.org, 127.0.0.1/32, ::1/128");
+    EXPECT_STR(buf_cstr(&text),
+               "localhost, host.example.net, sub.example.org, @example.org, 127.0.0.1/32, ::1/128");
     EXPECT(permitted_covers(&s.root, &s.issuing) && !permitted_covers(&s.issuing, &s.root));
     ca_settings_done(&s);
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+        snprintf(texts[i], sizeof(texts[i]), "d%u.example", i);
+        many[i] = texts[i];
+    }
+    c.ca_dns = c.local_domains = (struct conf_strings){many, ARRAY_LEN(many)};
+    log_set_level(LOG_LEVEL_ERROR);
+    REQUIRE(ca_settings_init(&s, &c, &e) == 0); /* more than there is room for: the first of them */
+    EXPECT_INT(s.issuing.dns.n, CERT_NAMES_MAX);
+    EXPECT_INT(s.issuing.email.n, CERT_NAMES_MAX);
+    EXPECT(permitted_covers(&s.root, &s.issuing) && permitted_complete(&s.issuing));
+    ca_settings_done(&s);
+    c.local_domains.n = 0;
     c.ca_dns = (struct conf_strings){&bad_dns, 1};
     EXPECT_INT(ca_settings_init(&s, &c, &e), -EINVAL);
     EXPECT(strstr(e.text, "ca_dns"));

@@ -1,17 +1,45 @@
+#include "base/log.h"
 #include "ca/ca.h"
 
 #include <errno.h>
 
+/* Hundreds of domains do not fit into a certificate that every handshake carries: what is over the
+ * limit is left out. */
+static bool full(int rc, const char *option, const char *name)
+{
+    if (rc != -E2BIG)
+        return false;
+    log_warn("own CA: %s from \"%s\" on is not permitted: a CA lists %d names at most; name fewer "
+             "in ca_dns",
+             option, name, CERT_NAMES_MAX);
+    return true;
+}
+
 static int add_names(struct permitted *p, const struct conf_strings *names, const char *option,
                      struct err *e)
 {
-    for (uint32_t i = 0; i < names->n; i++)
-        if (permitted_add_dns(p, span_cstr(names->v[i])) < 0)
-            return err_set(
-                e, -EINVAL,
-                "%s: \"%.100s\" is no DNS name that a CA could be permitted (no \"*\", at most %d "
-                "in all)",
-                option, names->v[i], CERT_NAMES_MAX);
+    for (uint32_t i = 0; i < names->n; i++) {
+        int rc = permitted_add_dns(p, span_cstr(names->v[i]));
+        if (full(rc, option, names->v[i]))
+            break;
+        if (rc < 0)
+            return err_set(e, -EINVAL,
+                           "%s: \"%.100s\" is no DNS name that a CA could be permitted (no \"*\")",
+                           option, names->v[i]);
+    }
+    return 0;
+}
+
+static int add_mailboxes(struct permitted *p, const struct conf_strings *domains,
+                         const char *option, struct err *e)
+{
+    for (uint32_t i = 0; i < domains->n; i++) {
+        int rc = permitted_add_email(p, span_cstr(domains->v[i]));
+        if (full(rc, option, domains->v[i]))
+            break;
+        if (rc < 0)
+            return err_set(e, -EINVAL, "%s: \"%.100s\" is no mail domain", option, domains->v[i]);
+    }
     return 0;
 }
 
@@ -21,50 +49,34 @@ static int add_networks(struct permitted *p, const struct conf_strings *networks
         if (permitted_add_network(p, span_cstr(networks->v[i])) < 0)
             return err_set(e, -EINVAL,
                            "ca_ip: \"%.60s\" is no network such as 192.0.2.0/24 or 2001:db8::/32 "
-                           "with all host "
-                           "bits zero (at most %d in all)",
+                           "with all host bits "
+                           "zero (at most %d in all)",
                            networks->v[i], PERMITTED_MAX);
     return 0;
 }
 
-static int add_defaults(struct permitted *p, const struct conf *c, struct err *e)
-{
-    struct conf_strings domain = {(const char *[]){c->domain}, 1},
-                        host = {(const char *[]){c->hostname}, 1};
-    int rc = add_names(p, &domain, "domain", e);
-
-    if (rc == 0)
-        rc = add_names(p, &c->local_domains, "local_domains", e);
-    return rc == 0 ? add_names(p, &host, "hostname", e) : rc;
-}
-
-/* What every permitted set has, whatever is configured: loopback does no harm, and bounds both
- * kinds of addresses. */
-static int add_always(struct permitted *p, const struct conf *c, struct err *e)
-{
-    static const char *const networks[] = {"127.0.0.1/32", "::1/128"};
-    int rc = permitted_add_dns(p, SPAN("localhost"));
-
-    for (size_t i = 0; rc == 0 && i < 2; i++)
-        rc = permitted_add_network(p, span_cstr(networks[i]));
-    if (rc == 0)
-        rc = permitted_add_email(p, span_cstr(c->domain));
-    for (uint32_t i = 0; rc == 0 && i < c->local_domains.n; i++)
-        rc = permitted_add_email(p, span_cstr(c->local_domains.v[i]));
-    return rc < 0
-               ? err_set(e, -E2BIG, "ca_dns, ca_ip and local_domains together list too many names")
-               : 0;
-}
-
 static int permitted_of(const struct conf *c, bool root, struct permitted *p, struct err *e)
 {
-    int rc = add_names(p, &c->ca_dns, "ca_dns", e);
+    /* loopback does no harm and bounds both kinds of addresses; the hostname stands in every
+     * certificate of a server */
+    const char *dns[] = {"localhost", c->hostname}, *ip[] = {"127.0.0.1/32", "::1/128"},
+               *domain[] = {c->domain};
+    struct conf_strings always = {dns, 2}, loopback = {ip, 2}, first = {domain, 1};
+    int rc = add_names(p, &always, "hostname", e);
 
+    if (rc == 0)
+        rc = add_networks(p, &loopback, e);
+    if (rc == 0)
+        rc = add_names(p, &c->ca_dns, "ca_dns", e);
     if (rc == 0 && (root || c->ca_dns.n == 0))
-        rc = add_defaults(p, c, e);
+        rc = add_names(p, &first, "domain", e);
+    if (rc == 0 && (root || c->ca_dns.n == 0))
+        rc = add_names(p, &c->local_domains, "local_domains", e);
     if (rc == 0)
         rc = add_networks(p, &c->ca_ip, e);
-    return rc == 0 ? add_always(p, c, e) : rc;
+    if (rc == 0)
+        rc = add_mailboxes(p, &first, "domain", e);
+    return rc == 0 ? add_mailboxes(p, &c->local_domains, "local_domains", e) : rc;
 }
 
 /* Room for "Issuing CA 100" behind it in a common name of 64 characters; never half a character. */
