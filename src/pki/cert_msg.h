@@ -16,7 +16,7 @@
  *   CERT_CA_PEM    –                                                                  → PEM of the
  * roots
  *
- *   names          u16 count, each u8 type, cstr text
+ *   names          u16 count, each u8 type, cstr text; none in CA_ISSUE: those of the request
  *   chain          all the rest: DER certificates, each as span, leaf first
  */
 #ifndef PKI_CERT_MSG_H

@@ -676,8 +676,10 @@ static int ask_as_certd(int fd, const char *profile, const char *names, struct s
     return call(fd, ROLE_CERTD, ROLE_CAD, MSG_CA_ISSUE, buf_span(&body), reply);
 }
 
-static void make_request(struct buf *der)
+static void make_request(const char *cn, const char *words, struct buf *der)
 {
+    struct cert_names names = CERT_NAMES_EMPTY;
+    struct span s = span_cstr(words), word;
     struct buf spki BUF_AUTO = BUF(1024);
     EVP_PKEY *key = EVP_EC_gen("P-256");
     unsigned char *p = NULL;
@@ -686,8 +688,11 @@ static void make_request(struct buf *der)
 
     buf_put(&spki, p, (size_t)n);
     OPENSSL_free(p);
-    CHECK(request_make(key, buf_span(&spki), &(struct cert_subject){.common_name = "x"},
-                       &CERT_NAMES_EMPTY, der, &e) == 0);
+    while (span_split(&s, ' ', &word))
+        CHECK(cert_names_add_any(&names, word) == 0);
+    CHECK(request_make(key, buf_span(&spki), &(struct cert_subject){.common_name = cn}, &names, der,
+                       &e) == 0);
+    cert_names_done(&names);
     EVP_PKEY_free(key);
 }
 
@@ -700,7 +705,7 @@ TEST(cad_refuses)
     wait_told("imap4-default", NULL);
     kill_one(CERTD); /* this test is certd now */
     fd = join(CAD, ROLE_CERTD);
-    make_request(&request);
+    make_request("www.example.com", "", &request);
     EXPECT_INT(ask_as_certd(fd, "server", "mail.example.org localhost", buf_span(&request), &reply),
                0);
     EXPECT_INT(ask_as_certd(fd, "account", "postmaster@example.org", buf_span(&request), &reply),
@@ -728,6 +733,38 @@ TEST(cad_refuses)
     close(fd);
     EXPECT_INT(ask_cad(MSG_CA_INFO, SPAN_EMPTY, &reply), 0);
     EXPECT(alive(CAD));
+    end();
+}
+
+TEST(manager_has_requests_certified)
+{
+    struct buf request BUF_AUTO = BUF(16384), body BUF_AUTO = BUF(65536),
+                       reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    struct ca_issue_msg m = {.profile = "account", .days = 10, .requester = "command line"};
+    struct ca_issued_msg out;
+    struct chain chain = CHAIN_NONE;
+    struct err e = {""};
+
+    begin();
+    make_request("Bob Smith", "bob@example.org", &request);
+    m.request = buf_span(&request);
+    wr_ca_issue(&body, &m);
+    EXPECT_INT(ask_cad(MSG_CA_ISSUE, buf_span(&body), &reply),
+               0); /* also while the CA is being made */
+    REQUIRE(rd_ca_issued(buf_span(&reply), &out));
+    REQUIRE(chain_parse(out.chain, &chain, &e) == 0);
+    EXPECT_INT(chain.n, 2);
+    EXPECT_STR(chain.v[0]->subject, "CN=Bob Smith,O=Example");
+    EXPECT(cert_names_has(&chain.v[0]->names, CERT_NAME_EMAIL, SPAN("bob@example.org")));
+    EXPECT(chain.v[0]->not_after < clock_seconds() + 11 * 86400);
+    chain_done(&chain);
+    buf_clear(&request);
+    buf_clear(&body);
+    make_request("Bob Smith", "bob@example.net", &request);
+    m.request = buf_span(&request);
+    wr_ca_issue(&body, &m);
+    EXPECT_INT(ask_cad(MSG_CA_ISSUE, buf_span(&body), &reply), -EPERM);
+    EXPECT(has(&reply, "bob@example.net") && has(&reply, "local_domains"));
     end();
 }
 

@@ -49,35 +49,58 @@ static int wait_made(struct cad *d, struct err *e)
                          : err_set(e, -EAGAIN, "our CA is being made; try again in a moment");
 }
 
-static int issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
-                 struct buf *reply, struct err *e)
+/* What the network-facing certd puts into a subject is shown to people: only what the certificate
+ * is for. */
+static const char *common_name(const struct asker *a, const struct request *r,
+                               const struct cert_names *names)
+{
+    struct span cn = span_cstr(r->common_name);
+
+    if (a->role == ROLE_MANAGER || cert_names_has(names, CERT_NAME_DNS, cn) ||
+        cert_names_has(names, CERT_NAME_IP, cn))
+        return r->common_name;
+    return NULL;
+}
+
+static int certify(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+                   const struct request *r, struct ca_issued_msg *out, struct buf *chain,
+                   struct err *e)
 {
     const struct profile *profile = cert_profile_by_name(span_cstr(m->profile));
-    struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
-    struct ca_issued_msg out;
-    struct request *request = NULL;
+    const struct cert_names *names = m->names.n ? &m->names : &r->names;
     int rc;
 
     if (!profile)
         return err_set(e, -EINVAL, "there is no profile %s", log_quote(span_cstr(m->profile)));
-    rc = cad_may_issue(d->child->conf, a->role, profile, &m->names, e);
+    rc = cad_may_issue(d->child->conf, a->role, profile, names, e);
+    if (rc < 0)
+        return rc;
+    return ca_issue(d->ca,
+                    &(struct ca_request){.profile = profile,
+                                         .spki = span_of(r->spki, r->spki_bytes),
+                                         .subject = {.common_name = common_name(a, r, names)},
+                                         .names = names,
+                                         .days = m->days,
+                                         .requester = m->requester},
+                    chain, out->serial, e);
+}
+
+static int issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+                 struct buf *reply, struct err *e)
+{
+    struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    struct ca_issued_msg out;
+    struct request *request = NULL;
+    int rc = request_parse(m->request, &request, e);
+
     if (rc == 0)
-        rc = request_parse(m->request, &request, e);
-    if (rc == 0)
-        rc = ca_issue(d->ca,
-                      &(struct ca_request){.profile = profile,
-                                           .spki = span_of(request->spki, request->spki_bytes),
-                                           .subject = {.common_name = request->common_name},
-                                           .names = &m->names,
-                                           .days = m->days,
-                                           .requester = m->requester},
-                      &chain, out.serial, e);
+        rc = certify(d, a, m, request, &out, &chain, e);
     request_free(request);
     if (rc < 0)
         return rc;
     out.chain = buf_span(&chain);
     wr_ca_issued(reply, &out);
-    log_info("issued %s, profile %s, for %s", out.serial, profile->name,
+    log_info("issued %s, profile %s, for %s", out.serial, m->profile,
              log_quote(span_cstr(m->requester)));
     return 0;
 }

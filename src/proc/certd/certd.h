@@ -46,8 +46,8 @@ int lives_issue(struct vserver_life *v, struct err *e);
 /* ops.c */
 extern const struct life_ops certd_life_ops;    /* arg: struct vserver_life */
 int roots_load(struct certd *d, struct err *e); /* suspends */
-int life_file_read(struct vserver_life *v, struct buf *out,
-                   struct err *e);                /* suspends; -ENOENT: none */
+/* suspends; -ENOENT: none. *ret_has_damaged: one that was put aside is still there. */
+int life_file_read(struct vserver_life *v, struct buf *out, bool *ret_has_damaged, struct err *e);
 void life_file_put_aside(struct vserver_life *v); /* suspends */
 
 /* want.c: the names that a virtual server's certificate must have. */

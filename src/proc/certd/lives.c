@@ -43,7 +43,7 @@ static void load(struct vserver_life *v)
     struct identity id;
     struct err e;
     bool damaged = false;
-    int rc = life_file_read(v, &bytes, &e);
+    int rc = life_file_read(v, &bytes, &damaged, &e);
 
     if (rc == 0)
         rc = identity_read(buf_span(&bytes), &id, &e);
@@ -52,15 +52,16 @@ static void load(struct vserver_life *v)
         rc = err_set(&e, -EBADMSG, "it belongs to another virtual server");
     }
     if (rc < 0) {
-        damaged = rc != -ENOENT;
-        if (damaged) {
+        if (rc != -ENOENT) {
+            damaged = true;
             log_error("certificate of %s: its file cannot be used: %s", v->name, e.text);
             life_file_put_aside(v);
         }
         identity_init(&id, v->name);
     }
     life_init(&v->life, &id, &v->ops);
-    /* a damaged file may have named keys that are still wanted by whoever repairs it */
+    /* a damaged file may have named keys that whoever repairs it still wants: as long as it lies
+     * there */
     v->life.keep_unknown_keys = damaged;
     v->loaded = true;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PEER_WAIT_MS = 15000, CALL_MS = 30000 };
 
@@ -184,6 +185,7 @@ static const struct chain *op_roots(void *arg)
 
 struct file_job {
     char path[400], aside[420];
+    bool has_aside;
     struct span bytes;
     struct buf *out;
     struct err *e;
@@ -215,14 +217,16 @@ static void work_read(void *arg)
 {
     struct file_job *j = arg;
     j->rc = file_read(AT_FDCWD, j->path, IDENTITY_FILE_MAX, j->out, j->e);
+    j->has_aside = access(j->aside, F_OK) == 0;
 }
 
-int life_file_read(struct vserver_life *v, struct buf *out, struct err *e)
+int life_file_read(struct vserver_life *v, struct buf *out, bool *ret_has_damaged, struct err *e)
 {
     struct file_job j = {.out = out, .e = e};
 
     name_file(v, &j);
     fiber_offload(work_read, &j);
+    *ret_has_damaged = j.has_aside;
     return j.rc;
 }
 
