@@ -295,7 +295,9 @@ static int finish_delete(struct directory *d, uint64_t id, struct err *e)
     db_bind_text(address, 2, span_cstr(name.domain));
     sqlite3_bind_int64(address, 3, ENTRY_ACCOUNT);
     sqlite3_bind_int64(row, 1, (int64_t)id);
-    rc = db_run(d, address);
+    rc = db_member_forget(d, &name);
+    if (rc == 0)
+        rc = db_run(d, address);
     if (rc == 0)
         rc = db_run(d, row);
     return rc < 0 ? err_set(e, -EIO, "%s", sqlite3_errmsg(d->db)) : 0;

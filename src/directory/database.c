@@ -40,6 +40,7 @@ static const char schema[] =
     " domain TEXT NOT NULL, local TEXT NOT NULL, member TEXT NOT NULL,"
     " PRIMARY KEY (domain, local, member),"
     " FOREIGN KEY (domain, local) REFERENCES address (domain, local)) WITHOUT ROWID;"
+    "CREATE INDEX member_member ON member (member);"
     "CREATE TABLE secret (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL);"
     "INSERT INTO secret VALUES (1, randomblob(32));"
     "PRAGMA user_version = 1;";

@@ -47,6 +47,8 @@ void db_entry_of(sqlite3_stmt *s, struct directory_entry *ret);
 int db_entry_find(struct directory *d, const struct mail_address *a, struct directory_entry *ret);
 int db_entry_add(struct directory *d, const struct mail_address *a, const struct directory_entry *n,
                  struct err *e);
+/* The address is nobody's any more: whoever gets it next does not inherit memberships. */
+int db_member_forget(struct directory *d, const struct mail_address *a);
 int db_account_first(struct directory *d, struct directory_account *ret);
 
 #endif

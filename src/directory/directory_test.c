@@ -320,6 +320,30 @@ TEST(members_come_and_go)
     remove_folder(d);
 }
 
+TEST(memberships_are_not_inherited)
+{
+    struct directory *d = open_new();
+    BUF_AUTO struct buf out = BUF(1000);
+    struct directory_entry team = {.kind = ENTRY_GROUP, .address = "team", .send_as = true},
+                           inner = {.kind = ENTRY_GROUP, .address = "inner"};
+    struct err e;
+    uint64_t id = add(d, "ann");
+
+    REQUIRE(directory_entry_add(d, &team, &e) == 0);
+    REQUIRE(directory_entry_add(d, &inner, &e) == 0);
+    REQUIRE(directory_member_add(d, SPAN("team"), SPAN("Ann"), &e) == 0);
+    REQUIRE(directory_member_add(d, SPAN("team"), SPAN("inner"), &e) == 0);
+    EXPECT(directory_may_send_as(d, id, SPAN("team@example.org")));
+    REQUIRE(directory_account_delete_begin(d, id, &e) == 0);
+    REQUIRE(directory_account_delete_finish(d, id, &e) == 0);
+    REQUIRE(directory_entry_remove(d, ENTRY_GROUP, SPAN("inner"), &e) == 0);
+    id = add(d, "ann");
+    EXPECT(!directory_may_send_as(d, id, SPAN("team@example.org")));
+    directory_member_each(d, SPAN("team"), SPAN_EMPTY, put_span, &out);
+    EXPECT_INT(out.n, 0);
+    remove_folder(d);
+}
+
 TEST(two_connections_see_each_other)
 {
     struct directory *writer = open_new(), *reader = open_again();

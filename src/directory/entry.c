@@ -157,6 +157,17 @@ int directory_group_set(struct directory *d, const struct directory_entry *n, st
     return db_end(d, rc, e);
 }
 
+int db_member_forget(struct directory *d, const struct mail_address *a)
+{
+    DB_AUTO s = db_statement(d, DB_MEMBER_FORGET);
+    char text[NAME_ADDRESS_MAX + 1];
+
+    name_address_print(a, text);
+    if (s)
+        db_bind_text(s, 1, span_cstr(text));
+    return db_run(d, s);
+}
+
 static int remove_entry(struct directory *d, enum directory_entry_kind kind,
                         const struct mail_address *a, struct err *e)
 {
@@ -169,6 +180,8 @@ static int remove_entry(struct directory *d, enum directory_entry_kind kind,
         return err_set(e, -ENOENT, "there is no such entry %s@%s", a->local, a->domain);
     if (rc == 0 && kind == ENTRY_GROUP)
         rc = db_run(d, members);
+    if (rc == 0)
+        rc = db_member_forget(d, a);
     if (rc == 0 && s) {
         sqlite3_bind_int64(s, 3, kind);
         rc = db_run(d, s);
