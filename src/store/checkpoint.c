@@ -38,8 +38,7 @@ void state_boot_id(char out[40])
     struct buf b = BUF(128);
     struct err e;
 
-    if (!known[0] &&
-        file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &b, &e) == 0)
+    if (!known[0] && file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 128, &b, &e) == 0)
         memcpy(known, b.p, b.n < 36 ? b.n : 36);
     memcpy(out, fake_boot[0] ? fake_boot : known, 40);
     buf_done(&b);
