@@ -11,6 +11,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What no program that is executed later could get back. As root only, and before the user changes:
+ * it is itself a privilege. */
+static int drop_bounds(struct err *e)
+{
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 && errno != EPERM)
+            return err_set(e, -errno, "dropping capability %d: %s", cap, strerror(errno));
+    return 0;
+}
+
 /* Root without a user to become at least loses everything that root may do beyond its own files. */
 static int drop_capabilities(struct err *e)
 {
@@ -20,9 +30,6 @@ static int drop_capabilities(struct err *e)
         {0, 0, 0}
     };
 
-    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 && errno != EPERM)
-            return err_set(e, -errno, "dropping capability %d: %s", cap, strerror(errno));
     if (syscall(SYS_capset, &head, none) != 0)
         return err_set(e, -errno, "dropping capabilities: %s", strerror(errno));
     return 0;
@@ -42,8 +49,10 @@ static int change_user(const struct passwd *pw, const char *user, struct err *e)
 int sandbox_user(const struct profile *p, const char *user, struct sandbox_report *r, struct err *e)
 {
     const struct passwd *pw = NULL;
-    int k;
+    int k = drop_bounds(e);
 
+    if (k != 0)
+        return k;
     if (geteuid() != 0) {
         if (user != NULL)
             sandbox_lower(r, "not started as root: all processes have one user");

@@ -658,6 +658,38 @@ TEST(new_names_by_reload)
     end();
 }
 
+static int take_back(const char *serial)
+{
+    struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    struct ca_revoke_msg m = {.reason = 1};
+
+    snprintf(m.serial, sizeof(m.serial), "%s", serial);
+    wr_ca_revoke(&body, &m);
+    return ask_cad(MSG_CA_REVOKE, buf_span(&body), &reply);
+}
+
+TEST(what_is_revoked_is_replaced)
+{
+    struct told *imap;
+    char serial[CERTIFICATE_SERIAL_MAX];
+
+    begin();
+    imap = wait_told("imap4-default", NULL);
+    memcpy(serial, imap->serial, sizeof(serial));
+    EXPECT_INT(take_back(serial), 0);
+    imap = wait_told("imap4-default", serial);
+    EXPECT(holds(imap, imap_names) && signs(imap));
+    /* while certd is away */
+    memcpy(serial, imap->serial, sizeof(serial));
+    kill_one(CERTD);
+    EXPECT_INT(take_back(serial), 0);
+    restart(CERTD);
+    imap = wait_told("imap4-default", serial);
+    EXPECT(strcmp(imap->serial, serial) != 0);
+    EXPECT(holds(imap, imap_names) && signs(imap));
+    end();
+}
+
 /* --- what cad answers to processes that were taken over
  * ------------------------------------------------------------------------ */
 
@@ -698,7 +730,11 @@ static void make_request(const char *cn, const char *words, struct buf *der)
 
 TEST(cad_refuses)
 {
-    struct buf request BUF_AUTO = BUF(16384), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    struct ca_revoke_msg back = {.reason = 1};
+    struct ca_issue_msg account = {.profile = "account", .requester = "command line"};
+    struct ca_issued_msg issued;
+    struct buf body BUF_AUTO = BUF(65536), request BUF_AUTO = BUF(16384),
+                    reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
     int fd;
 
     begin();
@@ -726,6 +762,23 @@ TEST(cad_refuses)
                          "12345678"),
                     &reply),
                -EBADMSG);
+    close(fd);
+    /* what the administrator had made is not certd's to revoke; what is a virtual server's is */
+    fd = join(CAD, ROLE_CERTD);
+    buf_clear(&request);
+    make_request("Bob", "bob@example.org", &request);
+    account.request = buf_span(&request);
+    wr_ca_issue(&body, &account);
+    EXPECT_INT(ask_cad(MSG_CA_ISSUE, buf_span(&body), &reply), 0);
+    REQUIRE(rd_ca_issued(buf_span(&reply), &issued));
+    memcpy(back.serial, issued.serial, sizeof(back.serial));
+    buf_clear(&body);
+    wr_ca_revoke(&body, &back);
+    EXPECT_INT(call(fd, ROLE_CERTD, ROLE_CAD, MSG_CA_REVOKE, buf_span(&body), &reply), -EPERM);
+    memcpy(back.serial, told_of("imap4-default")->serial, sizeof(back.serial));
+    buf_clear(&body);
+    wr_ca_revoke(&body, &back);
+    EXPECT_INT(call(fd, ROLE_CERTD, ROLE_CAD, MSG_CA_REVOKE, buf_span(&body), &reply), 0);
     close(fd);
     /* a worker has no business with cad: its link is closed, cad lives on */
     fd = join(CAD, ROLE_ACCESS);

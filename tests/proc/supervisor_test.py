@@ -380,21 +380,81 @@ def test_background(server, ports):
     check("a bad file starts nothing", done.returncode == 1 and "sealpost.conf:1" in done.stderr, done)
 
 
+USERS = {"keyd": "keys", "authd": "directory", "stored": "store", "certd": "certs", "cad": "ca", "access": None, "mx": None,
+         "relayd": None, "watchd": None}
+
+
+def status_line(pid, name):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith(name + ":"):
+            return line.split()[1:]
+
+
 def test_users(server, ports):
-    """As root with a user that exists: every process is that user's, and its folder too."""
+    """As root: every process is its own user's, and its folder too. The users exist only for this supervisor."""
     if os.geteuid() != 0:
         return
-    server.configure(ports, more="")
-    text = open(server.conf).read().replace('user_prefix = ""', 'user_prefix = "no-such-"')
+    text = open(server.conf).read().replace('user_prefix = ""', 'user_prefix = "testmail-"')
     open(server.conf, "w").write(text)
     server.start()
     lower = server.processes()["keyd", 0]["walls"]["lower"]
-    check("a user that is not there is reported", "no-such-keyd" in lower, lower)
-    for line in open(f"/proc/{server.processes()['keyd', 0]['pid']}/status"):
-        if line.startswith("CapEff"):
-            check("root without its powers", int(line.split()[1], 16) == 0, line)
+    check("a user that is not there is reported", "testmail-keyd" in lower, lower)
+    check("root without its powers", int(status_line(server.processes()["keyd", 0]["pid"], "CapEff")[0], 16) == 0)
     server.process.terminate()
     server.process.wait(60)
+
+    passwd = os.path.join(server.dir, "passwd")
+    shutil.copy("/etc/passwd", passwd)
+    uids = {}
+    with open(passwd, "a") as f:
+        for number, name in enumerate(USERS):
+            uids[name] = 61000 + number
+            f.write(f"testmail-{name}:x:{uids[name]}:{uids[name]}::/nonexistent:/usr/sbin/nologin\n")
+    namespace = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', passwd]
+    if subprocess.run(namespace + ["true"], capture_output=True).returncode != 0:
+        print("no mount namespace: users are not tried")
+        return
+    server.process = subprocess.Popen(namespace + server.command("--foreground"), stdout=subprocess.PIPE, stderr=server.log,
+                                      text=True)
+    check("ready with users", server.process.stdout.readline() == "ready\n")
+    for (role, instance), p in server.processes().items():
+        uid = str(uids[role])
+        check(f"user of {role}", status_line(p["pid"], "Uid") == [uid] * 4 and status_line(p["pid"], "Gid") == [uid] * 4 and
+              p["walls"]["user"] and not p["walls"]["lower"].replace("this kernel has no Landlock", ""), p)
+        check(f"other groups of {role}", status_line(p["pid"], "Groups") == [])
+        check(f"powers of {role}", all(int(status_line(p["pid"], c)[0], 16) == 0 for c in ("CapEff", "CapPrm", "CapBnd")))
+        folder = USERS[role] and os.stat(os.path.join(server.dir, "data", USERS[role]))
+        if folder:
+            check(f"folder of {role}", folder.st_uid == uids[role] and folder.st_mode & 0o7777 ==
+                  (0o2750 if role == "stored" else 0o700), oct(folder.st_mode))
+    store = os.stat(os.path.join(server.dir, "data", "store"))
+    check("workers read the store by its group", store.st_gid == uids["access"], store.st_gid)
+    server.process.terminate()
+    check("stop with users", server.process.wait(60) == 0)
+
+
+def test_without_root(server, ports):
+    """Started by an ordinary user: it works, and says which walls are lower."""
+    if os.geteuid() != 0:
+        return
+    text = open(server.conf).read().replace('workers_mx = 1;', 'workers_mx = 1; data = "own/data";')
+    open(server.conf, "w").write(text)
+    own = os.path.join(server.dir, "own")
+    os.mkdir(own)
+    os.chown(own, 65534, 65534)
+    os.chmod(server.conf, 0o644)
+    server.process = subprocess.Popen(server.command("--foreground"), stdout=subprocess.PIPE, stderr=server.log, text=True,
+                                      user=65534, group=65534, extra_groups=[])
+    check("ready without root", server.process.stdout.readline() == "ready\n")
+    data = os.path.join(server.dir, "data")
+    if os.path.exists(data):
+        shutil.rmtree(data)
+    os.symlink(os.path.join(own, "data"), data)
+    for (role, _), p in server.processes().items():
+        check(f"walls of {role}", p["walls"]["seccomp"] and not p["walls"]["user"] and "not started as root" in p["walls"]["lower"], p)
+    check("serves", ask(ports["imap"][0]).startswith("access"))
+    server.process.terminate()
+    check("stop without root", server.process.wait(60) == 0)
 
 
 def main():
@@ -421,7 +481,9 @@ def main():
         test_stop(server)
         test_background(server, ports)
         os.symlink(os.path.abspath(sys.argv[2]), os.path.join(server.bin, "sealpost-watchd"))
+        server.configure(ports)
         test_users(server, ports)
+        test_without_root(server, ports)
     finally:
         if server.process and server.process.poll() is None:
             server.process.kill()
