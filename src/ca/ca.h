@@ -79,6 +79,13 @@ struct ca_request {
     const char *requester; /* for the register */
 };
 
+struct ca_status {
+    bool revoked;
+    uint8_t reason;
+    int64_t revoked_at;
+    char profile[32];
+};
+
 /*
  * Appends the chain (leaf, issuing CA; each DER as wr_span). The same question asked again within
  * an hour (its asker died before the answer) gets the same certificate. -EPERM: a name is not
@@ -86,6 +93,8 @@ struct ca_request {
  */
 int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
              char ret_serial[CERTIFICATE_SERIAL_MAX], struct err *e);
+/* -ENOENT: our CA has made none with that serial. suspends */
+int ca_status(struct ca *ca, const char *serial, struct ca_status *ret, struct err *e);
 int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason,
               struct err *e); /* suspends */
 /* The CRL of a CA (id 0: the issuing one in use), DER, appended. Made anew after a revocation and

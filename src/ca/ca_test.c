@@ -411,6 +411,7 @@ TEST(openssl_and_gnutls_hold_the_bounds)
 
 TEST(openssl_believes_the_crl)
 {
+    struct ca_status status;
     struct ca *ca;
     struct chain a = CHAIN_NONE, b = CHAIN_NONE;
     char sa[CERTIFICATE_SERIAL_MAX], sb[CERTIFICATE_SERIAL_MAX];
@@ -424,7 +425,11 @@ TEST(openssl_believes_the_crl)
     REQUIRE(ask(ca, &(struct asked){PROFILE_SERVER, "b", "b.example.org", 0, NULL}, &b, sb, &e) ==
             0);
     EXPECT_INT(ca_crl(ca, 0, &der, &e), 0); /* kept; must not hide the revocation */
+    EXPECT(ca_status(ca, sa, &status, &e) == 0 && !status.revoked);
     EXPECT_INT(ca_revoke(ca, sa, CRL_KEY_COMPROMISE, &e), 0);
+    EXPECT(ca_status(ca, sa, &status, &e) == 0 && status.revoked &&
+           status.reason == CRL_KEY_COMPROMISE);
+    EXPECT_INT(ca_status(ca, "00ff", &status, &e), -ENOENT);
     EXPECT_INT(ca_revoke(ca, sa, CRL_SUPERSEDED, &e), -EALREADY);
     EXPECT_INT(ca_revoke(ca, "00ff", CRL_SUPERSEDED, &e), -ENOENT);
     buf_clear(&der);

@@ -260,6 +260,33 @@ static void work_revoke(void *arg)
     j->rc = ca_register_revoke(j->ca->reg, j->serial, j->reason, clock_seconds(), j->e);
 }
 
+struct status_job {
+    struct ca *ca;
+    const char *serial;
+    struct cert_record record;
+    struct err *e;
+    int rc;
+};
+
+static void work_status(void *arg)
+{
+    struct status_job *j = arg;
+    j->rc = ca_register_get(j->ca->reg, j->serial, &j->record, j->e);
+}
+
+int ca_status(struct ca *ca, const char *serial, struct ca_status *ret, struct err *e)
+{
+    struct status_job j = {.ca = ca, .serial = serial, .e = e};
+
+    ca_run(ca, work_status, &j);
+    if (j.rc < 0)
+        return j.rc;
+    *ret = (struct ca_status){j.record.revoked, j.record.reason, j.record.revoked_at, ""};
+    memcpy(ret->profile, j.record.profile, sizeof(ret->profile));
+    cert_record_done(&j.record);
+    return 0;
+}
+
 int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason, struct err *e)
 {
     struct revoke_job j = {ca, serial, reason, e, 0};

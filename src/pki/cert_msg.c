@@ -113,6 +113,27 @@ bool rd_ca_revoke(struct span body, struct ca_revoke_msg *ret)
     return true;
 }
 
+void wr_ca_state(struct buf *b, const struct ca_state_msg *m)
+{
+    wr_bool(b, m->revoked);
+    wr_u8(b, m->reason);
+    wr_i64(b, m->time);
+}
+
+bool rd_ca_state(struct span body, struct ca_state_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_state_msg m;
+
+    m.revoked = rd_bool(&r);
+    m.reason = rd_u8(&r);
+    m.time = rd_i64(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
 void wr_ca_crl(struct buf *b, int64_t ca)
 {
     wr_i64(b, ca);

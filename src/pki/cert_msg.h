@@ -8,13 +8,14 @@
  *   CA_LIST        u8 filter (enum ca_filter of ca/register.h), i64 after             → JSON, a
  * page CA_SHOW        cstr serial                                                        → JSON
  *   CA_REVOKE      cstr serial, u8 reason (RFC 5280)
- *   CA_CRL         i64 CA (0: the issuing one in use)                                 → memfd with
- * the CRL, DER CERT_IDENTITY  cstr virtual server, u8 slot (enum tls_slot), cstr key id, cstr
- * serial, chain; an empty chain empties the slot CERT_LIST      – → JSON CERT_SHOW      cstr
- * virtual server                                                → JSON CERT_ISSUE     cstr virtual
- * server                                                → JSON, as of CERT_SHOW, when it is live
- *   CERT_CA_PEM    –                                                                  → PEM of the
- * roots
+ *   CA_STATE       cstr serial                                                        → u8 revoked,
+ * u8 reason, i64 time; -ENOENT: not ours CA_REVOKED     as CA_REVOKE CA_CRL         i64 CA (0: the
+ * issuing one in use)                                 → memfd with the CRL, DER CERT_IDENTITY  cstr
+ * virtual server, u8 slot (enum tls_slot), cstr key id, cstr serial, chain; an empty chain empties
+ * the slot CERT_LIST      – → JSON CERT_SHOW      cstr virtual server → JSON CERT_ISSUE     cstr
+ * virtual server                                                → JSON, as of CERT_SHOW, when it is
+ * live CERT_CA_PEM    –                                                                  → PEM of
+ * the roots
  *
  *   names          u16 count, each u8 type, cstr text; none in CA_ISSUE: those of the request
  *   chain          all the rest: DER certificates, each as span, leaf first
@@ -58,10 +59,18 @@ struct ca_revoke_msg {
 void wr_ca_revoke(struct buf *b, const struct ca_revoke_msg *m);
 bool rd_ca_revoke(struct span body, struct ca_revoke_msg *ret);
 
+struct ca_state_msg {
+    bool revoked;
+    uint8_t reason;
+    int64_t time;
+};
+void wr_ca_state(struct buf *b, const struct ca_state_msg *m);
+bool rd_ca_state(struct span body, struct ca_state_msg *ret);
+
 void wr_ca_crl(struct buf *b, int64_t ca);
 bool rd_ca_crl(struct span body, int64_t *ret);
 
-/* CA_SHOW, CERT_SHOW, CERT_ISSUE: one word. */
+/* CA_SHOW, CA_STATE, CERT_SHOW, CERT_ISSUE: one word. */
 void wr_cert_word(struct buf *b, const char *word);
 bool rd_cert_word(struct span body, char ret[CERT_MSG_WORD_MAX + 1]);
 

@@ -76,6 +76,7 @@ TEST(small_ones_there_and_back)
     struct buf b BUF_AUTO = BUF(4096);
     struct ca_list_msg list;
     struct ca_revoke_msg revoke;
+    struct ca_state_msg state;
     struct ca_issued_msg issued;
     char word[CERT_MSG_WORD_MAX + 1], longer[CERT_MSG_WORD_MAX + 2];
     int64_t ca;
@@ -92,6 +93,11 @@ TEST(small_ones_there_and_back)
     EXPECT(rd_ca_issued(buf_span(&b), &issued));
     EXPECT_STR(issued.serial, "77");
     EXPECT_SPAN(issued.chain, SPAN("chain"));
+    buf_clear(&b);
+    wr_ca_state(&b, &(struct ca_state_msg){true, 1, 1795500000});
+    EXPECT(rd_ca_state(buf_span(&b), &state) && state.revoked && state.reason == 1 &&
+           state.time == 1795500000);
+    EXPECT(!rd_ca_state(span_head(buf_span(&b), b.n - 1), &state));
     buf_clear(&b);
     wr_ca_crl(&b, 5);
     EXPECT(rd_ca_crl(buf_span(&b), &ca) && ca == 5);

@@ -215,6 +215,7 @@ static int step_swap(struct life *l, const char *why, struct err *e)
         identity_forget_retired(id, 0, "too many are kept");
     }
     identity_swap(id, why);
+    l->revoked = false;
     l->checked = true;
     l->unshown = true;
     rc = save(l, e);
@@ -484,9 +485,22 @@ const char *life_due(const struct life *l, int64_t now)
         return "going on with what was begun";
     if (!identity_is_served(&l->id.current))
         return "no certificate";
+    if (l->revoked)
+        return "revoked by its CA";
     if (now >= life_renew_at(l))
         return "renewal in time";
     return names_missing(l) ? "names changed" : NULL;
+}
+
+bool life_revoked(struct life *l, const char *serial)
+{
+    if (!identity_is_served(&l->id.current) || strcmp(l->id.current.serial, serial) != 0)
+        return false;
+    if (!l->revoked)
+        log_warn("certificate of %s: its CA has revoked %s; making a new one", l->id.vserver,
+                 serial);
+    l->revoked = true;
+    return true;
 }
 
 int life_tidy(struct life *l, int64_t now, struct err *e)

@@ -58,6 +58,7 @@ struct life {
     struct life_want want;
     const struct life_ops *ops;
     bool checked;   /* key and chain of the current slot are known to fit: it may be shown */
+    bool revoked;   /* the CA has revoked what is live: see life_revoked */
     bool unwritten; /* the last save failed */
     bool unshown;   /* a swap is in memory that the workers do not know yet */
     bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
@@ -86,6 +87,9 @@ bool life_may_try(const struct life *l, int64_t now);
  * twentieth), names are missing, nothing is there, a step waits to be repeated. NULL: nothing to
  * do. */
 const char *life_due(const struct life *l, int64_t now);
+/* The CA has revoked that serial. Where it is live it is due to be replaced; until then it is shown
+ * on. Never suspends. False: it is not this one. */
+bool life_revoked(struct life *l, const char *serial);
 /* Removes keys that were retired a day ago. */
 int life_tidy(struct life *l, int64_t now, struct err *e);
 /* The current slot to one that asks (a worker that came later), if it may be shown. */

@@ -437,6 +437,13 @@ TEST(life_renews_in_time)
     EXPECT_STR(life_due(&l, WORLD_NOW), "names changed");
     EXPECT_INT(work(&l), 0);
     check_settled(&l);
+    EXPECT(!life_revoked(&l, "00"));
+    EXPECT(life_due(&l, WORLD_NOW) == NULL);
+    EXPECT(life_revoked(&l, l.id.current.serial));
+    EXPECT_STR(life_due(&l, WORLD_NOW), "revoked by its CA");
+    EXPECT_INT(work(&l), 0);
+    check_settled(&l);
+    EXPECT(life_due(&l, WORLD_NOW) == NULL);
     want(&l, "mail.example.org"); /* fewer are no reason */
     EXPECT(life_due(&l, WORLD_NOW) == NULL);
     life_done(&l);

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     in = span_of(data + 1, size - 1);
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
     case 0:
         if (rd_ca_issue(in, &issue)) { /* names are made canonical: the second round is equal */
             struct ca_issue_msg again;
@@ -61,6 +61,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             same(&b, in);
         }
         break;
+    case 6: {
+        struct ca_state_msg state;
+        if (rd_ca_state(in, &state)) {
+            wr_ca_state(&b, &state);
+            same(&b, in);
+        }
+        break;
+    }
     case 5:
         if (rd_cert_word(in, word)) {
             wr_cert_word(&b, word);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -189,7 +190,73 @@ static void msg_ca_show(void *arg, struct msg *m)
     answer(&a, rc, buf_span(&reply), &e);
 }
 
+/* Where it is in use, it is to be replaced now. certd asks itself when it was away. */
+static void tell_certd(struct cad *d, const struct ca_revoke_msg *m)
+{
+    struct link *certd = child_peer(d->child, ROLE_CERTD);
+    struct buf body BUF_AUTO = BUF(256);
+
+    wr_ca_revoke(&body, m);
+    if (certd)
+        link_send(certd, MSG_CA_REVOKED, buf_span(&body), NULL, 0);
+}
+
+static void msg_ca_state(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(64);
+    char serial[CERT_MSG_WORD_MAX + 1];
+    struct ca_status s;
+    struct err e;
+    int rc;
+
+    if (!rd_cert_word(m->body, serial)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = ca_status(d->ca, serial, &s, &e);
+    if (rc == 0)
+        wr_ca_state(&reply, &(struct ca_state_msg){s.revoked, s.reason, s.revoked_at});
+    /* the row has no room for a reason as text */
+    answer(&a, rc, rc < 0 ? SPAN_EMPTY : buf_span(&reply), &(struct err){""});
+}
+
 /* certd may take back what was made for a virtual server, no more. */
+static int may_revoke(struct cad *d, const struct asker *a, const char *serial, struct err *e)
+{
+    struct ca_status s;
+    int rc;
+
+    if (a->role == ROLE_MANAGER)
+        return 0;
+    rc = ca_status(d->ca, serial, &s, e);
+    if (rc == 0 && strcmp(s.profile, "server") != 0)
+        rc = err_set(e, -EPERM,
+                     "%s is not a virtual server's (profile %s): revoke it by the command line",
+                     serial, s.profile);
+    return rc;
+}
+
+static int revoke(struct cad *d, const struct asker *a, const struct ca_revoke_msg *m,
+                  struct err *e)
+{
+    int rc;
+
+    if (!crl_reason_name(m->reason))
+        return err_set(e, -EINVAL, "%u is no reason for a revocation", m->reason);
+    rc = may_revoke(d, a, m->serial, e);
+    if (rc == 0)
+        rc = ca_revoke(d->ca, m->serial, (enum crl_reason)m->reason, e);
+    if (rc < 0)
+        return rc;
+    d->revoked++;
+    tell_certd(d, m);
+    log_info("revoked %s (%s), asked by %s", m->serial, crl_reason_name(m->reason),
+             role_name(a->role));
+    return 0;
+}
+
 static void msg_ca_revoke(void *arg, struct msg *m)
 {
     struct cad *d = ((struct child *)arg)->state;
@@ -202,15 +269,7 @@ static void msg_ca_revoke(void *arg, struct msg *m)
         answer_malformed(&a);
         return;
     }
-    if (!crl_reason_name(in.reason))
-        rc = err_set(&e, -EINVAL, "%u is no reason for a revocation", in.reason);
-    else
-        rc = ca_revoke(d->ca, in.serial, (enum crl_reason)in.reason, &e);
-    if (rc == 0) {
-        d->revoked++;
-        log_info("revoked %s (%s), asked by %s", in.serial, crl_reason_name(in.reason),
-                 role_name(a.role));
-    }
+    rc = revoke(d, &a, &in, &e);
     answer(&a, rc, SPAN_EMPTY, &e);
 }
 
@@ -256,6 +315,7 @@ const struct msg_handler cad_handlers[] = {
     {MSG_CA_LIST,   msg_ca_list,   true },
     {MSG_CA_SHOW,   msg_ca_show,   true },
     {MSG_CA_REVOKE, msg_ca_revoke, true },
+    {MSG_CA_STATE,  msg_ca_state,  true },
     {MSG_CA_CRL,    msg_ca_crl,    true },
     {0,             NULL,          false},
 };

@@ -81,6 +81,8 @@ static void on_peer(struct child *c, struct link *l)
     struct showing s = {d, l};
 
     if (link_peer(l) == ROLE_CAD) {
+        for (unsigned i = 0; i < d->life_count; i++)
+            d->lives[i]->state_known = false;
         fiber_start(c->loop, run_roots, d, "certd.roots");
         return;
     }

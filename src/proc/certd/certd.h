@@ -17,7 +17,8 @@ struct vserver_life {
     struct fiber_cond wake; /* there is something new to look at */
     bool loaded;            /* the file has been read */
     bool reconciled;        /* and compared with keyd */
-    bool wanted;            /* the configuration has the virtual server, enabled */
+    bool state_known; /* cad has said whether the certificate in use is revoked, since it came up */
+    bool wanted;      /* the configuration has the virtual server, enabled */
 };
 
 enum { CERTD_VSERVERS_MAX = 256 };
@@ -44,7 +45,10 @@ void lives_follow_conf(struct certd *d);
 int lives_issue(struct vserver_life *v, struct err *e);
 
 /* ops.c */
-extern const struct life_ops certd_life_ops;    /* arg: struct vserver_life */
+extern const struct life_ops certd_life_ops; /* arg: struct vserver_life */
+/* Has our own CA revoked that serial? 1, 0 (also for one that is not ours), negative errno.
+ * suspends */
+int state_ask(struct certd *d, const char *serial, struct err *e);
 int roots_load(struct certd *d, struct err *e); /* suspends */
 /* suspends; -ENOENT: none. *ret_has_damaged: one that was put aside is still there. */
 int life_file_read(struct vserver_life *v, struct buf *out, bool *ret_has_damaged, struct err *e);

@@ -34,6 +34,16 @@ static void put_row(const struct vserver_life *v, struct buf *out)
     buf_putc(out, '}');
 }
 
+/* All there is to say; with very many names the row alone. */
+static void put_life(const struct vserver_life *v, struct buf *out)
+{
+    life_json(&v->life, clock_seconds(), out);
+    if (out->overflow) {
+        buf_clear(out);
+        put_row(v, out);
+    }
+}
+
 static void msg_cert_list(void *arg, struct msg *m)
 {
     const struct certd *d = ((struct child *)arg)->state;
@@ -88,9 +98,8 @@ static void msg_cert_show(void *arg, struct msg *m)
 
     if (!v)
         return;
-    life_json(&v->life, clock_seconds(), &out);
-    msg_reply(m, out.overflow ? -EMSGSIZE : 0,
-              out.overflow ? SPAN("too long to show") : buf_span(&out));
+    put_life(v, &out);
+    msg_reply(m, 0, buf_span(&out));
 }
 
 static void msg_cert_issue(void *arg, struct msg *m)
@@ -107,7 +116,7 @@ static void msg_cert_issue(void *arg, struct msg *m)
         return;
     rc = lives_issue(v, &e); /* m is not touched behind this: the asker may be gone */
     if (rc == 0)
-        life_json(&v->life, clock_seconds(), &out);
+        put_life(v, &out);
     link_reply(link, id, call, rc, rc < 0 ? span_cstr(e.text) : buf_span(&out), NULL, 0);
 }
 
@@ -124,10 +133,23 @@ static void msg_cert_ca_pem(void *arg, struct msg *m)
     msg_reply(m, 0, buf_span(&out));
 }
 
+static void msg_ca_revoked(void *arg, struct msg *m)
+{
+    struct certd *d = ((struct child *)arg)->state;
+    struct ca_revoke_msg in;
+
+    if (!rd_ca_revoke(m->body, &in))
+        return;
+    for (unsigned i = 0; i < d->life_count; i++)
+        if (d->lives[i]->loaded && life_revoked(&d->lives[i]->life, in.serial))
+            fiber_cond_broadcast(&d->lives[i]->wake);
+}
+
 const struct msg_handler certd_handlers[] = {
     {MSG_CERT_LIST,   msg_cert_list,   false},
     {MSG_CERT_SHOW,   msg_cert_show,   false},
     {MSG_CERT_ISSUE,  msg_cert_issue,  true },
     {MSG_CERT_CA_PEM, msg_cert_ca_pem, false},
+    {MSG_CA_REVOKED,  msg_ca_revoked,  false},
     {0,               NULL,            false},
 };

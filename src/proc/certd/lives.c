@@ -66,6 +66,23 @@ static void load(struct vserver_life *v)
     v->loaded = true;
 }
 
+/* Was it revoked while one of us was away? Once for each time that cad comes up; it tells us of
+ * later ones. */
+static void ask_state(struct vserver_life *v)
+{
+    char serial[CERTIFICATE_SERIAL_MAX];
+    struct err e;
+    int rc;
+
+    if (v->state_known || !v->life.checked || !child_peer(v->certd->child, ROLE_CAD))
+        return;
+    memcpy(serial, v->life.id.current.serial, sizeof(serial));
+    rc = state_ask(v->certd, serial, &e);
+    v->state_known = rc >= 0;
+    if (rc > 0)
+        life_revoked(&v->life, serial);
+}
+
 /* One look, with the lock held: what is due is done. */
 static void look(struct vserver_life *v)
 {
@@ -82,6 +99,7 @@ static void look(struct vserver_life *v)
         v->reconciled = life_reconcile(&v->life, &e) == 0;
     if (!v->reconciled)
         return;
+    ask_state(v);
     why = life_due(&v->life, now);
     if (why)
         life_renew(&v->life, why, &e);

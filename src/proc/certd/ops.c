@@ -152,6 +152,22 @@ int roots_load(struct certd *d, struct err *e)
     return rc;
 }
 
+int state_ask(struct certd *d, const char *serial, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(256), reply BUF_AUTO = BUF(65536);
+    struct ca_state_msg m;
+    int rc;
+
+    wr_cert_word(&body, serial);
+    rc = call_cad(d, MSG_CA_STATE, buf_span(&body), &reply, e);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return rc;
+    return rd_ca_state(buf_span(&reply), &m) ? m.revoked
+                                             : err_set(e, -EPROTO, "cad's answer has another form");
+}
+
 static int op_issue(void *arg, const char *vserver, struct span request,
                     const struct cert_names *names, struct buf *ret_chain, struct err *e)
 {
