@@ -238,8 +238,8 @@ static int may_revoke(struct cad *d, const struct asker *a, const char *serial, 
     return rc;
 }
 
-static int revoke(struct cad *d, const struct asker *a, const struct ca_revoke_msg *m,
-                  struct err *e)
+static int take_back(struct cad *d, const struct asker *a, const struct ca_revoke_msg *m,
+                     struct err *e)
 {
     int rc;
 
@@ -269,7 +269,7 @@ static void msg_ca_revoke(void *arg, struct msg *m)
         answer_malformed(&a);
         return;
     }
-    rc = revoke(d, &a, &in, &e);
+    rc = take_back(d, &a, &in, &e);
     answer(&a, rc, SPAN_EMPTY, &e);
 }
 
