@@ -37,7 +37,7 @@ static const struct view recipient_columns[] = {
 static int ask(struct call *c, enum store_queue_op op, uint64_t id, struct buf *reply,
                struct err *e)
 {
-    struct msg_queue_admin q = {.op = (uint8_t)op, .id = id};
+    struct msg_queue_admin q = {.head = {.counter = 1}, .op = (uint8_t)op, .id = id};
     struct control *control = call_control(c, e);
     struct buf body BUF_AUTO = BUF(64);
     int r;
