@@ -163,6 +163,10 @@ def test_start(server, ports):
         got = os.stat(os.path.join(server.dir, "data", name)).st_mode & 0o777
         check(f"folder {name}", got == mode, oct(got))
     pid = int(open(os.path.join(server.dir, "data", "supervisor.pid")).read())
+    if os.geteuid() == 0:
+        kept = int(status_line(pid, "CapEff")[0], 16)
+        check("the supervisor keeps few powers", kept & ~(1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 13) == 0 and
+              kept >> 7 & 1, hex(kept))
     check("pid file", pid == server.process.pid == status["pid"])
     seen = {ask(ports["imap"][0]).split(" generation")[0] for _ in range(40)}
     check("both workers get connections", seen == {"access 0", "access 1"}, seen)

@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,17 +132,6 @@ static void keep_off_terminal(void)
     }
 }
 
-static void raise_limits(void)
-{
-    struct rlimit l;
-
-    /* listening sockets, links, and what children raise theirs to */
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
-        l.rlim_cur = l.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &l);
-    }
-}
-
 static int supervise(void)
 {
     struct buf problems BUF_AUTO = BUF(PROBLEMS_MAX_BYTES);
@@ -157,7 +145,7 @@ static int supervise(void)
     if (listeners_apply(&self.listeners, self.conf, &self, &none, &problems) > 0)
         log_error("%.*s", SPAN_ARG(buf_span(&problems)));
     listeners_done(&none);
-    if (layout_pid(&self, &e) != 0 || control_open(&self, &e) != 0) {
+    if (layout_pid(&self, &e) != 0 || control_open(&self, &e) != 0 || powers_drop(&e) != 0) {
         log_error("%s", e.text);
         self.exit_status = 1;
     } else {
@@ -188,7 +176,7 @@ int main(int argc, char **argv)
         return parse_child_main(o.parse);
     log_open("supervisor", LOG_LEVEL_INFO);
     umask(077);
-    raise_limits();
+    powers_limits();
     if (!name_files(o.config)) {
         fprintf(stderr, "sealpost-supervisor: %s: %s\n", o.config, strerror(errno));
         return 1;

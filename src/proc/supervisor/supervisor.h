@@ -110,6 +110,10 @@ int layout_pid(struct supervisor *s, struct err *e); /* writes the pid file; aft
 int layout_log(struct supervisor *s, struct err *e); /* standard error goes to the log file */
 void layout_done(struct supervisor *s);
 
+/* powers.c */
+void powers_limits(void);       /* descriptors: as many as may be */
+int powers_drop(struct err *e); /* what root may do and we need not; after folders and sockets */
+
 /* listen.c */
 /* Binds what is new, keeps what stays, and gives back what is gone in *ret_gone. Returns how many
  * endpoints do not listen; each has a line in problems. */
