@@ -43,8 +43,8 @@ void worker_metrics(struct worker *w, struct buf *text)
         const struct tls_counters *t = tls_context_counters(v->tls);                               \
         (void)t;                                                                                   \
         if (reported(v))                                                                           \
-            buf_printf(text, "sealpost_" metric "{vserver=\"%s\",worker=\"%s-%u\"} %" PRIu64 "\n", \
-                       v->name, role_name(w->role), w->instance, (uint64_t)(value));               \
+            buf_printf(text, "sealpost_" metric "{vserver=\"%s\"} %" PRIu64 "\n", v->name,         \
+                       (uint64_t)(value));                                                         \
     }
     VSERVER_METRICS(ROW)
 #undef ROW
