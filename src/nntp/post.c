@@ -137,18 +137,21 @@ static void put_fields(struct session *s, const struct post *p, struct buf *out,
                s->conf->postmaster);
 }
 
-/* The article as it will be stored: our fields, the header without its own Path, the rest. */
+/* The article as it will be stored: our fields, then what was typed but for its own Path. */
 static int write_article(struct store_body *b, const struct post *p, struct span fields)
 {
-    struct span header = p->header;
+    struct span header = p->header, left = p->header;
     struct header_field f;
     int err = store_body_write(b, fields);
 
-    while (err == 0 && header_next(&header, &f))
+    while (err == 0 && header_next(&header, &f)) {
         if (!span_is(f.name, "Path"))
-            err = store_body_write(b, f.whole);
+            continue;
+        err = store_body_write(b, span_between(left.p, f.whole.p));
+        left = span_skip(left, (size_t)(f.whole.p + f.whole.n - left.p));
+    }
     if (err == 0)
-        err = store_body_write(b, SPAN("\r\n"));
+        err = store_body_write(b, left);
     return err == 0 ? store_body_write(b, p->rest) : err;
 }
 
