@@ -79,6 +79,15 @@ static bool use_taken(struct session *s, uint64_t account, uint32_t use)
     return u.found;
 }
 
+/* Says so if it is called otherwise than the client wrote. */
+static void put_created(struct session *s, struct span wire, const struct mailbox_name *name)
+{
+    struct buf out BUF_AUTO = BUF(16 << 10);
+
+    if (name_print_list(s, wire, name, &out))
+        session_put(s, buf_span(&out));
+}
+
 void cmd_create(struct session *s, struct command_line *c)
 {
     /* \All and \Flagged are views of other mailboxes, not mailboxes that could be made */
@@ -112,10 +121,13 @@ void cmd_create(struct session *s, struct command_line *c)
         return;
     }
     e = store_mailbox_create(imap_store(s), imap_grant(s), name.account, name.name, use, &id);
-    if (e < 0)
+    if (e < 0) {
         imap_fail(s, c, e);
-    else
-        imap_finish(s, c, true, "Mailbox created");
+        return;
+    }
+    if (imap_of(s)->rev2)
+        put_created(s, wire, &name);
+    imap_finish(s, c, true, "Mailbox created");
 }
 
 static int find_id(struct session *s, const struct mailbox_name *name, uint64_t *ret_id)

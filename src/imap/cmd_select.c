@@ -41,13 +41,6 @@ static void put_mailbox(struct session *s, struct store_read *r, const struct ma
     }
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", info->uidvalidity);
     buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", info->uidnext);
-    if (m->rev2) {
-        struct buf full BUF_AUTO = BUF(IMAP_NAME_MAX);
-        name_full(info->account, info->name, &full);
-        buf_put_cstr(out, "* LIST () \"/\" ");
-        name_print(true, buf_span(&full), out);
-        buf_put_cstr(out, "\r\n");
-    }
 }
 
 /* Opens the mailbox under one snapshot; what is to be said goes to out. */
@@ -95,6 +88,8 @@ void cmd_select(struct session *s, struct command_line *c)
     e = name_parse(s, wire, false, &name)
             ? open_mailbox(s, &name, span_is(c->verb, "EXAMINE"), &out)
             : -ENOENT;
+    if (e == 0 && m->rev2)
+        name_print_list(s, wire, &name, &out);
     session_put(s, buf_span(&out));
     if (e < 0) {
         imap_fail(s, c, e);

@@ -148,7 +148,7 @@ void cmd_store(struct session *s, struct command_line *c)
     e = change(s, a, &uids);
     if (a->flags.keyword_count)
         announce_keywords(s);
-    missing = report(s, uid, a->silent, &uids);
+    missing = uid && a->silent ? 0 : report(s, uid, a->silent, &uids);
     rangeset_done(&uids);
     imap_update(s, uid);
     if (e < 0)

@@ -43,13 +43,15 @@ struct fetch_run *fetch_run_new(struct session *s, const struct fetch_plan *plan
     *r = (struct fetch_run){.s = s,
                             .store = imap_store(s),
                             .plan = plan,
-                            .arena = arena_new(8 << 20),
                             .out = BUF(OUT_MAX),
                             .header = BUF(HEADER_MAX),
                             .selected = BUF(HEADER_MAX)};
-    /* one block that nearly every summary fits into, kept by arena_reset */
-    arena_alloc(r->arena, SUMMARY_ROOM);
-    arena_reset(r->arena);
+    if (plan->needs_summary) {
+        r->arena = arena_new(8 << 20);
+        /* one block that nearly every summary fits into, kept by arena_reset */
+        arena_alloc(r->arena, SUMMARY_ROOM);
+        arena_reset(r->arena);
+    }
     return r;
 }
 

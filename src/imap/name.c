@@ -55,6 +55,24 @@ bool name_parse(struct session *s, struct span wire, bool slash, struct mailbox_
     return utf8.p && name_split(s, utf8, ret);
 }
 
+bool name_print_list(struct session *s, struct span wire, const struct mailbox_name *n,
+                     struct buf *out)
+{
+    struct buf full BUF_AUTO = BUF(IMAP_NAME_MAX);
+
+    name_full(n->account, n->name, &full);
+    buf_put_cstr(out, "* LIST () \"/\" ");
+    name_print(true, buf_span(&full), out);
+    bool otherwise = !span_eq(wire, buf_span(&full));
+    if (otherwise) {
+        buf_put_cstr(out, " (\"OLDNAME\" (");
+        print_astring(out, wire);
+        buf_put_cstr(out, "))");
+    }
+    buf_put_cstr(out, "\r\n");
+    return otherwise;
+}
+
 bool name_arg(struct session *s, struct span *c, struct span *ret_wire)
 {
     return arg_astring(c, s->scratch, 4 * IMAP_NAME_MAX, ret_wire);

@@ -31,6 +31,12 @@ bool name_split(struct session *s, struct span utf8, struct mailbox_name *ret);
 void name_full(uint64_t account, struct span name, struct buf *out);
 /* As it goes out: encoded, quoted where needed. */
 void name_print(bool rev2, struct span full_utf8, struct buf *out);
+/*
+ * "* LIST () "/" name" CRLF of a session of IMAP4rev2, with OLDNAME where the client wrote it
+ * otherwise than it is called ("inbox"; RFC 9051 6.3.9.7): true then.
+ */
+bool name_print_list(struct session *s, struct span wire, const struct mailbox_name *n,
+                     struct buf *out);
 /* Reads `mailbox` of the command's arguments: *c moves on. */
 bool name_arg(struct session *s, struct span *c, struct span *ret_wire);
 /* Finds it, selectable or not. 0, or a negative errno. */

@@ -116,10 +116,29 @@ static bool say_tagged(struct session *s, enum session_event e, const struct com
         put_syntax(s, c);
         return true;
     case SESSION_TOO_LONG:
+        /* before TLS no literal is taken: it would be a name or a password */
+        if (s->state == IMAP_NEW && session_needs_tls(s))
+            return say_tagged(s, SESSION_NEED_TLS, c);
         put_tagged(s, c, "BAD ", "[TOOBIG] Command or literal too long");
         return true;
     default:
         return false;
+    }
+}
+
+static const char *farewell(enum session_event e)
+{
+    switch (e) {
+    case SESSION_TOO_MANY_ERRORS:
+        return "Too many bad commands";
+    case SESSION_TIMEOUT:
+        return "Nothing heard for too long";
+    case SESSION_BUSY:
+        return "[UNAVAILABLE] Too many connections, try again later";
+    case SESSION_WEAK:
+        return "[PRIVACYREQUIRED] This server requires 128-bit encryption";
+    default:
+        return "[UNAVAILABLE] Closing: ";
     }
 }
 
@@ -128,25 +147,14 @@ void imap_say(struct session *s, enum session_event e, const struct command_line
 {
     if (say_tagged(s, e, c))
         return;
-    switch (e) {
-    case SESSION_TOO_MANY_ERRORS:
-        session_puts(s, "* BYE Too many bad commands\r\n");
-        break;
-    case SESSION_TIMEOUT:
-        session_puts(s, "* BYE Nothing heard for too long\r\n");
-        break;
-    case SESSION_BUSY:
-        session_puts(s, "* BYE [UNAVAILABLE] Too many connections, try again later\r\n");
-        break;
-    case SESSION_WEAK:
-        session_puts(s, "* BYE [PRIVACYREQUIRED] This server requires 128-bit encryption\r\n");
-        break;
-    default:
-        session_puts(s, "* BYE [UNAVAILABLE] Closing: ");
-        session_put(s, detail);
-        session_puts(s, "\r\n");
-        break;
-    }
+    /* one piece: outside TLS each line is looked at as a whole */
+    struct buf out BUF_AUTO = BUF(2048);
+    buf_put_cstr(&out, "* BYE ");
+    buf_put_cstr(&out, farewell(e));
+    if (e == SESSION_SHUTDOWN)
+        buf_put_span(&out, span_head(detail, 1024));
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
 }
 
 static bool is_tagged_status(struct span line)

@@ -87,6 +87,10 @@ void session_divert(struct session *s, bool on, uint64_t idle_ms)
 {
     peer_of(s)->diverted = on;
 }
+bool session_needs_tls(const struct session *s)
+{
+    return false;
+}
 bool session_can_start_tls(const struct session *s)
 {
     return false;
@@ -142,6 +146,8 @@ static void check_untagged(struct peer *p, struct span line)
     struct span c = span_skip(line, 2), word;
     uint32_t n;
 
+    if (span_starts(line, SPAN("* OK [CLOSED]")))
+        p->exists = 0;
     if (!parse_u32(&c, UINT32_MAX, &n) || !parse_char(&c, ' '))
         return;
     parse_word(&c, 20, &word);
@@ -279,10 +285,10 @@ static void dispatch(struct peer *p, struct command_line *c)
     p->tag = c->tag;
     p->replies = 0;
     p->quiet = !may_expunge(c->verb);
-    if (span_is(c->verb, "SELECT") || span_is(c->verb, "EXAMINE"))
-        p->exists = 0;
     c->row->run(&p->s, c);
     check_answers(p);
+    if (!p->data.view)
+        p->exists = 0;
     CHECK(p->replies == 1 || p->diverted || p->s.closing || f.input.n == 0 || c->streaming);
     p->quiet = false;
 }

@@ -49,3 +49,13 @@ S: * ESEARCH (TAG "a4") UID
 S: a4 OK Search completed
 C: a5 ENABLE IMAP4rev2
 S: a5 BAD Not possible while a mailbox is selected
+C: a6 EXAMINE inbox
+S: * OK [CLOSED] Previous mailbox closed
+S* * 3 EXISTS
+S* * LIST () "/" INBOX ("OLDNAME" (inbox))
+S: /^a6 OK \[READ-ONLY\]/
+C: a7 CREATE inbox/sub/
+S: * LIST () "/" INBOX/sub ("OLDNAME" (inbox/sub/))
+S: a7 OK Mailbox created
+C: a8 CREATE plain
+S: a8 OK Mailbox created

@@ -15,7 +15,7 @@ S: /^a5 NO \[PRIVACYREQUIRED\].*STARTTLS/
 C: a6 BOGUS
 S: a6 BAD Unknown command
 C: a6 LOGIN {5}
-S: /^a6 BAD \[TOOBIG\]/
+S: /^a6 NO \[PRIVACYREQUIRED\]/
 C: a7 STARTTLS
 S: /^a7 OK /
 T
