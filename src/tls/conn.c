@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <signal.h>
@@ -57,7 +58,8 @@ struct conn *conn_new(int take_fd, const struct conn_params *p)
     c->peer = p->peer;
     c->local = p->local;
     peer_to_text(&c->peer, c->peer_text, sizeof c->peer_text);
-    fd_nonblock(take_fd);
+    if ((fcntl(take_fd, F_GETFL) & O_NONBLOCK) == 0)
+        fd_nonblock(take_fd);
     /* answers are sent whole: waiting for an acknowledgement first would cost 40 ms; fails for
      * socketpairs */
     setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

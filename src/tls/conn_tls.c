@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MS = 500, LINGER_BYTES = 65536 };
+enum { CLOSE_MS = 5000, LINGER_MS = 500, LINGER_BYTES = 65536 };
 
 static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
 {
@@ -156,19 +156,30 @@ struct ssl_session_st *conn_client_session(struct conn *c)
 
 /* --- the end */
 
+/* close_notify needs room in the kernel's buffer like anything else. */
+static void send_close_notify(struct conn *c)
+{
+    uint64_t deadline =
+        conn_deadline(c->write_timeout_ms < CLOSE_MS ? c->write_timeout_ms : CLOSE_MS);
+    int r, wait_for = 0;
+
+    do {
+        ERR_clear_error();
+        errno = 0;
+        r = SSL_shutdown(c->ssl);
+        if (r >= 0)
+            return;
+        r = conn_ssl_result(c, r, "TLS shutdown", &wait_for);
+    } while (r == 0 && wait_for == WATCH_WRITE && conn_wait(c, wait_for, deadline) == 0);
+}
+
 static void end_output(struct conn *c)
 {
-    int wait_for;
-
     if (c->write_ended)
         return;
     c->write_ended = true;
-    if (c->ssl != NULL && SSL_is_init_finished(c->ssl)) {
-        ERR_clear_error();
-        if (SSL_shutdown(c->ssl) < 0)
-            conn_ssl_result(c, -1, "TLS shutdown", &wait_for);
-        ERR_clear_error();
-    }
+    if (c->ssl != NULL && SSL_is_init_finished(c->ssl))
+        send_close_notify(c);
     shutdown(c->fd, SHUT_WR);
 }
 
