@@ -1,10 +1,16 @@
 /* command.c: from bytes to one complete command, and from its verb to the handler. */
 #include "line/engine.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 
 #include <errno.h>
+
+enum {
+    TAIL_BYTES = 16, /* "{4294967295+}" fits */
+    TAG_BYTES = 64,
+};
 
 /* ------------------------------------------------------------------ reading */
 
@@ -26,11 +32,6 @@ static bool literal_announced(struct span line, uint64_t *ret_bytes, bool *ret_s
     return true;
 }
 
-static uint64_t idle_ms(const struct session *s)
-{
-    return UINT64_C(1000) * s->vserver->limits.idle_timeout;
-}
-
 /* The next line of what has arrived, its end taken off; consumed from the connection by
  * `*ret_whole` bytes. */
 static bool buffered_line(struct session *s, struct span *ret, size_t *ret_whole)
@@ -44,26 +45,48 @@ static bool buffered_line(struct session *s, struct span *ret, size_t *ret_whole
     return true;
 }
 
-/* Throws the rest of a line away that is longer than allowed. */
-static bool skip_line(struct session *s)
+/* Takes a line off, however long. *ret_bytes: of a literal that it announces without waiting (n+)
+ * and that is on its way, so that its bytes must not be read as commands; -1: none. False: the
+ * session is over. */
+static bool take_off_line(struct session *s, int64_t *ret_bytes)
 {
+    char tail[TAIL_BYTES];
+    size_t n = 0;
+    struct pace pace = {.began_ms = clock_mono_ms()};
+
     for (;;) {
         struct span in = conn_peek(s->conn);
         size_t nl = span_find(in, '\n');
+        struct span part = nl == SPAN_NONE ? in : span_head(in, nl);
+        struct span last = part.n > TAIL_BYTES ? span_skip(part, part.n - TAIL_BYTES) : part;
+        size_t keep = n + last.n > TAIL_BYTES ? TAIL_BYTES - last.n : n;
+        memmove(tail, tail + n - keep, keep);
+        if (last.n)
+            memcpy(tail + keep, last.p, last.n);
+        n = keep + last.n;
         conn_consume(s->conn, nl == SPAN_NONE ? in.n : nl + 1);
         if (nl != SPAN_NONE)
-            return true;
-        if (!session_fill(s, idle_ms(s)))
+            break;
+        if (!session_fill_paced(s, &pace))
             return false;
     }
+    uint64_t bytes;
+    bool sync;
+    struct span end = span_of(tail, n - (n && tail[n - 1] == '\r'));
+    *ret_bytes = -1;
+    if (s->protocol->literals && !s->engine->diverted && literal_announced(end, &bytes, &sync) &&
+        !sync)
+        *ret_bytes = (int64_t)bytes;
+    return true;
 }
 
 static bool skip_bytes(struct session *s, uint64_t n)
 {
+    struct pace pace = {.began_ms = clock_mono_ms()};
     while (n) {
         struct span in = conn_peek(s->conn);
         if (in.n == 0) {
-            if (!session_fill(s, idle_ms(s)))
+            if (!session_fill_paced(s, &pace))
                 return false;
             continue;
         }
@@ -74,20 +97,43 @@ static bool skip_bytes(struct session *s, uint64_t n)
     return true;
 }
 
+/* The rest of a command after a literal of so many bytes that is not wanted and on its way. False:
+ * the session is over. */
+static bool skip_unwanted(struct session *s, int64_t bytes)
+{
+    while (bytes >= 0) {
+        if ((uint64_t)bytes > 2 * (uint64_t)s->vserver->limits.message_bytes) {
+            session_end(s);
+            return false;
+        }
+        if (!skip_bytes(s, (uint64_t)bytes) || !take_off_line(s, &bytes))
+            return false;
+    }
+    return true;
+}
+
+/* The rest of a command whose line at hand is refused. */
+static bool skip_line(struct session *s)
+{
+    int64_t bytes;
+    return take_off_line(s, &bytes) && skip_unwanted(s, bytes);
+}
+
 /* A line inside a command or an exchange: waits for it. -1: session over, 0: too long (skipped), 1:
  * there. */
 static int wait_line(struct session *s, size_t max, struct span *ret, size_t *ret_whole)
 {
+    uint64_t deadline = clock_mono_ms() + session_patience_ms(s);
+
     while (!buffered_line(s, ret, ret_whole)) {
-        if (conn_peek(s->conn).n > max)
+        if (conn_peek(s->conn).n > max + 1) /* a CR may be the first half of the end */
             return skip_line(s) ? 0 : -1;
-        if (!session_fill(s, idle_ms(s)))
+        uint64_t now = clock_mono_ms();
+        if (!session_fill(s, deadline > now ? deadline - now : 1))
             return -1;
     }
-    if (ret->n > max) {
-        conn_consume(s->conn, *ret_whole);
-        return 0;
-    }
+    if (ret->n > max)
+        return skip_line(s) ? 0 : -1;
     return 1;
 }
 
@@ -105,28 +151,6 @@ static enum command_result refuse_too_long(struct session *s, struct span begin)
     s->protocol->say(s, SESSION_TOO_LONG, &c, SPAN_EMPTY);
     session_error(s);
     return COMMAND_REFUSED;
-}
-
-/* The rest of a command after a literal that is not wanted was announced without waiting (n+): it
- * is on its way already. */
-static bool skip_unwanted(struct session *s, uint64_t bytes)
-{
-    for (;;) {
-        struct span line;
-        size_t whole;
-        bool sync;
-        if (bytes > 2 * (uint64_t)s->vserver->limits.message_bytes || !skip_bytes(s, bytes))
-            return false;
-        int r = wait_line(s, s->vserver->limits.line_bytes, &line, &whole);
-        if (r < 0)
-            return false;
-        if (r == 0)
-            return true;
-        bool more = literal_announced(line, &bytes, &sync) && !sync;
-        conn_consume(s->conn, whole);
-        if (!more)
-            return true;
-    }
 }
 
 enum literal_course {
@@ -155,13 +179,12 @@ static enum literal_course command_literal(struct session *s, struct command_lin
         c->streaming = true;
         c->stream_sync = e->stream_sync = sync;
         c->stream_bytes = e->stream_left = bytes;
+        e->stream_untouched = true;
         return LITERAL_TO_STREAM;
     }
     if (answer == LITERAL_REFUSE || e->command.n + 2 + bytes > e->command.max) {
-        if (!sync && !skip_unwanted(s, bytes)) {
-            session_end(s);
+        if (!sync && !skip_unwanted(s, (int64_t)bytes))
             return LITERAL_OVER;
-        }
         return LITERAL_TOO_LARGE;
     }
     buf_put_cstr(&e->command, "\r\n");
@@ -170,10 +193,11 @@ static enum literal_course command_literal(struct session *s, struct command_lin
         if (session_flush(s) < 0)
             return LITERAL_OVER;
     }
+    struct pace pace = {.began_ms = clock_mono_ms()};
     for (left = bytes; left;) {
         struct span in = span_head(conn_peek(s->conn), left);
         if (in.n == 0) {
-            if (!session_fill(s, idle_ms(s)))
+            if (!session_fill_paced(s, &pace))
                 return LITERAL_OVER;
             continue;
         }
@@ -191,23 +215,24 @@ enum command_result command_read(struct session *s, struct command_line *c)
     struct span line;
 
     *c = (struct command_line){0};
-    if (!buffered_line(s, &line, &whole)) {
-        struct span in = conn_peek(s->conn);
-        if (in.n <= max)
-            return COMMAND_MORE;
-        char begin[64];
-        struct span kept = span_head(in, sizeof(begin));
-        memcpy(begin, kept.p, kept.n);
+    bool there = buffered_line(s, &line, &whole);
+    struct span in = conn_peek(s->conn);
+    if (!there && in.n <= max + 1) /* a CR may be the first half of the end */
+        return COMMAND_MORE;
+    buf_clear(&e->command);
+    if (!there || line.n > max) {
+        buf_put_span(&e->command, span_head(in, TAG_BYTES)); /* what its answer needs */
         if (!skip_line(s))
             return COMMAND_OVER;
-        return refuse_too_long(s, span_of(begin, kept.n));
+        return refuse_too_long(s, buf_span(&e->command));
     }
-    buf_clear(&e->command);
     for (;;) {
-        bool fits = line.n <= max && buf_put_span(&e->command, line);
+        if (!buf_put_span(&e->command, line)) {
+            if (!skip_line(s))
+                return COMMAND_OVER;
+            return refuse_too_long(s, buf_span(&e->command));
+        }
         conn_consume(s->conn, whole);
-        if (!fits)
-            return refuse_too_long(s, span_head(buf_span(&e->command), 64));
         switch (command_literal(s, c)) {
         case LITERAL_NONE:
         case LITERAL_TO_STREAM:
@@ -234,10 +259,11 @@ void command_skip_stream(struct session *s)
     uint64_t left = e->stream_left;
 
     e->stream_left = 0;
-    if (left == 0 || s->closing || e->stream_sync) /* nobody asked for it: it does not come */
+    if (!e->stream_untouched && left == 0)
         return;
-    if (!skip_unwanted(s, left))
-        session_end(s);
+    e->stream_untouched = false;
+    if (!s->closing && !e->stream_sync) /* otherwise nobody asked for it: it does not come */
+        skip_unwanted(s, (int64_t)left);
 }
 
 /* ------------------------------------------------------------------ reading inside a handler */
@@ -265,12 +291,14 @@ int session_read_line(struct session *s, size_t max, struct span *ret)
 int session_read_bytes(struct session *s, uint64_t n, session_sink sink, void *arg, int *ret_sink)
 {
     struct session_engine *e = s->engine;
+    struct pace pace = {.began_ms = clock_mono_ms()};
     int failed = 0;
 
+    e->stream_untouched = false;
     while (n) {
         struct span in = span_head(conn_peek(s->conn), n);
         if (in.n == 0) {
-            if (!session_fill(s, idle_ms(s)))
+            if (!session_fill_paced(s, &pace))
                 return -ECONNRESET;
             continue;
         }
@@ -292,32 +320,45 @@ static bool verb_is(const char *verb, struct span text)
     return text.n == n && ascii_upper(text.p[0]) == verb[0] && span_is(text, verb);
 }
 
-/* The row of a verb: two-word rows first. `args` is moved past the verb. */
+/* Up to the first blank. */
+static struct span first_word(const struct protocol *p, struct span s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] != ' ' && (p->tagged || s.p[n] != '\t'))
+        n++;
+    return span_head(s, n);
+}
+
+static bool two_words_are(const char *verb, struct span first, struct span second)
+{
+    const char *blank = strchr(verb, ' ');
+    return blank && first.n == (size_t)(blank - verb) &&
+           span_eq_nocase(first, span_of(verb, first.n)) && span_is(second, blank + 1);
+}
+
+/* The row of a verb: two-word rows first. `args` is moved past the verb and one blank. Between two
+ * words of a verb IMAP has one SP; NNTP any SP and TAB (RFC 3977 section 3.1). */
 static const struct command *find_row(const struct protocol *p, struct span *args,
                                       struct span *ret_verb)
 {
-    struct span rest = *args, word, two = *args, second;
+    struct span word = first_word(p, *args);
+    struct span after = span_skip(*args, word.n + 1);
 
-    size_t blank = span_find(rest, ' ');
-    word = blank == SPAN_NONE ? rest : span_head(rest, blank);
     *ret_verb = word;
     if (word.n == 0)
         return NULL;
-    if (blank != SPAN_NONE) {
-        struct span after = span_skip(rest, blank + 1);
-        size_t end = span_find(after, ' ');
-        second = end == SPAN_NONE ? after : span_head(after, end);
-        two = span_head(rest, word.n + 1 + second.n);
-        for (size_t i = 0; second.n && i < p->command_count; i++)
-            if (strchr(p->commands[i].verb, ' ') && verb_is(p->commands[i].verb, two)) {
-                *ret_verb = two;
-                *args = span_skip(rest, two.n + 1);
-                return &p->commands[i];
-            }
-    }
+    if (!p->tagged)
+        parse_blanks(&after);
+    struct span second = first_word(p, after);
+    for (size_t i = 0; second.n && i < p->command_count; i++)
+        if (two_words_are(p->commands[i].verb, word, second)) {
+            *ret_verb = span_between(word.p, second.p + second.n);
+            *args = span_skip(after, second.n + 1);
+            return &p->commands[i];
+        }
     for (size_t i = 0; i < p->command_count; i++)
         if (verb_is(p->commands[i].verb, word)) {
-            *args = span_skip(rest, word.n + 1);
+            *args = span_skip(*args, word.n + 1);
             return &p->commands[i];
         }
     return NULL;

@@ -5,7 +5,11 @@
  */
 #include "line/engine.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
+
+enum { ENDLESS = 4 }; /* times the limit of a message */
 
 struct dot_reader {
     bool line_start; /* after CR LF, or at the very start */
@@ -75,7 +79,8 @@ int session_read_dotted(struct session *s, session_sink sink, void *arg, struct 
 {
     struct dotted d = {0};
     struct dot_reader r = {.line_start = true, .d = &d};
-    uint64_t timeout = UINT64_C(1000) * s->vserver->limits.idle_timeout;
+    struct pace pace = {.began_ms = clock_mono_ms()};
+    uint64_t most = ENDLESS * (uint64_t)s->vserver->limits.message_bytes;
 
     for (;;) {
         struct span in = conn_peek(s->conn);
@@ -96,7 +101,12 @@ int session_read_dotted(struct session *s, session_sink sink, void *arg, struct 
             conn_consume(s->conn, n);
             continue;
         }
-        if (!session_fill(s, timeout))
+        if (d.bytes > most) { /* it is refused already, and does not end */
+            s->protocol->say(s, SESSION_TOO_LONG, NULL, SPAN_EMPTY);
+            session_end(s);
+            return -EMSGSIZE;
+        }
+        if (!session_fill_paced(s, &pace))
             return -ECONNRESET;
     }
     if (r.after_cr)
@@ -105,21 +115,38 @@ int session_read_dotted(struct session *s, session_sink sink, void *arg, struct 
     return 0;
 }
 
-void session_put_dotted(struct session *s, struct span text, bool *at_line_start)
+/* How far a text may go out as it is: to the next line that starts with a dot, or its end. */
+static size_t run_bytes(struct span text)
+{
+    for (size_t n = 0; n < text.n;) {
+        const char *nl = memchr(text.p + n, '\n', text.n - n);
+        if (!nl)
+            break;
+        n = (size_t)(nl - text.p) + 1;
+        if (n < text.n && text.p[n] == '.')
+            return n;
+    }
+    return text.n;
+}
+
+void session_put_dotted(struct session *s, struct span text, struct dot_writer *w)
 {
     while (text.n) {
-        if (*at_line_start && text.p[0] == '.')
+        if (w->line_start && text.p[0] == '.')
             session_put(s, SPAN("."));
-        /* as long a run as holds no line that starts with a dot */
-        size_t n = 0;
-        for (;;) {
-            const char *nl = memchr(text.p + n, '\n', text.n - n);
-            n = nl ? (size_t)(nl - text.p) + 1 : text.n;
-            *at_line_start = nl != NULL;
-            if (!nl || n == text.n || text.p[n] == '.')
-                break;
-        }
+        size_t n = run_bytes(text);
+        bool lf = text.p[n - 1] == '\n';
+        bool before_cr = n > 1 ? text.p[n - 2] == '\r' : w->cr;
+        w->line_start = lf;
+        w->crlf = lf && before_cr;
+        w->cr = text.p[n - 1] == '\r';
         session_put(s, span_head(text, n));
         text = span_skip(text, n);
     }
+}
+
+void session_end_dotted(struct session *s, struct dot_writer *w)
+{
+    session_puts(s, w->crlf ? ".\r\n" : "\r\n.\r\n");
+    *w = DOT_WRITER;
 }

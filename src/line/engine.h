@@ -14,10 +14,13 @@ struct session_engine {
     bool busy; /* refused: say so instead of greeting */
     bool timed_out;
     bool readable; /* conn_idle has seen input */
+    bool resting;  /* protocols with run(): between two requests */
     bool wake_pending;
     bool diverted;
-    bool broken; /* the connection failed: no more output */
-    bool logged_in;
+    bool broken;            /* the connection failed: no more output */
+    bool settled;           /* logged in, or shown to need no login: the login timeout is off */
+    unsigned good_commands; /* since an error was last forgiven */
+    uint64_t turn_began_ms; /* when this fiber last gave the others a turn */
     uint64_t divert_ms;
     uint64_t idle_since_ms, login_deadline_ms;
     char *kill_reason;    /* an administrator or a stop ended it */
@@ -25,6 +28,7 @@ struct session_engine {
     struct buf line;      /* session_read_line */
     uint64_t stream_left; /* bytes of a streamed literal not read yet */
     bool stream_sync;
+    bool stream_untouched; /* the handler has not begun to read it */
 };
 
 /* A copy of a configuration, held by the worker and by sessions. */
@@ -63,5 +67,15 @@ void command_dispatch(struct session *s, struct command_line *c);
 /* Waits for more input under `timeout_ms`; false: the session is over (and what had to be said is
  * said). suspends */
 bool session_fill(struct session *s, uint64_t timeout_ms);
+/* How long something the client owes may take: the idle timeout, before a login no longer than what
+ * is left for that. */
+uint64_t session_patience_ms(const struct session *s);
+/* The same for data of unknown length: silence ends it as above, and so does a trickle. */
+struct pace {
+    uint64_t began_ms, bytes;
+};
+bool session_fill_paced(struct session *s, struct pace *p); /* suspends */
+/* Other sessions get a turn if this one has been at work for long. suspends */
+void session_give_turn(struct session *s);
 
 #endif

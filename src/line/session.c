@@ -12,6 +12,11 @@
 #include <stdlib.h>
 
 enum { SESSION_ARENA_MAX = 256 << 10, SCRATCH_ARENA_MAX = 8 << 20 };
+enum {
+    TURN_MS = 5,
+    TRICKLE_BYTES_A_SECOND = 100, /* a literal or a message that comes slower is given up */
+    FORGIVEN_AFTER = 50,          /* good commands of a logged in session, for one bad one */
+};
 
 static void session_main(void *arg);
 
@@ -82,17 +87,35 @@ static void session_free(struct session *s)
 
 /* ------------------------------------------------------------------ waiting */
 
-static uint64_t wait_ms(const struct session *s)
+static uint64_t idle_ms(const struct session *s)
+{
+    return UINT64_C(1000) * s->vserver->limits.idle_timeout;
+}
+
+static uint64_t until(const struct session *s, uint64_t deadline_ms)
 {
     const struct session_engine *e = s->engine;
     uint64_t now = clock_mono_ms();
-    uint64_t idle = e->diverted && e->divert_ms ? e->divert_ms
-                                                : UINT64_C(1000) * s->vserver->limits.idle_timeout;
-    uint64_t deadline = e->idle_since_ms + idle;
 
-    if (!e->logged_in && !e->diverted && e->login_deadline_ms < deadline)
-        deadline = e->login_deadline_ms;
-    return deadline > now ? deadline - now : 1;
+    if (!e->settled && !e->diverted && e->login_deadline_ms < deadline_ms)
+        deadline_ms = e->login_deadline_ms;
+    return deadline_ms > now ? deadline_ms - now : 1;
+}
+
+static uint64_t wait_ms(const struct session *s)
+{
+    const struct session_engine *e = s->engine;
+    return until(s, e->idle_since_ms + (e->diverted && e->divert_ms ? e->divert_ms : idle_ms(s)));
+}
+
+uint64_t session_patience_ms(const struct session *s)
+{
+    return until(s, clock_mono_ms() + idle_ms(s));
+}
+
+void session_settled(struct session *s)
+{
+    s->engine->settled = true;
 }
 
 static void on_idle_over(void *arg, int events)
@@ -138,7 +161,16 @@ void session_farewell(struct session *s, const char *reason)
         e->kill_reason = strdup(reason);
         CHECK(e->kill_reason);
     }
-    session_work(s);
+    if (e->resting)
+        conn_abort(s->conn); /* it waits inside run(): there is nobody to say goodbye to */
+    else
+        session_work(s);
+}
+
+bool session_rest(struct session *s, bool on)
+{
+    s->engine->resting = on;
+    return !s->engine->kill_reason;
 }
 
 void session_kill(struct session *s, const char *reason)
@@ -208,10 +240,20 @@ int session_flush(struct session *s)
 
 /* ------------------------------------------------------------------ input */
 
+void session_give_turn(struct session *s)
+{
+    struct session_engine *e = s->engine;
+    if (clock_mono_ms() - e->turn_began_ms < TURN_MS)
+        return;
+    fiber_yield();
+    e->turn_began_ms = clock_mono_ms();
+}
+
 bool session_fill(struct session *s, uint64_t timeout_ms)
 {
     if (s->engine->broken)
         return false;
+    session_give_turn(s); /* a client that sends faster than we work never makes conn_fill wait */
     int r = conn_fill(s->conn, timeout_ms);
     if (r > 0)
         return true;
@@ -223,6 +265,21 @@ bool session_fill(struct session *s, uint64_t timeout_ms)
         connection_failed(s, r == 0 ? -ECONNRESET : r);
     }
     return false;
+}
+
+bool session_fill_paced(struct session *s, struct pace *p)
+{
+    uint64_t had = conn_bytes_in(s->conn);
+    uint64_t deadline =
+        p->began_ms + idle_ms(s) + p->bytes * UINT64_C(1000) / TRICKLE_BYTES_A_SECOND;
+    uint64_t now = clock_mono_ms(), patience = session_patience_ms(s);
+
+    if (deadline < now + patience)
+        patience = deadline > now ? deadline - now : 1;
+    if (!session_fill(s, patience))
+        return false;
+    p->bytes += conn_bytes_in(s->conn) - had;
+    return true;
 }
 
 /* ------------------------------------------------------------------ TLS */
@@ -298,6 +355,16 @@ void session_divert(struct session *s, bool on, uint64_t idle_ms)
     s->engine->divert_ms = idle_ms;
 }
 
+/* A mail client may be logged in for months: what it got wrong last week must not end it today. */
+static void forgive(struct session *s)
+{
+    struct session_engine *e = s->engine;
+    if (!s->user.account || !s->errors || ++e->good_commands < FORGIVEN_AFTER)
+        return;
+    e->good_commands = 0;
+    s->errors--;
+}
+
 static bool session_open(struct session *s)
 {
     struct session_engine *e = s->engine;
@@ -367,7 +434,7 @@ static bool session_step(struct session *s)
     case COMMAND_OVER:
         return true;
     }
-    e->idle_since_ms = clock_mono_ms();
+    unsigned errors = s->errors;
     s->commands++;
     e->vserver->commands++;
     if (e->diverted)
@@ -375,7 +442,13 @@ static bool session_step(struct session *s)
     else
         command_dispatch(s, &c);
     command_skip_stream(s);
+    if (c.row && c.row->flags & COMMAND_LOGIN)
+        secret_wipe(e->command.p, e->command.n);
     arena_reset(s->scratch);
+    if (s->errors == errors)
+        forgive(s);
+    e->idle_since_ms = clock_mono_ms();
+    session_give_turn(s);
     return true;
 }
 
@@ -384,6 +457,7 @@ static void session_main(void *arg)
     struct session *s = arg;
     struct session_engine *e = s->engine;
 
+    e->turn_began_ms = clock_mono_ms();
     if (!e->opened && !session_open(s))
         s->closing = true;
     if (!s->closing && s->protocol->run) {

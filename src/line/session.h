@@ -162,9 +162,17 @@ struct dotted {
 /* A dot-stuffed text to its end, which is CR LF . CR LF only (RFC 5321 4.5.2, RFC 3977 3.1.1);
  * unstuffed, without the final dot line. */
 int session_read_dotted(struct session *s, session_sink sink, void *arg, struct dotted *ret);
-/* Writes text dot-stuffed (line ends as they are), ends it with CRLF if need be, without the final
- * ".". State across calls in *at_line_start (true at first). */
-void session_put_dotted(struct session *s, struct span text, bool *at_line_start);
+/* Writes text dot-stuffed, line ends as they are: what stands behind a bare LF is stuffed too,
+ * since some clients take that for a line end. Pieces of one text share a writer, DOT_WRITER at
+ * first. */
+struct dot_writer {
+    bool line_start, crlf; /* after any line end; after CR LF or nothing at all */
+    bool cr;               /* the last byte was CR */
+};
+#define DOT_WRITER ((struct dot_writer){true, true, false})
+void session_put_dotted(struct session *s, struct span text, struct dot_writer *w);
+/* A CR LF if the text did not end with one, then the final line. */
+void session_end_dotted(struct session *s, struct dot_writer *w);
 
 /* --- course of the session */
 void session_end(struct session *s);   /* after the replies so far are sent */
@@ -176,6 +184,11 @@ void session_wake(struct session *s);
 void session_divert(struct session *s, bool on, uint64_t idle_ms);
 /* The client has logged in (user is filled): the idle timeout holds from here. */
 void session_logged_in(struct session *s, const struct auth_result *user);
+/* The client has shown that it needs no login (mail to us, news for everybody): the same. */
+void session_settled(struct session *s);
+/* Protocols with run(): between two requests, so that a farewell ends the session at once. False:
+ * it is to end. */
+bool session_rest(struct session *s, bool on);
 /* STARTTLS: the positive reply has been put. Flushes it, shakes hands, resets. false: the session
  * is over. suspends */
 bool session_start_tls(struct session *s);

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 
 #include <errno.h>
 
@@ -48,7 +49,7 @@ const char *session_mechanisms(const struct session *s)
 void session_logged_in(struct session *s, const struct auth_result *user)
 {
     s->user = *user;
-    s->engine->logged_in = true;
+    s->engine->settled = true;
     s->engine->vserver->logins++;
     log_info("%s %s: session %llu: %s logged in", s->vserver->name, conn_peer_text(s->conn),
              (unsigned long long)s->number, user->address);
@@ -99,7 +100,9 @@ static enum auth_outcome read_response(struct session *s, const struct sasl_word
     if (span_eq(line, SPAN("*")))
         return LOGIN_CANCELLED;
     buf_clear(response);
-    return base64_decode(response, line) ? LOGIN_OK : LOGIN_BAD_BASE64;
+    bool good = base64_decode(response, line);
+    secret_wipe(s->engine->line.p, s->engine->line.n);
+    return good ? LOGIN_OK : LOGIN_BAD_BASE64;
 }
 
 enum auth_outcome session_sasl(struct session *s, struct span mechanism, struct span initial_base64,

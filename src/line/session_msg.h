@@ -1,12 +1,14 @@
 /*
- * session_msg.h: messages about sessions: `sealpost session list|kill`, numbers for /metrics. Codec pairs for messages.def section 600.
+ * session_msg.h: messages about sessions: `sealpost session list|kill`, numbers for /metrics. Codec
+ * pairs for messages.def section 600.
  */
 #ifndef LINE_SESSION_MSG_H
 #define LINE_SESSION_MSG_H
 
 #include "base/codec.h"
 
-/* SESSION_LIST: session number to start after → JSON rows separated by commas, as many as fit (empty: no more). */
+/* SESSION_LIST: session number to start after → JSON rows separated by commas, as many as fit
+ * (empty: no more). */
 void wr_session_list(struct buf *b, uint64_t after);
 bool rd_session_list(struct span body, uint64_t *ret_after);
 

@@ -88,9 +88,10 @@ static void take_vservers(struct worker *w)
             v = calloc(1, sizeof(*v));
             CHECK(v);
             snprintf(v->name, sizeof(v->name), "%s", vc->name);
-            v->protocol = w->protocols[vc->protocol];
         }
-        if (!old || old->conf == NULL || old->conf->tls_min != vc->tls_min) {
+        bool same = old && old->protocol == w->protocols[vc->protocol];
+        v->protocol = w->protocols[vc->protocol];
+        if (!same || old->conf == NULL || old->conf->tls_min != vc->tls_min) {
             tls_context_unref(v->tls);
             v->tls = tls_context_new(vc, v->protocol ? v->protocol->alpn : NULL, false);
         }
@@ -187,6 +188,15 @@ static enum admission admit(struct worker *w, const struct worker_vserver *v,
     return ADMIT;
 }
 
+/* Where clear is accepted anything may be said in it; elsewhere the protocol knows what may. */
+static bool (*plain_grammar(const struct worker_vserver *v,
+                            const struct conf_endpoint *e))(struct span line)
+{
+    return e->policy == POLICY_OPPORTUNISTIC && !v->conf->require_secure_channel
+               ? NULL
+               : v->protocol->plain_allowed;
+}
+
 static struct session *open_session(struct worker *w, struct worker_vserver *v,
                                     const struct conf_endpoint *endpoint, int take_fd,
                                     const struct sockaddr_storage *peer)
@@ -207,7 +217,7 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
         .vserver = v->conf,
         .endpoint = endpoint,
         .tls = v->tls,
-        .plain_allowed = v->protocol->plain_allowed,
+        .plain_allowed = plain_grammar(v, endpoint),
         .in_max = (size_t)v->conf->limits.line_bytes + (64 << 10),
         .out_max = v->conf->limits.session_bytes,
         .write_timeout_ms = UINT64_C(1000) * v->conf->limits.write_timeout,

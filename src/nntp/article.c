@@ -166,7 +166,7 @@ void article_xref(struct session *s, struct span message_id, const struct messag
 /* Bytes [from, to) of prefix + body, dot-stuffed. False: they could not be read, the session ends.
  */
 static bool send_range(struct session *s, const struct message_info *m, uint64_t from, uint64_t to,
-                       bool *line_start)
+                       struct dot_writer *w)
 {
     struct buf chunk BUF_AUTO = BUF(CHUNK_BYTES);
 
@@ -177,7 +177,7 @@ static bool send_range(struct session *s, const struct message_info *m, uint64_t
             session_end(s); /* part of an article must not look like the whole */
             return false;
         }
-        session_put_dotted(s, buf_span(&chunk), line_start);
+        session_put_dotted(s, buf_span(&chunk), w);
         from += chunk.n;
     }
     return !s->closing;
@@ -185,11 +185,49 @@ static bool send_range(struct session *s, const struct message_info *m, uint64_t
 
 enum { PART_HEAD = 1, PART_BODY = 2 };
 
+/* Where the header's fields end and its empty line begins; `head` is the end of both. Mail that
+ * came without any body has no empty line. */
+static uint64_t fields_end(struct session *s, const struct message_info *m, uint64_t head)
+{
+    struct buf tail BUF_AUTO = BUF(4);
+    uint64_t from = head > 4 ? head - 4 : 0;
+
+    if (from < m->prefix_bytes)
+        from = m->prefix_bytes;
+    if (store_message_read(s->worker->store, m, from, (size_t)(head - from), &tail) < 0)
+        return head;
+    struct span t = buf_span(&tail);
+    bool whole = from == m->prefix_bytes; /* nothing but the empty line, perhaps */
+    if (span_ends_nocase(t, SPAN("\n\r\n")) || (whole && span_eq(t, SPAN("\r\n"))))
+        return head - 2;
+    if (span_ends_nocase(t, SPAN("\n\n")) || (whole && span_eq(t, SPAN("\n"))))
+        return head - 1;
+    return head;
+}
+
+/* Prefix, Xref, the fields as they arrived. */
+static bool send_head(struct session *s, const struct article *a, struct span message_id,
+                      uint64_t end, struct dot_writer *w)
+{
+    struct buf xref BUF_AUTO = BUF(16384);
+
+    article_xref(s, message_id, &a->m, &xref);
+    buf_put_cstr(&xref, "\r\n");
+    if (!send_range(s, &a->m, 0, a->m.prefix_bytes, w))
+        return false;
+    session_put_dotted(s, buf_span(&xref), w);
+    if (!send_range(s, &a->m, a->m.prefix_bytes, end, w))
+        return false;
+    if (!w->line_start)
+        session_put_dotted(s, SPAN("\r\n"), w);
+    return true;
+}
+
 static void send_parts(struct session *s, struct command_line *c, unsigned parts, const char *code)
 {
     struct article a;
     struct summary sum;
-    bool line_start = true, good = true;
+    struct dot_writer w = DOT_WRITER;
 
     if (article_by_arg(s, c, &a) != ARTICLE_FOUND)
         return;
@@ -201,28 +239,14 @@ static void send_parts(struct session *s, struct command_line *c, unsigned parts
                    SPAN_ARG(sum.message_id));
     if (!parts)
         return;
-    uint64_t head_end = (uint64_t)a.m.prefix_bytes + sum.header_bytes;
-    if (parts & PART_HEAD) {
-        struct buf xref BUF_AUTO = BUF(16384);
-        article_xref(s, sum.message_id, &a.m, &xref);
-        buf_put_cstr(&xref, "\r\n");
-        uint64_t end = head_end;
-        if (!(parts & PART_BODY) && end >= 2 &&
-            sum.header_bytes >= 2) { /* HEAD: without the empty line */
-            struct buf tail BUF_AUTO = BUF(4);
-            if (sum.header_bytes >= 4 &&
-                store_message_read(s->worker->store, &a.m, end - 4, 4, &tail) == 0 &&
-                span_eq(buf_span(&tail), SPAN("\r\n\r\n")))
-                end -= 2;
-        }
-        good = send_range(s, &a.m, 0, a.m.prefix_bytes, &line_start);
-        session_put(s, buf_span(&xref));
-        good = good && send_range(s, &a.m, a.m.prefix_bytes, end, &line_start);
-    }
-    if (good && parts & PART_BODY)
-        good = send_range(s, &a.m, head_end, a.m.size, &line_start);
-    if (good)
-        session_puts(s, line_start ? ".\r\n" : "\r\n.\r\n");
+    uint64_t head = (uint64_t)a.m.prefix_bytes + sum.header_bytes;
+    if (parts & PART_HEAD && !send_head(s, &a, sum.message_id, fields_end(s, &a.m, head), &w))
+        return;
+    if (parts == (PART_HEAD | PART_BODY))
+        session_put_dotted(s, SPAN("\r\n"), &w);
+    if (parts & PART_BODY && !send_range(s, &a.m, head, a.m.size, &w))
+        return;
+    session_end_dotted(s, &w);
 }
 
 void cmd_article(struct session *s, struct command_line *c)

@@ -347,9 +347,7 @@ static void send_message(struct session *s, const struct drop_message *m, struct
     struct buf chunk BUF_AUTO = BUF(CHUNK_BYTES);
     struct store_read r;
     struct message_info info;
-    bool line_start = true;
-    struct span last = SPAN("\r\n");
-    char tail[2] = "\r\n";
+    struct dot_writer writer = DOT_WRITER;
 
     int err = store_read_begin(s->worker->store, &r);
     if (err == 0) {
@@ -366,11 +364,7 @@ static void send_message(struct session *s, const struct drop_message *m, struct
     session_printf(s, "+OK %" PRIu32 " octets\r\n", info.size);
     for (uint64_t at = 0; chunk.n; at += CHUNK_BYTES) {
         size_t take = top_take(t, buf_span(&chunk));
-        session_put_dotted(s, span_head(buf_span(&chunk), take), &line_start);
-        if (take >= 2)
-            memcpy(tail, chunk.p + take - 2, 2);
-        else if (take == 1)
-            tail[0] = tail[1], tail[1] = chunk.p[0];
+        session_put_dotted(s, span_head(buf_span(&chunk), take), &writer);
         if (take < chunk.n || s->closing)
             break;
         buf_clear(&chunk);
@@ -382,9 +376,7 @@ static void send_message(struct session *s, const struct drop_message *m, struct
             return;
         }
     }
-    if (!span_eq(span_of(tail, 2), last))
-        session_puts(s, "\r\n");
-    session_puts(s, ".\r\n");
+    session_end_dotted(s, &writer);
 }
 
 static void cmd_retr(struct session *s, struct command_line *c)
