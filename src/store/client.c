@@ -227,17 +227,25 @@ static bool wait_attached(struct store *s, uint64_t until)
     return true;
 }
 
-static int call_once(struct store *s, enum msg_id id, struct buf *payload, struct buf *reply,
-                     const struct call *c, uint64_t until)
+static int call_once(struct store *s, enum msg_id id, struct buf *payload, const struct region *far,
+                     struct buf *reply, const struct call *c, uint64_t until)
 {
     uint64_t now = clock_mono_ms();
     size_t before = reply ? reply->n : 0;
+    struct buf stub = BUF(64);
+    struct span body = buf_span(payload);
     int err;
 
     put_u64(payload->p, c->counter);
     put_u64(payload->p + 8, floor_of(s));
-    err = link_call(s->link, id, buf_span(payload), NULL, 0, until > now ? until - now : 1, reply,
-                    NULL);
+    if (far->pages) {
+        struct msg_blob at = {AREA_RING, region_at(&s->ring, far), (uint32_t)payload->n};
+        memcpy(s->ring.p + at.at, payload->p, payload->n);
+        wr_indirect(&stub, &at);
+        body = buf_span(&stub);
+    }
+    err = link_call(s->link, id, body, NULL, 0, until > now ? until - now : 1, reply, NULL);
+    buf_done(&stub);
     if (err && reply)
         buf_truncate(reply, before);
     return err;
@@ -246,25 +254,35 @@ static int call_once(struct store *s, enum msg_id id, struct buf *payload, struc
 int client_call(struct store *s, enum msg_id id, struct buf *payload, struct buf *reply)
 {
     uint64_t until = clock_mono_ms() + CALL_TIMEOUT_MS;
+    struct region far = {0, 0};
     struct call c;
     int err;
 
-    if (payload->overflow || payload->n > msg_row(id)->max_request)
+    if (payload->overflow || payload->n > MSG_INDIRECT_MAX)
         return -E2BIG;
+    if (payload->n > msg_row(id)->max_request) {
+        err = client_room(s, payload->n, &far);
+        if (err)
+            return err;
+    }
     while (!list_empty(&s->calls) && s->counter + 1 - floor_of(s) >= STORE_WINDOW - 1) {
-        if (!fiber_cond_wait(&s->window, CALL_TIMEOUT_MS))
+        if (!fiber_cond_wait(&s->window, CALL_TIMEOUT_MS)) {
+            client_give(s, &far, 0);
             return -ETIMEDOUT;
+        }
     }
     c.counter = ++s->counter;
     list_append(&s->calls, &c.node);
     do {
-        err = wait_attached(s, until) ? call_once(s, id, payload, reply, &c, until) : -ETIMEDOUT;
+        err = wait_attached(s, until) ? call_once(s, id, payload, &far, reply, &c, until)
+                                      : -ETIMEDOUT;
         /* The link broke: stored starts anew, and knows by the number what it has done already. */
         if (err == -EPIPE && s->attached)
             fiber_yield();
     } while (err == -EPIPE && clock_mono_ms() < until && !s->closing);
     list_remove(&c.node);
     fiber_cond_signal(&s->window);
+    client_give(s, &far, err);
     if (err != -ETIMEDOUT && err != -EPIPE)
         give_abandoned(s, c.counter);
     return err;

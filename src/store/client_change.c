@@ -59,7 +59,7 @@ static void body_sent(struct store_body *b, int status)
 int store_append_many(struct store *s, struct store_body *const *b, const struct store_append *a,
                       size_t count, struct store_appended *ret)
 {
-    struct buf payload = BUF(LINK_PAYLOAD_MAX), reply = BUF(8192);
+    struct buf payload = BUF(MSG_INDIRECT_MAX), reply = BUF(8192);
     struct region *regions = calloc(count + 1, sizeof(*regions));
     struct msg_append m = {.count = count};
     int err = count == 0 || count > STORE_BODIES_MAX ? -E2BIG : 0;
@@ -107,7 +107,7 @@ int store_append(struct store *s, struct store_body *b, const struct store_appen
 int store_deliver(struct store *s, struct store_body *b, const struct store_delivery *d,
                   struct store_delivered *ret)
 {
-    struct buf payload = BUF(LINK_PAYLOAD_MAX), reply = BUF(1024);
+    struct buf payload = BUF(MSG_INDIRECT_MAX), reply = BUF(1024);
     struct msg_deliver m = {.d = *d};
     struct region region = {0, 0};
     int err = d->count == 0 || d->count > STORE_RECIPIENTS_MAX ? -E2BIG : 0;
@@ -329,7 +329,7 @@ int store_queue_body(struct store *s, uint64_t id, int *ret_fd)
 int store_queue_done(struct store *s, uint64_t id, const struct queue_result *r, size_t count,
                      int64_t next_try_seconds)
 {
-    struct buf payload = BUF(LINK_PAYLOAD_MAX);
+    struct buf payload = BUF(MSG_INDIRECT_MAX);
     struct msg_queue_done m = {.id = id,
                                .next_try_seconds = next_try_seconds,
                                .results = (struct queue_result *)(uintptr_t)r,

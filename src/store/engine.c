@@ -145,6 +145,8 @@ bool engine_housekeep(struct engine *e)
         err = plan_trim(e, &none);
     if (!err)
         err = batch_finish(e);
+    if (!err && !found)
+        forget_seen(e);
     return !err && found;
 }
 

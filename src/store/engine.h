@@ -30,7 +30,8 @@ enum {
     ENGINE_BATCH_BYTES = 16 << 20, /* of a batch; one large message may exceed it */
     ENGINE_CHECKPOINT_BYTES = 64 << 20,
     ENGINE_CHECKPOINT_MS = 1000,
-    ENGINE_ANSWERS_MS = 30000, /* how long answers are found again */
+    ENGINE_SEEN_SECONDS = 7 * 86400, /* how long a second delivery of a Message-ID is suppressed */
+    ENGINE_ANSWERS_MS = 30000,       /* how long answers are found again */
 };
 
 struct engine_options {
@@ -98,8 +99,9 @@ struct engine {
     uint64_t record_sequence; /* of the record at hand */
 
     struct answers answers;
-    struct list leases; /* struct lease, queue.c */
-    uint64_t trim_next; /* mailbox whose change log is looked at next */
+    struct list leases;   /* struct lease, queue.c */
+    struct key seen_next; /* where the look for old Message-IDs goes on */
+    uint64_t trim_next;   /* mailbox whose change log is looked at next */
 
     struct held *held; /* ascending; [0] is what index pages are kept for */
     size_t held_count;
@@ -193,6 +195,7 @@ int plan_queue_admin(struct engine *e, struct intent *i);
 int plan_account(struct engine *e, struct intent *i);
 int plan_newsgroup(struct engine *e, struct intent *i);
 int plan_leftovers(struct engine *e, const struct intent *i, bool *ret_found);
+void forget_seen(struct engine *e);
 int plan_trim(struct engine *e, const struct intent *i);
 
 void queue_leases_done(struct engine *e);

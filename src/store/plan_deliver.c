@@ -152,13 +152,52 @@ static int deliver_local(struct engine *e, const struct delivery *d, struct row_
     return err;
 }
 
+static size_t recipient_bytes(const struct store_recipient *t)
+{
+    return t->address.n + t->orcpt.n + 32;
+}
+
+/* The outgoing part is cut into items that fit a message to relayd. */
+static uint32_t remote_items(const struct store_delivery *s)
+{
+    size_t bytes = 0;
+    uint32_t items = 0;
+
+    for (size_t k = 0; k < s->count; k++) {
+        if (s->recipients[k].kind != RECIPIENT_REMOTE)
+            continue;
+        if (items == 0 || bytes + recipient_bytes(&s->recipients[k]) > STORE_QUEUE_ITEM_BYTES) {
+            items++;
+            bytes = 0;
+        }
+        bytes += recipient_bytes(&s->recipients[k]);
+    }
+    return items;
+}
+
+static int queue_put(struct engine *e, struct queue_entry *q, struct store_delivered *ret)
+{
+    struct buf item = BUF(1 << 20);
+    uint64_t id = e->state.next_queue;
+    int err;
+
+    wr_queue_entry(&item, q);
+    err = item.overflow ? -E2BIG : effect_queue_put(e, id, buf_span(&item));
+    buf_done(&item);
+    if (!ret->queue_id)
+        ret->queue_id = id;
+    q->count = 0;
+    return err;
+}
+
 static int deliver_remote(struct engine *e, const struct delivery *d, const struct row_message *row,
                           struct place common, struct store_delivered *ret)
 {
     const struct store_delivery *s = &d->m.d;
     struct queue_entry q = {.sender = s->sender, .envid = s->envid};
-    struct buf item = BUF(4 << 20);
     struct row_message with = *row;
+    size_t bytes = 0;
+    int err = 0;
 
     q.recipients = arena_try_array(e->arena, sizeof(*q.recipients), d->remote);
     if (!q.recipients)
@@ -182,21 +221,22 @@ static int deliver_remote(struct engine *e, const struct delivery *d, const stru
                           (s->body_8bit ? QUEUE_8BIT : 0) | (s->smtputf8 ? QUEUE_SMTPUTF8 : 0) |
                           (s->require_tls ? QUEUE_REQUIRE_TLS : 0)),
     };
-    for (size_t k = 0; k < s->count; k++) {
+    for (size_t k = 0; k < s->count && !err; k++) {
         const struct store_recipient *t = &s->recipients[k];
         if (t->kind != RECIPIENT_REMOTE)
             continue;
+        if (q.count && bytes + recipient_bytes(t) > STORE_QUEUE_ITEM_BYTES) {
+            err = queue_put(e, &q, ret);
+            bytes = 0;
+        }
         q.recipients[q.count] = (struct queue_entry_recipient){.index = (uint32_t)q.count,
                                                                .address = t->address,
                                                                .orcpt = t->orcpt,
                                                                .notify = t->notify};
         q.count++;
+        bytes += recipient_bytes(t);
     }
-    wr_queue_entry(&item, &q);
-    ret->queue_id = e->state.next_queue;
-    int err = item.overflow ? -E2BIG : effect_queue_put(e, ret->queue_id, buf_span(&item));
-    buf_done(&item);
-    return err;
+    return err ? err : queue_put(e, &q, ret);
 }
 
 int plan_deliver(struct engine *e, struct intent *i)
@@ -224,7 +264,7 @@ int plan_deliver(struct engine *e, struct intent *i)
     record_begin(e);
     row.received = d.m.d.received_seconds;
     row.saved = e->now;
-    err = body_put(e, i, &d.m.body, (uint32_t)(d.local + (d.remote > 0)), &row);
+    err = body_put(e, i, &d.m.body, (uint32_t)d.local + remote_items(&d.m.d), &row);
     if (!err && d.m.d.prefix.n)
         common = journal_blob(&e->journal, BLOB_PREFIX, d.m.d.prefix);
     if (!err)

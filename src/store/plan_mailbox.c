@@ -609,3 +609,44 @@ int plan_trim(struct engine *e, const struct intent *i)
     err = effect_trim(e, mailbox, until);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }
+
+/*
+ * Message-IDs that were delivered long ago. They are no part of what was acknowledged, so this goes
+ * without a record: read again from the log, some may come back, to be forgotten again.
+ */
+void forget_seen(struct engine *e)
+{
+    MDB_val key = {e->seen_next.n, e->seen_next.b}, v;
+    struct key old[64];
+    size_t count = 0;
+    MDB_cursor *c;
+    MDB_txn *t;
+
+    if (mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &t) != 0)
+        return;
+    if (mdb_cursor_open(t, e->index.dbi[INDEX_SEEN], &c) == 0) {
+        int err = mdb_cursor_get(c, &key, &v, key.mv_size ? MDB_SET_RANGE : MDB_FIRST);
+        for (int n = 0; err == 0 && n < TRIM_LOOK && count < ARRAY_LEN(old); n++) {
+            int64_t seconds = e->now;
+            if (v.mv_size == sizeof(seconds))
+                memcpy(&seconds, v.mv_data, sizeof(seconds));
+            if (e->now - seconds > ENGINE_SEEN_SECONDS) {
+                memcpy(old[count].b, key.mv_data, key.mv_size);
+                old[count++].n = key.mv_size;
+            }
+            err = mdb_cursor_get(c, &key, &v, MDB_NEXT);
+        }
+        e->seen_next.n = 0;
+        if (err == 0) {
+            memcpy(e->seen_next.b, key.mv_data, key.mv_size);
+            e->seen_next.n = key.mv_size;
+        }
+        mdb_cursor_close(c);
+    }
+    mdb_txn_abort(t);
+    if (count == 0 || mdb_txn_begin(e->index.env, NULL, 0, &t) != 0)
+        return;
+    for (size_t n = 0; n < count; n++)
+        index_del(&e->index, t, INDEX_SEEN, &old[n]);
+    mdb_txn_commit(t);
+}

@@ -261,6 +261,13 @@ static bool walk_next(struct walk *w, uint32_t from, uint32_t *ret_uid, struct r
     return false;
 }
 
+/* Which messages it was is a courtesy; a set too ragged to be told is left out. */
+static const struct rangeset *tellable(const struct rangeset *s)
+{
+    static const struct rangeset none;
+    return s->n > STORE_RANGES_MAX ? &none : s;
+}
+
 /* ------------------------------------------------------------------ STORE */
 static uint64_t new_flags(const struct msg_flags *f, uint64_t old, uint64_t wanted)
 {
@@ -335,7 +342,7 @@ static int flags_piece(struct engine *e, struct intent *i, const struct msg_flag
     i->more = p->next != 0;
     i->progress = p->next;
     buf_clear(i->answer);
-    wr_flagged(i->answer, modseq, &p->modified);
+    wr_flagged(i->answer, modseq, tellable(&p->modified));
     rangeset_done(&p->modified);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }
@@ -399,7 +406,7 @@ static int expunge_piece(struct engine *e, struct intent *i, const struct msg_ex
         err = effect_expunge(e, m->id, modseq, false, gone, count);
     }
     buf_clear(i->answer);
-    wr_flagged(i->answer, modseq, &all);
+    wr_flagged(i->answer, modseq, tellable(&all));
     rangeset_done(&all);
     if (err)
         return plan_broken(e, err);
@@ -422,6 +429,9 @@ int plan_expunge(struct engine *e, struct intent *i)
 }
 
 /* ------------------------------------------------------------------ COPY and MOVE */
+/* Two sets in one answer. */
+enum { COPIED_RANGES_MAX = STORE_RANGES_MAX / 2 };
+
 struct copy_plan {
     struct {
         uint32_t uid;
@@ -547,7 +557,9 @@ static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy 
                 err = plan_broken(e, err);
         }
         buf_clear(i->answer);
-        wr_copied(i->answer, &c);
+        /* Both or none. */
+        bool both = c.from.n <= COPIED_RANGES_MAX && c.to.n <= COPIED_RANGES_MAX;
+        wr_copied(i->answer, both ? &c : &(struct store_copied){.uidvalidity = c.uidvalidity});
         if (!err && p->count)
             err = record_end(e, i, 0);
     }

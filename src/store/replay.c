@@ -178,8 +178,6 @@ static void learn_uuid(struct engine *e)
     struct journal_record rec;
     struct journal_reader r;
 
-    if (e->state.sequence > 0)
-        return;
     journal_reader_init(&r, &e->journal, &start, true);
     if (journal_next(&r, &rec) == 1 && rec.type == LOG_FILE && rec.commit.n == 20)
         memcpy(e->state.uuid, rec.commit.p, 16);
@@ -190,15 +188,24 @@ int replay(struct engine *e, struct err *err)
 {
     struct journal_position from;
     struct journal_reader reader;
-    bool first =
-        e->state.sequence == 0 && (e->journal.file_count == 0 || journal_fd(&e->journal, 1) < 0);
+    bool first = e->state.sequence == 0 && e->journal.file_count == 0;
     int r;
 
-    if (!first) {
-        learn_uuid(e);
+    if (e->state.sequence == 0 && !first) {
         static const unsigned char none[16];
+        if (journal_fd(&e->journal, 1) < 0)
+            return err_set(err, -EBADMSG,
+                           "the index is lost and the log does not begin with file 1: restore "
+                           "%s/store from a backup",
+                           e->options.root);
+        learn_uuid(e);
         /* The first file has its name but not its first record: nothing was ever acknowledged. */
         first = memcmp(e->state.uuid, none, 16) == 0;
+        if (first && e->journal.file_count > 1)
+            return err_set(
+                err, -EBADMSG,
+                "the index is lost and log file 1 is damaged: restore %s/store from a backup",
+                e->options.root);
     }
     if (first)
         return first_start(e, err);

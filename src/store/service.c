@@ -67,7 +67,7 @@ static struct work *work_new(struct service *s, struct peer *p, uint64_t link, u
         w = calloc(1, sizeof(*w));
         CHECK(w);
         list_init(&w->node);
-        buf_init(&w->payload, LINK_PAYLOAD_MAX);
+        buf_init(&w->payload, MSG_INDIRECT_MAX);
         buf_init(&w->answer, ANSWER_MAX);
     }
     buf_clear(&w->payload);
@@ -447,7 +447,18 @@ void service_message(struct service *s, struct msg *m)
         msg_reply(m, -ENOTCONN, SPAN_EMPTY);
         return;
     }
-    work_new(s, p, link_id(m->link), m->call, m->id, m->body);
+    struct span body = m->body;
+    struct msg_blob at;
+    if (rd_indirect(body, &at)) {
+        /* Copied here and now, and only then looked at. */
+        const struct area *a = &p->areas[at.area];
+        if (!a->p || at.at > a->n || at.bytes > a->n - at.at) {
+            msg_reply(m, -EINVAL, SPAN_EMPTY);
+            return;
+        }
+        body = span_of(a->p + at.at, at.bytes);
+    }
+    work_new(s, p, link_id(m->link), m->call, m->id, body);
     schedule(s);
 }
 

@@ -91,6 +91,25 @@ static void rd_blob(struct rd *r, struct msg_blob *m)
         rd_fail(r);
 }
 
+void wr_indirect(struct buf *b, const struct msg_blob *at)
+{
+    struct msg_head h = {1, MSG_INDIRECT};
+
+    wr_head(b, &h);
+    wr_blob(b, at);
+}
+
+bool rd_indirect(struct span s, struct msg_blob *ret)
+{
+    struct rd r = rd_of(s);
+
+    rd_u64(&r);
+    if (rd_u64(&r) != MSG_INDIRECT)
+        return false;
+    rd_blob(&r, ret);
+    return rd_done(&r) && ret->bytes <= MSG_INDIRECT_MAX;
+}
+
 static void wr_body(struct buf *b, const struct msg_body *m)
 {
     wr_blob(b, &m->body);

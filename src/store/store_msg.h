@@ -20,12 +20,18 @@ enum {
     STORE_AREAS = 2,
     STORE_TEXT_MAX = 512, /* of a queue result */
     STORE_ADDRESS_MAX = 512,
+    STORE_QUEUE_ITEM_BYTES = 48 << 10, /* of the recipients of one item; more are several items */
 };
 enum store_area { AREA_RING, AREA_SPOOL };
 
 struct msg_head {
     uint64_t counter, floor;
 };
+
+/* A request that is too long for a message lies in the ring: floor is MSG_INDIRECT, and a msg_blob
+ * follows. */
+#define MSG_INDIRECT UINT64_MAX
+enum { MSG_INDIRECT_MAX = 2 << 20 };
 
 struct msg_blob {
     uint8_t area;
@@ -37,6 +43,10 @@ struct msg_body {
     uint64_t thread;
     struct span message_id; /* of the summary; for newsgroups */
 };
+
+void wr_indirect(struct buf *b, const struct msg_blob *at);
+/* True: this is one. */
+bool rd_indirect(struct span s, struct msg_blob *ret);
 
 void wr_rangeset(struct buf *b, const struct rangeset *s);
 void rd_rangeset(

@@ -316,3 +316,39 @@ TEST(restarted)
 {
     with_store(restarted);
 }
+
+/* A thousand recipients, whose request is longer than a message between processes. */
+static void many_recipients(void *arg)
+{
+    static struct store_recipient to[STORE_RECIPIENTS_MAX];
+    static char names[STORE_RECIPIENTS_MAX][200];
+    struct store_delivery d = {.grant = buf_span(&alice),
+                               .sender = SPAN("a@b"),
+                               .recipients = to,
+                               .count = STORE_RECIPIENTS_MAX};
+    struct store *relay = store_harness_relay(h);
+    struct store_delivered done;
+    struct arena *arena = arena_new(4 << 20);
+    struct queue_item q;
+    size_t found = 0;
+    int64_t due;
+    int fd;
+
+    for (size_t i = 0; i < STORE_RECIPIENTS_MAX; i++) {
+        int n = snprintf(names[i], sizeof(names[i]), "%0150zu@example.net", i);
+        to[i] = (struct store_recipient){.kind = RECIPIENT_REMOTE,
+                                         .address = span_of(names[i], (size_t)n)};
+    }
+    EXPECT_INT(deliver(s, "many", &d, &done), 0);
+    while (store_queue_lease(relay, arena, &q, &due) == 0) {
+        found += q.count;
+        EXPECT_INT(store_queue_body(relay, q.id, &fd), 0);
+        close(fd);
+    }
+    EXPECT_INT(found, STORE_RECIPIENTS_MAX);
+    arena_free(arena);
+}
+TEST(many_recipients)
+{
+    with_store(many_recipients);
+}
