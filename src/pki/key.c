@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/random.h"
+
 #include "pki/keyd_msg.h"
 #include "pki/provider.h"
 
@@ -20,8 +22,8 @@ enum {
 static struct link *(*keyd_link)(void *arg);
 static void *keyd_arg;
 
-/* A call that outlives a restart of keyd: all our requests may be repeated safely but KEY_CREATE,
- * which is not. suspends */
+/* A call that outlives a restart of keyd: all our requests may be repeated safely but
+ * those that make a key. suspends */
 static int keyd_call(enum msg_id id, struct span body, uint64_t timeout_ms, struct buf *reply)
 {
     uint64_t until = clock_mono_ms() + KEYD_WAIT_MS;
@@ -34,7 +36,7 @@ static int keyd_call(enum msg_id id, struct span body, uint64_t timeout_ms, stru
         l = keyd_link(keyd_arg);
         if (l != NULL) {
             r = link_call(l, id, body, NULL, 0, timeout_ms, reply, NULL);
-            if (r != -EPIPE || id == MSG_KEY_CREATE)
+            if (r != -EPIPE || id == MSG_KEY_CREATE || id == MSG_KEY_IMPORT)
                 return r;
             buf_clear(reply);
         }
@@ -123,6 +125,48 @@ int key_create_ca(const char *label, const char *type, unsigned purposes,
                   const struct key_ca_profile *profile, bool exportable, struct key_info *ret)
 {
     return create(label, type, purposes, profile, exportable, ret);
+}
+
+int key_import(const char *label, unsigned purposes, const struct key_ca_profile *profile,
+               bool exportable, struct span pkcs8, struct key_info *ret)
+{
+    struct key_create_request r = {.purposes = purposes, .exportable = exportable};
+    struct buf body BUF_AUTO = BUF(8192);
+    struct buf reply BUF_AUTO = BUF(2048);
+    int status;
+
+    if (!span_to_cstr(span_cstr(label), r.label, sizeof r.label) || pkcs8.n > KEY_PKCS8_MAX)
+        return -EINVAL;
+    if (profile != NULL) {
+        r.with_profile = true;
+        r.profile = *profile;
+    }
+    buf_reserve(&body, 8192); /* never moved: one copy to wipe */
+    wr_key_import(&body, &r, pkcs8);
+    status = keyd_call(MSG_KEY_IMPORT, buf_span(&body), CREATE_MS, &reply);
+    secret_wipe(body.p, body.n);
+    return status < 0 ? status : info_of_reply(&reply, ret);
+}
+
+int key_export(const char *id, struct span passphrase, struct buf *out)
+{
+    unsigned char raw[KEY_ID_BYTES];
+    struct buf body BUF_AUTO = BUF(1024);
+    struct buf reply BUF_AUTO = BUF(8192);
+    int status;
+
+    if (!key_id_parse(id, raw))
+        return -ENOENT;
+    if (passphrase.n < KEY_PASSPHRASE_MIN || passphrase.n > KEY_PASSPHRASE_MAX)
+        return -EINVAL;
+    buf_reserve(&body, 1024);
+    wr_raw(&body, raw, sizeof raw);
+    wr_span(&body, passphrase);
+    status = keyd_call(MSG_KEY_EXPORT, buf_span(&body), CREATE_MS, &reply);
+    secret_wipe(body.p, body.n);
+    if (status < 0)
+        return status;
+    return buf_put_span(out, buf_span(&reply)) ? 0 : -ENOBUFS;
 }
 
 int key_get(const char *id, struct key_info *ret)

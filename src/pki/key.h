@@ -56,6 +56,12 @@ int key_create_ca(const char *label, const char *type, unsigned purposes, const 
                   struct key_info *ret);
 int key_get(const char *id, struct key_info *ret);  /* suspends; -ENOENT */
 int key_delete(const char *id);                      /* suspends */
+/* From the command line alone, straight to keyd: no other process sees the key. pkcs8: DER, not encrypted; the caller wipes it. -EINVAL no key of a
+ * known type, or its halves do not belong together; -EEXIST keyd has it already. suspends */
+int key_import(const char *label, unsigned purposes, const struct key_ca_profile *profile, bool exportable, struct span pkcs8,
+               struct key_info *ret);
+/* PKCS#8 encrypted under the passphrase (8 … 255 bytes; PBES2, AES-256). -EPERM: it was not made exportable. suspends */
+int key_export(const char *id, struct span passphrase, struct buf *out);
 /* All keys whose label starts with `prefix`. suspends; *ret malloc'ed. */
 int key_list(const char *prefix, struct key_info **ret, size_t *ret_count);
 

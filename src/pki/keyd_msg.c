@@ -59,18 +59,38 @@ void wr_key_create(struct buf *b, const struct key_create_request *r)
         wr_ca_profile(b, &r->profile);
 }
 
+static void rd_create_fields(struct rd *r, struct key_create_request *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    rd_cstr(r, ret->label, sizeof ret->label);
+    rd_cstr(r, ret->type, sizeof ret->type);
+    ret->purposes = rd_u32(r);
+    ret->exportable = rd_bool(r);
+    ret->with_profile = rd_bool(r);
+    if (ret->with_profile)
+        rd_ca_profile(r, &ret->profile);
+}
+
 bool rd_key_create(struct span body, struct key_create_request *ret)
 {
     struct rd r = rd_of(body);
 
-    memset(ret, 0, sizeof *ret);
-    rd_cstr(&r, ret->label, sizeof ret->label);
-    rd_cstr(&r, ret->type, sizeof ret->type);
-    ret->purposes = rd_u32(&r);
-    ret->exportable = rd_bool(&r);
-    ret->with_profile = rd_bool(&r);
-    if (ret->with_profile)
-        rd_ca_profile(&r, &ret->profile);
+    rd_create_fields(&r, ret);
+    return rd_done(&r);
+}
+
+void wr_key_import(struct buf *b, const struct key_create_request *r, struct span pkcs8)
+{
+    wr_key_create(b, r);
+    wr_span(b, pkcs8);
+}
+
+bool rd_key_import(struct span body, struct key_create_request *ret, struct span *ret_pkcs8)
+{
+    struct rd r = rd_of(body);
+
+    rd_create_fields(&r, ret);
+    *ret_pkcs8 = rd_span(&r, KEY_PKCS8_MAX);
     return rd_done(&r);
 }
 

@@ -1,15 +1,22 @@
 /*
  * keyd_msg.h: payloads of the messages to and from keyd (messages.def, section 100).
  *
- *   KEY_CREATE   cstr label, cstr type, u32 purposes, bool exportable, bool with profile [span
- * name, bool root, bool client_only, u8 levels, u32 max_days] → key_info KEY_GET      raw id →
- * key_info KEY_LIST     cstr label prefix, raw id (start after it; zeros: from the start)         →
- * bool more, u16 count, key_info … KEY_DELETE   raw id KEY_SIGN     raw id, u16 purpose, u8
- * algorithm, u8 digest, the whole text (all the rest) → the signature (all of it) KEY_TICKETS  – →
- * u8 count, raw keys, newest first KEY_TICKETS_NEW  as the answer of KEY_TICKETS
+ *   KEY_CREATE       cstr label, cstr type, u32 purposes, bool exportable,
+ *                    bool with profile [span name, bool root, bool client_only, u8 levels,
+ *                    u32 max_days]                          → key_info
+ *   KEY_GET          raw id                                 → key_info
+ *   KEY_LIST         cstr label prefix, raw id to start after (zeros: from the start)
+ *                                                           → bool more, u16 count, key_info …
+ *   KEY_DELETE       raw id
+ *   KEY_SIGN         raw id, u16 purpose, u8 algorithm, u8 digest, the whole text (all the rest)
+ *                                                           → the signature (all of it)
+ *   KEY_TICKETS      –                                      → u8 count, raw keys, newest first
+ *   KEY_TICKETS_NEW  as the answer of KEY_TICKETS
+ *   KEY_IMPORT       as KEY_CREATE (type empty: it is the key's), span PKCS#8  → key_info
+ *   KEY_EXPORT       raw id, span passphrase     → EncryptedPrivateKeyInfo, DER (all of it)
  *
- *   key_info     raw id, cstr label, cstr type, u32 purposes, bool exportable, i64 created, span
- * spki
+ *   key_info         raw id, cstr label, cstr type, u32 purposes, bool exportable, i64 created,
+ *                    span spki
  *
  * Answers of KEY_SIGN: -ENOENT no such key, -EACCES this process or this key may not for that
  * purpose, -EINVAL the text does not have the form of the purpose (or the algorithm does not suit
@@ -44,6 +51,10 @@ struct key_create_request {
 };
 void wr_key_create(struct buf *b, const struct key_create_request *r);
 bool rd_key_create(struct span body, struct key_create_request *ret);
+
+enum { KEY_PKCS8_MAX = 4096, KEY_PASSPHRASE_MIN = 8, KEY_PASSPHRASE_MAX = 255 };
+void wr_key_import(struct buf *b, const struct key_create_request *r, struct span pkcs8);
+bool rd_key_import(struct span body, struct key_create_request *ret, struct span *ret_pkcs8);
 
 struct key_sign_request {
     unsigned char id[KEY_ID_BYTES];

@@ -5,8 +5,7 @@
  *
  *     struct conf_vserver v = {.name = "imap4-test"};
  *     struct tls_context *server = tls_harness_context(&v, "p256", NULL);
- *     struct tls_client_context *client = tls_harness_client();   // trusts every certificate made
- * so far
+ *     struct tls_client_context *client = tls_harness_client();   // trusts all made so far
  */
 #ifndef TLS_HARNESS_H
 #define TLS_HARNESS_H

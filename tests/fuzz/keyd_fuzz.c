@@ -51,6 +51,7 @@ static void codecs(struct span body)
     struct key_create_request create;
     struct key_sign_request sign;
     struct key_info info;
+    struct span pkcs8;
     struct rd r = rd_of(body);
     unsigned n;
 
@@ -62,6 +63,11 @@ static void codecs(struct span body)
     if (rd_key_sign(body, &sign)) {
         struct buf b BUF_AUTO = BUF(KEY_TBS_MAX + 64);
         wr_key_sign(&b, &sign);
+        CHECK(span_eq(buf_span(&b), body));
+    }
+    if (rd_key_import(body, &create, &pkcs8)) {
+        struct buf b BUF_AUTO = BUF(16384);
+        wr_key_import(&b, &create, pkcs8);
         CHECK(span_eq(buf_span(&b), body));
     }
     rd_key_info(&r, &info);

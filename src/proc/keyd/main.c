@@ -33,6 +33,8 @@ static const struct msg_handler handlers[] = {
     {MSG_KEY_DELETE,  handle, false},
     {MSG_KEY_SIGN,    handle, false},
     {MSG_KEY_TICKETS, handle, false},
+    {MSG_KEY_IMPORT,  handle, true },
+    {MSG_KEY_EXPORT,  handle, true },
     {0,               NULL,   false},
 };
 static const struct child_ops ops = {

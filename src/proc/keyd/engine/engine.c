@@ -96,22 +96,32 @@ static void refuse(struct keyd *k, const struct msg *m, int status, const char *
 /* --- keys */
 
 struct making {
-    const struct keystore *store;
+    struct keyd *k;
+    enum role who;
     struct key_create_request request;
+    struct span pkcs8; /* of an import; empty: a new key */
     struct keyd_key *key;
     int status;
     struct err e;
 };
 
-static void make_and_write(void *arg)
+static void make_key(void *arg)
 {
     struct making *w = arg;
 
-    w->status = keyd_key_make(&w->request, &w->key);
+    w->status = w->pkcs8.n > 0 ? keyd_key_take(&w->request, w->pkcs8, &w->key)
+                               : keyd_key_make(&w->request, &w->key);
+}
+
+static void write_key(void *arg)
+{
+    struct making *w = arg;
+
+    w->status = 0;
+    if (w->pkcs8.n > 0)
+        w->status = signlog_event(w->k->log_fd, w->who, w->key, "import");
     if (w->status == 0)
-        w->status = keystore_write(w->store, w->key, &w->e);
-    else
-        err_set(&w->e, w->status, "the key cannot be made");
+        w->status = keystore_write(&w->k->store, w->key, &w->e);
 }
 
 static bool type_is_known(const char *type)
@@ -124,47 +134,121 @@ static bool type_is_known(const char *type)
     return false;
 }
 
-/* In a fiber: m's body and link may be gone after the wait. */
-static void on_create(struct keyd *k, struct msg *m)
+static void answer_made(const struct making *w, enum msg_id id, uint64_t link, uint32_t call)
 {
     struct buf reply BUF_AUTO = BUF(2048);
-    uint64_t link = link_id(m->link);
-    enum role who = link_peer(m->link);
-    uint32_t call = m->call;
-    struct making w = {.store = &k->store};
 
-    if (!rd_key_create(m->body, &w.request)) {
-        refuse(k, m, -EBADMSG, "malformed");
-        return;
-    }
-    if (!right_to_create(who, &w.request)) {
-        refuse(k, m, -EACCES, "label or purposes");
-        return;
-    }
-    if (!type_is_known(w.request.type) || k->store.count >= KEYSTORE_MAX) {
-        refuse(k, m, k->store.count >= KEYSTORE_MAX ? -ENOSPC : -EINVAL, "type, or too many keys");
-        return;
-    }
+    if (w->status == 0)
+        wr_key_info(&reply, &w->key->info);
+    link_reply(link, id, call, w->status, buf_span(&reply), NULL, 0);
+}
+
+/* In a fiber: m's body is a copy, its link may be gone after the wait. */
+static void make(struct keyd *k, const struct msg *m, struct making *w)
+{
+    uint64_t link = link_id(m->link);
+
+    w->k = k;
+    w->who = link_peer(m->link);
     fiber_lock(&k->making);
     if (link_by_id(link) == NULL) { /* nobody waits any more */
         fiber_unlock(&k->making);
         return;
     }
-    fiber_offload(make_and_write, &w);
-    if (w.status == 0)
-        w.status = keystore_add(&k->store, w.key);
+    fiber_offload(make_key, w);
+    if (w->status == 0 && w->pkcs8.n > 0 && keystore_has_spki(&k->store, w->key))
+        w->status = -EEXIST;
+    if (w->status == 0)
+        fiber_offload(write_key, w);
+    if (w->status == 0)
+        w->status = keystore_add(&k->store, w->key);
     fiber_unlock(&k->making);
-    if (w.status < 0) {
-        log_error("a key for %s cannot be kept: %s", log_quote(span_cstr(w.request.label)),
-                  w.e.text);
-        keyd_key_unref(w.key);
-        link_reply(link, MSG_KEY_CREATE, call, w.status, SPAN_EMPTY, NULL, 0);
+    if (w->status < 0) {
+        log_error("a key for %s cannot be kept: %s", w->request.label,
+                  w->e.text[0] != '\0' ? w->e.text : strerror(-w->status));
+        answer_made(w, m->id, link, m->call);
+        keyd_key_unref(w->key);
         return;
     }
-    log_info("%s made key %s (%s) for %s", role_name(who), w.key->info.id, w.key->info.type,
-             w.key->info.label);
-    wr_key_info(&reply, &w.key->info);
-    link_reply(link, MSG_KEY_CREATE, call, 0, buf_span(&reply), NULL, 0);
+    log_info("%s %s key %s (%s) for %s", role_name(w->who), w->pkcs8.n > 0 ? "imported" : "made",
+             w->key->info.id, w->key->info.type, w->key->info.label);
+    answer_made(w, m->id, link, m->call);
+}
+
+static void on_create(struct keyd *k, struct msg *m)
+{
+    struct making w = {.status = 0};
+
+    if (!rd_key_create(m->body, &w.request))
+        refuse(k, m, -EBADMSG, "malformed");
+    else if (!right_to_create(link_peer(m->link), &w.request))
+        refuse(k, m, -EACCES, "label or purposes");
+    else if (!type_is_known(w.request.type))
+        refuse(k, m, -EINVAL, "no such type");
+    else if (k->store.count >= KEYSTORE_MAX)
+        refuse(k, m, -ENOSPC, "too many keys");
+    else
+        make(k, m, &w);
+}
+
+static void on_import(struct keyd *k, struct msg *m)
+{
+    struct making w = {.status = 0};
+
+    if (!rd_key_import(m->body, &w.request, &w.pkcs8) || w.pkcs8.n == 0)
+        refuse(k, m, -EBADMSG, "malformed");
+    else if (!right_to_create(ROLE_CERTD, &w.request) && !right_to_create(ROLE_CAD, &w.request))
+        refuse(k, m, -EACCES, "label or purposes");
+    else if (k->store.count >= KEYSTORE_MAX)
+        refuse(k, m, -ENOSPC, "too many keys");
+    else
+        make(k, m, &w);
+}
+
+struct exporting {
+    struct keyd *k;
+    enum role who;
+    struct keyd_key *key;
+    struct span passphrase;
+    struct buf out;
+    int status;
+};
+
+static void encrypt(void *arg)
+{
+    struct exporting *w = arg;
+
+    w->status = signlog_event(w->k->log_fd, w->who, w->key, "export");
+    if (w->status == 0)
+        w->status = keyd_key_encrypted(w->key, w->passphrase, &w->out);
+}
+
+/* In a fiber. */
+static void on_export(struct keyd *k, struct msg *m)
+{
+    struct rd r = rd_of(m->body);
+    struct span id = rd_raw(&r, KEY_ID_BYTES), pass = rd_span(&r, KEY_PASSPHRASE_MAX);
+    struct exporting w = {.k = k, .who = link_peer(m->link), .passphrase = pass, .out = BUF(8192)};
+    uint64_t link = link_id(m->link);
+
+    if (!rd_done(&r) || pass.n < KEY_PASSPHRASE_MIN) {
+        refuse(k, m, -EBADMSG, "malformed");
+        return;
+    }
+    w.key = keystore_find(&k->store, (const unsigned char *)id.p);
+    if (w.key == NULL || !w.key->info.exportable) {
+        refuse(k, m, w.key == NULL ? -ENOENT : -EPERM, "no key that was made exportable");
+        return;
+    }
+    keyd_key_ref(w.key);
+    fiber_lock(&k->making);
+    fiber_offload(encrypt, &w);
+    fiber_unlock(&k->making);
+    log_warn("%s exported key %s of %s", role_name(w.who), w.key->info.id, w.key->info.label);
+    link_reply(link, MSG_KEY_EXPORT, m->call, w.status,
+               w.status < 0 ? SPAN_EMPTY : buf_span(&w.out), NULL, 0);
+    keyd_key_unref(w.key);
+    buf_done(&w.out);
 }
 
 static struct keyd_key *key_of_body(struct keyd *k, const struct msg *m)
@@ -395,6 +479,12 @@ void keyd_handle(struct keyd *k, struct msg *m)
     case MSG_KEY_CREATE:
         on_create(k, m);
         break;
+    case MSG_KEY_IMPORT:
+        on_import(k, m);
+        break;
+    case MSG_KEY_EXPORT:
+        on_export(k, m);
+        break;
     case MSG_KEY_GET:
         on_get(k, m);
         break;
@@ -427,6 +517,8 @@ const struct msg_handler keyd_handlers[] = {
     {MSG_KEY_DELETE,  handle, false},
     {MSG_KEY_SIGN,    handle, false},
     {MSG_KEY_TICKETS, handle, false},
+    {MSG_KEY_IMPORT,  handle, true },
+    {MSG_KEY_EXPORT,  handle, true },
     {0,               NULL,   false},
 };
 

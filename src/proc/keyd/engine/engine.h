@@ -21,7 +21,8 @@ bool keyd_idle(const struct keyd *k); /* no signature under way */
 
 /* The handlers for all of its messages, ended by id 0; `arg` of link_ops is the engine. */
 extern const struct msg_handler keyd_handlers[];
-/* Where a child framework passes something else as arg. KEY_CREATE must come from a fiber. */
+/* Where a child framework passes something else as arg. KEY_CREATE, KEY_IMPORT and
+ * KEY_EXPORT must come from a fiber. */
 void keyd_handle(struct keyd *k, struct msg *m);
 
 /* Links of sessiond, which are told of new ticket keys. */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -513,4 +514,87 @@ TEST(codecs_there_and_back)
     EXPECT(!key_id_parse("00112233445566778899aabbccddeefff", id));
     EXPECT(!key_id_parse("00112233445566778899AAbbccddeeff", id));
     EXPECT(!key_id_parse("", id));
+}
+
+/* --- keys that come and go */
+
+static EVP_PKEY *decrypt(struct span der, const char *passphrase)
+{
+    BIO *in = BIO_new_mem_buf(der.p, (int)der.n);
+    EVP_PKEY *k = d2i_PKCS8PrivateKey_bio(in, NULL, NULL, (void *)(uintptr_t)passphrase);
+
+    BIO_free(in);
+    ERR_clear_error();
+    return k;
+}
+
+static int pkcs8_of(EVP_PKEY *k, unsigned char **ret)
+{
+    PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(k);
+    int n = i2d_PKCS8_PRIV_KEY_INFO(p8, ret);
+
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    return n;
+}
+
+static void coming_and_going(struct fixture *f)
+{
+    EVP_PKEY *mine = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    EVP_PKEY *odd = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521"), *back;
+    struct buf out BUF_AUTO = BUF(8192);
+    struct buf reply BUF_AUTO = BUF(8192);
+    struct buf log BUF_AUTO = BUF(65536);
+    unsigned char *der = NULL, *odd_der = NULL;
+    int n = pkcs8_of(mine, &der), m = pkcs8_of(odd, &odd_der), dir = fixture_dir(f);
+    struct key_info k, fixed, again;
+    char text[130];
+    struct err e;
+
+    key_provider_init(fixture_link, f);
+    tls13(text);
+    fixture_role(f, ROLE_CERTD);
+    REQUIRE(key_create("vserver/fixed", "p256", KEY_TLS_SERVER, false, &fixed) == 0);
+    fixture_role(f, ROLE_MANAGER);
+    EXPECT_INT(key_import("vserver/x", KEY_TLS_SERVER, NULL, true, span_of(der, (size_t)n), &k), 0);
+    EXPECT_STR(k.type, "p256");
+    EXPECT_INT(key_import("vserver/x", KEY_TLS_SERVER, NULL, true, span_of(der, (size_t)n), &again),
+               -EEXIST);
+    EXPECT_INT(key_import("vserver/x", KEY_TLS_SERVER | KEY_CA, NULL, true, span_of(der, (size_t)n),
+                          &again),
+               -EACCES);
+    EXPECT_INT(
+        key_import("vserver/y", KEY_TLS_SERVER, NULL, true, span_of(odd_der, (size_t)m), &again),
+        -EINVAL);
+    EXPECT_INT(key_import("vserver/y", KEY_TLS_SERVER, NULL, true, SPAN("junk"), &again), -EINVAL);
+    EXPECT_INT(key_import("vserver/y", KEY_TLS_SERVER, NULL, true, SPAN_EMPTY, &again), -EBADMSG);
+    der[n - 1] ^= 1; /* the public half of another key */
+    EXPECT_INT(key_import("vserver/y", KEY_TLS_SERVER, NULL, true, span_of(der, (size_t)n), &again),
+               -EINVAL);
+
+    EXPECT_INT(key_export(fixed.id, SPAN("a long passphrase"), &out), -EPERM);
+    EXPECT_INT(key_export(k.id, SPAN("short"), &out), -EINVAL);
+    EXPECT_INT(out.n, 0);
+    EXPECT_INT(key_export(k.id, SPAN("a long passphrase"), &out), 0);
+    EXPECT(decrypt(buf_span(&out), "another passphrase") == NULL);
+    back = decrypt(buf_span(&out), "a long passphrase");
+    REQUIRE(back != NULL);
+    EXPECT_INT(EVP_PKEY_eq(back, mine), 1);
+    REQUIRE(file_read(dir, "sign.log", 65536, &log, &e) == 0);
+    EXPECT(span_find_span(buf_span(&log), SPAN(" import\n")) != SPAN_NONE);
+    EXPECT(span_ends_nocase(buf_span(&log), SPAN(" export\n")));
+
+    reopen(f); /* the imported one is as good as a made one */
+    fixture_role(f, ROLE_ACCESS);
+    EXPECT_INT(sign(f, k.id, KEY_TLS_SERVER, KEY_ECDSA, KEY_SHA256, span_of(text, 130), &reply), 0);
+    EVP_PKEY_free(mine);
+    EVP_PKEY_free(odd);
+    EVP_PKEY_free(back);
+    OPENSSL_free(der);
+    OPENSSL_free(odd_der);
+    close(dir);
+}
+
+TEST(import_and_export)
+{
+    fixture_run(coming_and_going);
 }

@@ -9,13 +9,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FILE_VERSION = 2, FILE_MAX = 64 * 1024, NAME_BYTES = 2 * KEY_ID_BYTES + 5 };
+enum {
+    EXPORT_ITERATIONS = 600000,
+    FILE_VERSION = 2,
+    FILE_MAX = 64 * 1024,
+    NAME_BYTES = 2 * KEY_ID_BYTES + 5
+};
 
 static const struct type_row {
     const char *name, *algorithm, *curve;
@@ -60,6 +67,19 @@ static bool take_spki(struct keyd_key *k)
     return ok;
 }
 
+static EVP_PKEY *pkcs8_parse(struct span der)
+{
+    const unsigned char *p = (const unsigned char *)der.p;
+    PKCS8_PRIV_KEY_INFO *p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
+    EVP_PKEY *k = NULL;
+
+    if (p8 != NULL && p == (const unsigned char *)der.p + der.n)
+        k = EVP_PKCS82PKEY(p8);
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    ERR_clear_error();
+    return k;
+}
+
 static EVP_PKEY *generate(const struct type_row *t)
 {
     if (t->bits > 0)
@@ -78,18 +98,13 @@ static struct keyd_key *key_new(void)
     return k;
 }
 
-int keyd_key_make(const struct key_create_request *r, struct keyd_key **ret)
+/* Takes pkey. */
+static int key_of_pkey(const struct key_create_request *r, const char *type, EVP_PKEY *pkey,
+                       struct keyd_key **ret)
 {
-    const struct type_row *t = NULL;
-    struct keyd_key *k;
+    struct keyd_key *k = key_new();
 
-    for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (strcmp(types[i].name, r->type) == 0)
-            t = &types[i];
-    if (t == NULL)
-        return -EINVAL;
-    k = key_new();
-    k->pkey = generate(t);
+    k->pkey = pkey;
     if (k->pkey == NULL || !take_spki(k)) {
         ERR_clear_error();
         keyd_key_unref(k);
@@ -98,7 +113,7 @@ int keyd_key_make(const struct key_create_request *r, struct keyd_key **ret)
     random_bytes(k->id, sizeof k->id);
     key_id_print(k->id, k->info.id);
     memcpy(k->info.label, r->label, sizeof k->info.label);
-    memcpy(k->info.type, r->type, sizeof k->info.type);
+    snprintf(k->info.type, sizeof k->info.type, "%s", type);
     k->info.purposes = r->purposes;
     k->info.exportable = r->exportable;
     k->info.created = clock_seconds();
@@ -108,6 +123,77 @@ int keyd_key_make(const struct key_create_request *r, struct keyd_key **ret)
             r->with_profile ? r->profile : (struct key_ca_profile){.root = true, .levels = 2};
     *ret = k;
     return 0;
+}
+
+int keyd_key_make(const struct key_create_request *r, struct keyd_key **ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i].name, r->type) == 0)
+            return key_of_pkey(r, r->type, generate(&types[i]), ret);
+    return -EINVAL;
+}
+
+static const char *type_of(const EVP_PKEY *k)
+{
+    char group[32] = "";
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (!EVP_PKEY_is_a(k, types[i].algorithm) ||
+            (types[i].bits > 0 && EVP_PKEY_get_bits(k) != (int)types[i].bits))
+            continue;
+        if (types[i].curve == NULL)
+            return types[i].name;
+        if (EVP_PKEY_get_group_name(k, group, sizeof group, NULL) == 1 &&
+            OBJ_txt2nid(group) == EC_curve_nist2nid(types[i].curve))
+            return types[i].name;
+    }
+    return NULL;
+}
+
+static bool halves_match(EVP_PKEY *k)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(k, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return ok;
+}
+
+int keyd_key_take(const struct key_create_request *r, struct span pkcs8, struct keyd_key **ret)
+{
+    EVP_PKEY *pkey = pkcs8_parse(pkcs8);
+    const char *type = pkey == NULL ? NULL : type_of(pkey);
+
+    if (type == NULL || !halves_match(pkey)) {
+        EVP_PKEY_free(pkey);
+        return -EINVAL;
+    }
+    return key_of_pkey(r, type, pkey, ret);
+}
+
+int keyd_key_encrypted(const struct keyd_key *k, struct span passphrase, struct buf *out)
+{
+    PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(k->pkey);
+    X509_ALGOR *scheme =
+        PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), EXPORT_ITERATIONS, NULL, 0, NULL, NID_hmacWithSHA256);
+    X509_SIG *sealed = NULL;
+    unsigned char *der = NULL;
+    int n = -1;
+
+    if (p8 != NULL && scheme != NULL)
+        sealed = PKCS8_set0_pbe(passphrase.p, (int)passphrase.n, p8, scheme);
+    if (sealed != NULL)
+        n = i2d_X509_SIG(sealed, &der);
+    else
+        X509_ALGOR_free(scheme);
+    if (n > 0)
+        buf_put(out, der, (size_t)n);
+    OPENSSL_free(der);
+    X509_SIG_free(sealed);
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    ERR_clear_error();
+    return n > 0 && !out->overflow ? 0 : -EIO;
 }
 
 /* --- its file */
@@ -147,19 +233,6 @@ int keystore_write(const struct keystore *s, const struct keyd_key *k, struct er
     secret_wipe(plain.p, plain.n);
     r = file_write(s->dir, name, buf_span(&blob), 0600, e);
     return r;
-}
-
-static EVP_PKEY *pkcs8_parse(struct span der)
-{
-    const unsigned char *p = (const unsigned char *)der.p;
-    PKCS8_PRIV_KEY_INFO *p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
-    EVP_PKEY *k = NULL;
-
-    if (p8 != NULL && p == (const unsigned char *)der.p + der.n)
-        k = EVP_PKCS82PKEY(p8);
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    ERR_clear_error();
-    return k;
 }
 
 static struct keyd_key *key_of_bytes(struct span plain)
@@ -310,6 +383,15 @@ struct keyd_key *keystore_find(const struct keystore *s, const unsigned char id[
 {
     size_t i = lower_bound(s, id);
     return i < s->count && memcmp(s->keys[i]->id, id, KEY_ID_BYTES) == 0 ? s->keys[i] : NULL;
+}
+
+bool keystore_has_spki(const struct keystore *s, const struct keyd_key *k)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->keys[i]->info.spki_bytes == k->info.spki_bytes &&
+            memcmp(s->keys[i]->info.spki, k->info.spki, k->info.spki_bytes) == 0)
+            return true;
+    return false;
 }
 
 size_t keystore_after(const struct keystore *s, const unsigned char id[KEY_ID_BYTES])

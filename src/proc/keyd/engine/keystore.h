@@ -43,6 +43,12 @@ size_t keystore_after(const struct keystore *s,
 /* A new key, in memory only: makes id, spki and info. -EINVAL unknown type. May run on a helper
  * thread: touches no store. */
 int keyd_key_make(const struct key_create_request *r, struct keyd_key **ret);
+/* The same for a key that exists: -EINVAL no PKCS#8 of a known type, or its halves do not belong
+ * together. */
+int keyd_key_take(const struct key_create_request *r, struct span pkcs8, struct keyd_key **ret);
+/* PKCS#8 under a passphrase; takes a tenth of a second on purpose. Any thread. */
+int keyd_key_encrypted(const struct keyd_key *k, struct span passphrase, struct buf *out);
+bool keystore_has_spki(const struct keystore *s, const struct keyd_key *k);
 struct keyd_key *keyd_key_ref(struct keyd_key *k);
 void keyd_key_unref(struct keyd_key *k); /* wipes and frees at the last; NULL is fine */
 /* Writes the key's file. May run on a helper thread. */

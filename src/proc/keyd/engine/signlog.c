@@ -26,26 +26,39 @@ bool signlog_wants(unsigned purpose)
     return (purpose & (KEY_CA | KEY_CRL | KEY_CSR)) != 0;
 }
 
-int signlog_write(int fd, enum role who, const struct keyd_key *k, const struct key_sign_request *r)
+static int write_line(int fd, enum role who, const struct keyd_key *k, const char *what)
 {
-    unsigned char hash[32];
-    char hex[65], line[256];
+    char line[256];
     time_t now = (time_t)clock_seconds();
     struct tm tm;
-    int n;
     ssize_t done;
+    int n;
 
-    CHECK(EVP_Digest(r->text.p, r->text.n, hash, NULL, EVP_sha256(), NULL) == 1);
-    for (size_t i = 0; i < sizeof hash; i++)
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
     gmtime_r(&now, &tm);
-    n = snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02dZ %s %s %s sha256=%s\n",
-                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-                 role_name(who), k->info.id, purpose_name(r->purpose), hex);
+    n = snprintf(line, sizeof line, "%04d-%02d-%02dT%02d:%02d:%02dZ %s %s %s\n", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, role_name(who),
+                 k->info.id, what);
     CHECK(n > 0 && (size_t)n < sizeof line);
     /* one write: lines of several threads never mix */
     done = write(fd, line, (size_t)n);
     if (done != n)
         return done < 0 ? -errno : -EIO;
     return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+int signlog_event(int fd, enum role who, const struct keyd_key *k, const char *event)
+{
+    return write_line(fd, who, k, event);
+}
+
+int signlog_write(int fd, enum role who, const struct keyd_key *k, const struct key_sign_request *r)
+{
+    unsigned char hash[32];
+    char what[120];
+    int n = snprintf(what, sizeof what, "%s sha256=", purpose_name(r->purpose));
+
+    CHECK(EVP_Digest(r->text.p, r->text.n, hash, NULL, EVP_sha256(), NULL) == 1);
+    for (size_t i = 0; i < sizeof hash; i++)
+        n += snprintf(what + n, sizeof what - (size_t)n, "%02x", hash[i]);
+    return write_line(fd, who, k, what);
 }
