@@ -251,14 +251,33 @@ static void put_root(struct session *s, const char *verb, struct span reference)
                    public_root ? IMAP_PUBLIC "/" : "");
 }
 
-static int read_tree(struct session *s, bool subscribed_only, struct mailbox_tree *t)
+/* Can a pattern match a name below "Public"? If not, tens of thousands of newsgroups need not be
+ * looked at. */
+static bool reaches_public(const struct list_args *a)
+{
+    struct span root = SPAN(IMAP_PUBLIC "/");
+
+    for (size_t i = 0; i < a->patterns; i++) {
+        struct span p = a->pattern[i];
+        size_t fixed = 0;
+        while (fixed < p.n && p.p[fixed] != '*' && p.p[fixed] != '%')
+            fixed++;
+        struct span head = span_head(p, fixed);
+        if ((span_starts(head, root) || span_starts(root, head)) &&
+            (span_has(p, '*') || span_has(p, '/')))
+            return true;
+    }
+    return false;
+}
+
+static int read_tree(struct session *s, enum mailbox_tree_scope scope, struct mailbox_tree *t)
 {
     struct store_read r;
     int e = store_read_begin(imap_store(s), &r);
 
     if (e < 0)
         return e;
-    e = mailbox_tree_read(t, &r, s->user.account, subscribed_only);
+    e = mailbox_tree_read(t, &r, s->user.account, scope);
     store_read_end(&r);
     return e;
 }
@@ -280,7 +299,7 @@ void cmd_list(struct session *s, struct command_line *c)
         return;
     }
     resolve_patterns(s, a);
-    e = read_tree(s, false, &t);
+    e = read_tree(s, reaches_public(a) ? TREE_ALL : TREE_OWN, &t);
     if (e < 0) {
         imap_fail(s, c, e);
         return;
@@ -323,7 +342,7 @@ void cmd_lsub(struct session *s, struct command_line *c)
     resolve_patterns(s, a);
     /* "%" at the end also shows the parents of names that it does not reach (RFC 3501 6.3.9) */
     level = a->patterns && a->pattern[0].p[a->pattern[0].n - 1] == '%';
-    e = read_tree(s, true, &t);
+    e = read_tree(s, TREE_SUBSCRIPTIONS, &t);
     if (e < 0) {
         imap_fail(s, c, e);
         return;

@@ -1,5 +1,6 @@
 /* cmd_select.c: SELECT, EXAMINE, CLOSE, UNSELECT. */
 #include "imap/arg.h"
+#include "imap/changes.h"
 #include "imap/commands.h"
 #include "imap/name.h"
 
@@ -10,19 +11,6 @@ static bool may_change(const struct session *s, const struct mailbox_info *info)
 {
     return info->account == STORE_ACCOUNT_PUBLIC ? (s->user.rights & GRANT_ADMIN) != 0
                                                  : (s->user.rights & GRANT_MAIL) != 0;
-}
-
-static struct view *current_view(struct store_read *r, const struct mailbox_info *info)
-{
-    struct rangeset uids = RANGESET_EMPTY;
-    struct view *v = view_shared(info->id, info->highestmodseq);
-
-    if (v)
-        return v;
-    store_uids(r, info->id, &uids);
-    v = view_new(info->id, info->highestmodseq, &uids);
-    view_publish(v);
-    return v;
 }
 
 /* The untagged answers of SELECT (RFC 3501 6.3.1, RFC 9051 6.3.2). */
@@ -61,7 +49,7 @@ static int open_mailbox(struct session *s, const struct mailbox_name *name, bool
         m->mailbox = info.id;
         m->uidvalidity = info.uidvalidity;
         m->read_only = examine || !may_change(s, &info);
-        m->view = current_view(&r, &info);
+        m->view = changes_current_view(&r, &info);
         put_mailbox(s, &r, &info, out);
     }
     store_read_end(&r);

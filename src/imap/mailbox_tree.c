@@ -148,6 +148,7 @@ void mailbox_tree_build(struct mailbox_tree *t)
 struct reading {
     struct mailbox_tree *tree;
     uint64_t account;
+    bool first_only;
 };
 
 static struct mailbox_node *add_full(struct mailbox_tree *t, uint64_t account, struct span name)
@@ -170,7 +171,7 @@ static bool on_mailbox(const struct mailbox_info *m, void *arg)
         n->info = *m;
         n->info.name = SPAN_EMPTY;
     }
-    return !r->tree->truncated;
+    return !r->tree->truncated && !r->first_only;
 }
 
 static bool on_subscription(uint64_t folder_account, struct span name, void *arg)
@@ -186,14 +187,15 @@ static bool on_subscription(uint64_t folder_account, struct span name, void *arg
 }
 
 int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, uint64_t account,
-                      bool subscribed_only)
+                      enum mailbox_tree_scope scope)
 {
-    struct reading reading = {t, account};
+    struct reading reading = {.tree = t, .account = account, .first_only = false};
     int e = 0;
 
     mailbox_tree_init(t);
-    if (!subscribed_only) {
+    if (scope != TREE_SUBSCRIPTIONS) {
         e = store_mailbox_each(r, account, on_mailbox, &reading);
+        reading.first_only = scope == TREE_OWN;
         if (e == 0)
             e = store_mailbox_each(r, STORE_ACCOUNT_PUBLIC, on_mailbox, &reading);
     }

@@ -26,9 +26,14 @@ struct mailbox_tree {
 
 enum { MAILBOX_TREE_MAX = 200000 };
 
+enum mailbox_tree_scope {
+    TREE_SUBSCRIPTIONS, /* subscribed names only */
+    TREE_OWN,           /* and the account's mailboxes, and whether there are public ones at all */
+    TREE_ALL,
+};
 /* The trees of `account` and of the public folders, with the account's subscriptions. */
 int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, uint64_t account,
-                      bool subscribed_only);
+                      enum mailbox_tree_scope scope);
 void mailbox_tree_done(struct mailbox_tree *t);
 
 /* For tests and the above: adds a name; then build sorts, merges doubles, adds parents. */

@@ -66,7 +66,7 @@ TEST(read)
     struct store_read r = {0};
     struct buf b BUF_AUTO = BUF(4096);
 
-    EXPECT_INT(mailbox_tree_read(&t, &r, 16, false), 0);
+    EXPECT_INT(mailbox_tree_read(&t, &r, 16, TREE_ALL), 0);
     describe(&t, &b);
     EXPECT_SPAN(
         buf_span(&b),
@@ -75,7 +75,7 @@ TEST(read)
     mailbox_tree_done(&t);
 
     buf_clear(&b);
-    EXPECT_INT(mailbox_tree_read(&t, &r, 16, true), 0);
+    EXPECT_INT(mailbox_tree_read(&t, &r, 16, TREE_SUBSCRIPTIONS), 0);
     describe(&t, &b);
     EXPECT_SPAN(buf_span(&b), SPAN("Public: Public/comp.lang.c:u a: a/x:u gone: gone/below:u "));
     mailbox_tree_done(&t);

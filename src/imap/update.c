@@ -1,6 +1,7 @@
 /* update.c: what happened to the selected mailbox since the client was last told. */
 #include "imap/arg.h"
 #include "imap/batch.h"
+#include "imap/changes.h"
 #include "imap/state.h"
 
 #include "base/check.h"
@@ -120,72 +121,6 @@ void imap_put_flags(struct session *s, struct store_read *r, bool permanent, str
 
 /* ------------------------------------------------------------------ changes */
 
-struct changes {
-    struct rangeset changed, gone, added;
-    uint64_t modseq;
-    bool anything;
-};
-
-static void changes_done(struct changes *d)
-{
-    rangeset_done(&d->changed);
-    rangeset_done(&d->gone);
-    rangeset_done(&d->added);
-}
-
-static bool on_change(const struct change_info *c, void *arg)
-{
-    struct changes *d = arg;
-
-    rangeset_add(c->expunged ? &d->gone : &d->changed, c->uid, c->uid);
-    return true;
-}
-
-static void swap(struct rangeset *a, struct rangeset *b)
-{
-    struct rangeset t = *a;
-    *a = *b;
-    *b = t;
-}
-
-/* The change log does not reach back: all UIDs and modseqs are compared. */
-static void compare_all(struct store_read *r, const struct view *v, struct changes *d)
-{
-    struct rangeset now = RANGESET_EMPTY;
-    struct store_cursor c;
-    struct message_info info;
-
-    rangeset_clear(&d->changed);
-    rangeset_clear(&d->gone);
-    store_uids(r, v->mailbox, &now);
-    ranges_subtract(&v->uids, &now, &d->gone);
-    ranges_subtract(&now, &v->uids, &d->added);
-    rangeset_done(&now);
-    if (store_cursor_open(r, v->mailbox, 1, &c) < 0)
-        return;
-    while (store_cursor_next(&c, &info))
-        if (info.modseq > v->modseq && rangeset_has(&v->uids, info.uid))
-            rangeset_add(&d->changed, info.uid, info.uid);
-    store_cursor_close(&c);
-}
-
-static void find_changes(struct store_read *r, const struct view *v, struct changes *d)
-{
-    struct rangeset t = RANGESET_EMPTY;
-
-    if (store_changes_each(r, v->mailbox, v->modseq, on_change, d)) {
-        /* what is gone has no flags any more, what came and went was never seen */
-        ranges_subtract(&d->changed, &d->gone, &t);
-        ranges_subtract(&t, &v->uids, &d->added);
-        ranges_intersect(&t, &v->uids, &d->changed);
-        ranges_intersect(&d->gone, &v->uids, &t);
-        swap(&d->gone, &t);
-    } else {
-        compare_all(r, v, d);
-    }
-    rangeset_done(&t);
-}
-
 /* What changed since the view; false: nothing, or the store is away. Lines about new keywords go to
  * `out`. */
 static bool read_changes(struct session *s, struct changes *d, struct buf *out)
@@ -206,7 +141,7 @@ static bool read_changes(struct session *s, struct changes *d, struct buf *out)
         CHECK(k);
         d->anything = true;
         d->modseq = info.highestmodseq;
-        find_changes(&r, m->view, d);
+        changes_find(&r, m->view, d);
         keywords_read(&r, m->mailbox, k);
         if (keywords_hash(k) != m->keyword_hash)
             imap_put_flags(s, &r, true, out);
@@ -225,6 +160,12 @@ static struct view *next_view(struct imap *m, const struct changes *d, bool told
 
     if (v)
         return v;
+    if (told && m->view->refs == 1 && m->gone.n == 0 && d->added.n == 0) {
+        /* only flags have changed, and nobody else looks at this view: no copy */
+        m->view->modseq = d->modseq;
+        view_publish(m->view);
+        return view_ref(m->view);
+    }
     if (told)
         ranges_subtract(&m->view->uids, &m->gone, &uids);
     else
@@ -307,9 +248,9 @@ static void update(struct session *s, struct changes *d, bool expunge, struct bu
     if (expunge && m->gone.n) {
         struct rangeset left = RANGESET_EMPTY;
         ranges_subtract(&m->saved, &m->gone, &left);
-        swap(&m->saved, &left);
+        ranges_swap(&m->saved, &left);
         rangeset_done(&left);
-        swap(&told, &m->gone);
+        ranges_swap(&told, &m->gone);
         put_expunges(s, old, &told, out);
         rangeset_done(&told);
     }

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 
 /*
- * The newest complete view of each mailbox that some session holds. One table a process: a process
- * has one worker, and a view means the same to all its sessions. Entries are weak: the last
- * reference takes its entry with it.
+ * The newest complete view of each mailbox that some session holds, and of some that none holds any
+ * more. One table a process: a process has one worker, and a view means the same to all its
+ * sessions.
  */
 static struct map64 *newest;
+static struct list kept = {&kept, &kept}; /* views without a session, the latest first */
+static unsigned kept_count;
+
+enum { KEPT_MAX = 256, KEPT_RANGES_MAX = 2048 };
 
 struct view *view_new(uint64_t mailbox, uint64_t modseq, struct rangeset *take_uids)
 {
@@ -19,20 +23,29 @@ struct view *view_new(uint64_t mailbox, uint64_t modseq, struct rangeset *take_u
     CHECK(v);
     *v = (struct view){.refs = 1, .mailbox = mailbox, .modseq = modseq, .uids = *take_uids};
     *take_uids = RANGESET_EMPTY;
+    list_init(&v->kept);
     v->count = (uint32_t)rangeset_count(&v->uids);
     return v;
 }
 
+static void unkeep(struct view *v)
+{
+    if (!list_empty(&v->kept)) {
+        list_remove(&v->kept);
+        kept_count--;
+    }
+}
+
 struct view *view_ref(struct view *v)
 {
-    v->refs++;
+    if (v->refs++ == 0)
+        unkeep(v);
     return v;
 }
 
-void view_unref(struct view *v)
+static void view_free(struct view *v)
 {
-    if (!v || --v->refs)
-        return;
+    unkeep(v);
     if (newest && map64_get(newest, v->mailbox) == v) {
         map64_remove(newest, v->mailbox);
         if (map64_size(newest) == 0) {
@@ -42,6 +55,32 @@ void view_unref(struct view *v)
     }
     rangeset_done(&v->uids);
     free(v);
+}
+
+void view_unref(struct view *v)
+{
+    if (!v || --v->refs)
+        return;
+    if (!newest || map64_get(newest, v->mailbox) != v || v->uids.n > KEPT_RANGES_MAX) {
+        view_free(v);
+        return;
+    }
+    list_prepend(&kept, &v->kept);
+    if (++kept_count > KEPT_MAX)
+        view_free(list_item(kept.prev, struct view, kept));
+}
+
+void view_forget_all(void)
+{
+    while (!list_empty(&kept))
+        view_free(list_item(kept.next, struct view, kept));
+}
+
+struct view *view_newest(uint64_t mailbox)
+{
+    struct view *v = newest ? map64_get(newest, mailbox) : NULL;
+
+    return v ? view_ref(v) : NULL;
 }
 
 struct view *view_shared(uint64_t mailbox, uint64_t modseq)
@@ -57,8 +96,11 @@ void view_publish(struct view *v)
         newest = map64_new();
 
     struct view *old = map64_get(newest, v->mailbox);
-    if (!old || old->modseq < v->modseq)
-        map64_set(newest, v->mailbox, v);
+    if (old && old->modseq >= v->modseq)
+        return;
+    map64_set(newest, v->mailbox, v);
+    if (old && old->refs == 0)
+        view_free(old);
 }
 
 uint32_t view_number(const struct view *v, uint32_t uid)
@@ -180,4 +222,11 @@ void ranges_unite(struct rangeset *a, const struct rangeset *b)
 {
     for (size_t i = 0; i < b->n; i++)
         rangeset_add(a, b->r[i].lo, b->r[i].hi);
+}
+
+void ranges_swap(struct rangeset *a, struct rangeset *b)
+{
+    struct rangeset t = *a;
+    *a = *b;
+    *b = t;
 }

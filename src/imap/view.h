@@ -6,10 +6,12 @@
 #ifndef IMAP_VIEW_H
 #define IMAP_VIEW_H
 
+#include "base/list.h"
 #include "base/rangeset.h"
 
 struct view {
-    unsigned refs;
+    unsigned refs;    /* of sessions */
+    struct list kept; /* in the row of those without a session, the latest first */
     uint64_t mailbox, modseq;
     struct rangeset uids;
     uint32_t count;
@@ -19,11 +21,16 @@ struct view {
 struct view *view_new(uint64_t mailbox, uint64_t modseq, struct rangeset *take_uids);
 struct view *view_ref(struct view *v);
 void view_unref(struct view *v); /* NULL is fine */
-/* The mailbox exactly as of that modseq, if a session of this process holds it: a new reference, or
- * NULL. */
+/* The newest view of the mailbox that was published, if this process still has it: a new reference,
+ * or NULL. */
+struct view *view_newest(uint64_t mailbox);
+/* The same if it is exactly of that modseq. */
 struct view *view_shared(uint64_t mailbox, uint64_t modseq);
-/* From now on view_shared finds it: it must hold all messages of that modseq and no others. */
+/* From now on it is found: it must hold all messages of its modseq and no others. Some views are
+ * kept when the last session lets go of them, so that the next SELECT need not read the whole
+ * mailbox. */
 void view_publish(struct view *v);
+void view_forget_all(void); /* what is kept without a session (tests) */
 
 uint32_t view_number(const struct view *v, uint32_t uid); /* sequence number; 0: not in it */
 uint32_t view_uid(const struct view *v, uint32_t number); /* 0: no such number */
@@ -48,6 +55,7 @@ void view_walk_back(struct view_walk *w, uint32_t uid);
  * operands. */
 void ranges_intersect(const struct rangeset *a, const struct rangeset *b, struct rangeset *ret);
 void ranges_subtract(const struct rangeset *a, const struct rangeset *b, struct rangeset *ret);
+void ranges_swap(struct rangeset *a, struct rangeset *b);
 void ranges_unite(struct rangeset *a, const struct rangeset *b); /* a = a ∪ b */
 
 #endif

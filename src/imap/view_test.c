@@ -126,5 +126,48 @@ TEST(shared)
     EXPECT(same == newer);
     view_unref(same);
     view_unref(newer);
-    EXPECT(!view_shared(7, 101));
+    /* kept without a session, until there are too many */
+    same = view_shared(7, 101);
+    EXPECT(same == newer);
+    view_unref(same);
+    for (uint64_t box = 100; box < 1000; box++) {
+        rangeset_add(&uids, 1, 1);
+        struct view *other = view_new(box, 5, &uids);
+        view_publish(other);
+        view_unref(other);
+    }
+    EXPECT(!view_newest(7));
+    EXPECT(!view_newest(100));
+    same = view_newest(999);
+    EXPECT(same && same->modseq == 5);
+    view_unref(same);
+    view_forget_all();
+    EXPECT(!view_newest(999));
+}
+
+/* A view that was overtaken goes with its last session; one that is kept goes when it is overtaken.
+ */
+TEST(overtaken)
+{
+    struct rangeset uids = RANGESET_EMPTY;
+
+    rangeset_add(&uids, 1, 5);
+    struct view *v = view_new(7, 1, &uids);
+    view_publish(v);
+    view_unref(v);
+    rangeset_add(&uids, 1, 6);
+    v = view_new(7, 2, &uids);
+    view_publish(v);
+    struct view *found = view_newest(7);
+    EXPECT(found == v);
+    view_unref(found);
+    rangeset_add(&uids, 1, 7);
+    struct view *w = view_new(7, 3, &uids);
+    view_publish(w);
+    view_unref(w);
+    view_unref(v);
+    found = view_newest(7);
+    EXPECT(found == w && found->count == 7);
+    view_unref(found);
+    view_forget_all();
 }
