@@ -55,7 +55,10 @@ static int store_reason(int status, const char *name, struct err *e)
 static int ask_store(struct call *c, enum store_newsgroup_op op, const char *name,
                      uint32_t attributes, struct buf *reply, struct err *e)
 {
-    struct msg_newsgroup q = {.head = {.counter = 1}, .op = (uint8_t)op, .name = span_cstr(name), .attributes = attributes};
+    struct msg_newsgroup q = {.head = {.counter = 1},
+                              .op = (uint8_t)op,
+                              .name = span_cstr(name),
+                              .attributes = attributes};
     struct control *control = call_control(c, e);
     struct buf body BUF_AUTO = BUF(BODY_MAX);
     int r;

@@ -1,0 +1,13 @@
+/* verify_table.h: the results of the probe as a table or as JSON. */
+#ifndef MANAGER_VERIFY_TABLE_H
+#define MANAGER_VERIFY_TABLE_H
+
+#include "manager/command.h"
+#include "monitor/probe.h"
+
+/* Shows them; returns how many failed. Where all endpoints of a virtual server agree about a check
+ * they share a row, unless --each is given. */
+unsigned verify_show(struct call *c, const struct probe_result *results, unsigned count,
+                     uint64_t took_ms);
+
+#endif

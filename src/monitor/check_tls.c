@@ -1,0 +1,160 @@
+/* check_tls.c: the way into TLS: what is said before it, which versions, what crosses the border.
+ */
+#include "base/check.h"
+#include "monitor/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CLOSE_WAIT_MS = 3000, REPLY_WAIT_MS = 500 };
+
+/* A talk is large; it lives on the heap, not on the stack of a fiber. */
+static struct talk *talk_new(struct probe_run *p)
+{
+    struct talk *t = malloc(sizeof *t);
+
+    CHECK(t != NULL);
+    run_talk(p, t);
+    return t;
+}
+
+static void talk_free(struct talk *t)
+{
+    talk_done(t);
+    free(t);
+}
+
+void check_greeting(struct probe_run *p)
+{
+    struct talk *t = talk_new(p);
+    const char *name = run_own_name(p->plan, p->target);
+    bool open = p->target->endpoint->policy == POLICY_TLS_ONLY ? talk_open(t) : talk_open_clear(t);
+
+    if (!open)
+        run_fail_talk(p, t);
+    else if (!reply_has_word(span_cstr(t->greeting), name))
+        run_fail(p,
+                 "it greets with \"%.200s\", not with the name %s. The first of the virtual "
+                 "server's names must stand there",
+                 t->greeting, name);
+    else
+        run_pass(p, "%.300s", t->greeting);
+    talk_quit(t);
+    talk_free(t);
+}
+
+/* A TLS endpoint says nothing to one who begins in clear but an alert. */
+void check_tls_only(struct probe_run *p)
+{
+    struct talk *t = talk_new(p);
+    struct buf said BUF_AUTO = BUF(4096);
+    bool closed;
+
+    if (!talk_ask_tls(t) || !talk_put(t, SPAN("NOOP\r\nQUIT\r\nGET / HTTP/1.0\r\n\r\n"))) {
+        run_fail_talk(p, t);
+        talk_free(t);
+        return;
+    }
+    closed = wire_closes(t->wire, CLOSE_WAIT_MS, &said);
+    if (said.n > 0 && (said.n < 3 || said.p[0] != 0x15 || said.p[1] != 3))
+        run_fail(p, "it answers in clear (%zu bytes); the policy of this endpoint is tls", said.n);
+    else if (!closed)
+        run_fail(p, "it keeps a connection that began in clear");
+    else
+        run_pass(p, "%s", said.n > 0 ? "an alert, and the end" : "closed without a word");
+    talk_free(t);
+}
+
+static void check_version(struct probe_run *p, int version, bool works, const char *name)
+{
+    struct talk *t = talk_new(p);
+    enum wire_tls_end end;
+    bool ok;
+
+    if (!talk_ask_tls(t)) {
+        run_fail_talk(p, t);
+        talk_free(t);
+        return;
+    }
+    ok = talk_handshake(t, version, version, &end);
+    if (works && ok)
+        run_pass(p, "%s", SSL_get_cipher_name(wire_ssl(t->wire)));
+    else if (works)
+        run_fail_talk(p, t);
+    else if (ok)
+        run_fail(p, "%s is still taken (%s)", name, SSL_get_cipher_name(wire_ssl(t->wire)));
+    else if (end == WIRE_TLS_REFUSED)
+        run_pass(p, "refused (%.200s)", t->error.text);
+    else if (end == WIRE_TLS_LOCAL)
+        run_skip(p, "this machine's OpenSSL cannot offer it (%.200s)", t->error.text);
+    else
+        run_fail_talk(p, t);
+    talk_free(t);
+}
+
+void check_tls13(struct probe_run *p)
+{
+    check_version(p, TLS1_3_VERSION, true, "TLS 1.3");
+}
+
+void check_tls12(struct probe_run *p)
+{
+    check_version(p, TLS1_2_VERSION, p->target->vserver->tls_min != TLS_MIN_1_3, "TLS 1.2");
+}
+
+void check_tls11(struct probe_run *p)
+{
+    check_version(p, TLS1_1_VERSION, false, "TLS 1.1");
+}
+
+/* ---- STARTTLS ---------------------------------------------------------------------------- */
+
+/* In one packet: the way into TLS, and a command behind it that must never be looked at. */
+static const char *const injected[PROTOCOL_COUNT] = {
+    [PROTOCOL_POP3] = "STLS\r\nCAPA\r\n",
+    [PROTOCOL_IMAP4] = "p1 STARTTLS\r\np2 CAPABILITY\r\n",
+    [PROTOCOL_SMTP] = "STARTTLS\r\nNOOP\r\n",
+    [PROTOCOL_NNTP] = "STARTTLS\r\nCAPABILITIES\r\n",
+};
+
+/* The handshake came about although there were bytes behind STARTTLS. */
+static void judge_open(struct probe_run *p, struct talk *t)
+{
+    struct buf said BUF_AUTO = BUF(65536);
+
+    wire_closes(t->wire, REPLY_WAIT_MS, &said);
+    if (said.n > 0)
+        run_fail(p,
+                 "a command sent in clear behind STARTTLS is answered inside TLS (CVE-2011-0411): "
+                 "whoever sits on the line can speak for the client");
+    else
+        run_fail(p,
+                 "it shakes hands although there were bytes in clear behind STARTTLS; it must end "
+                 "the session");
+}
+
+void check_injection(struct probe_run *p)
+{
+    struct talk *t = talk_new(p);
+    enum wire_tls_end end;
+    struct buf said BUF_AUTO = BUF(4096);
+
+    if (!talk_open_clear(t) || !talk_put(t, span_cstr(injected[t->protocol]))) {
+        run_fail_talk(p, t);
+        talk_free(t);
+        return;
+    }
+    snprintf(t->tag, sizeof t->tag, "p1");
+    talk_reply(t); /* the way into TLS may be opened or refused, or the session ended */
+    if (t->failed)
+        run_pass(p, "the session ends: %.200s", t->error.text);
+    else if (wire_unread(t->wire) > 0)
+        run_fail(p, "the command behind STARTTLS is answered in clear");
+    else if (talk_handshake(t, TLS1_2_VERSION, 0, &end))
+        judge_open(p, t);
+    else if (end == WIRE_TLS_REFUSED || wire_closes(t->wire, CLOSE_WAIT_MS, &said))
+        run_pass(p, "the session ends");
+    else
+        run_fail(p, "neither a handshake nor the end of the session: %.200s", t->error.text);
+    talk_free(t);
+}

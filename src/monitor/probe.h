@@ -1,0 +1,97 @@
+/*
+ * probe.h: does an endpoint do what it should? Each check is a row of checks.def; it makes its own
+ * connection as a client would, and says what it saw. Checks of one endpoint run one after the
+ * other, endpoints side by side, all in fibers of one loop.
+ */
+#ifndef MONITOR_PROBE_H
+#define MONITOR_PROBE_H
+
+#include "conf/conf.h"
+#include "loop/fiber.h"
+#include "pki/certificate.h"
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+enum { PROBE_DETAIL_MAX = 400, PROBE_LOGINS = 2, PROBE_SECRET_MAX = 1024 };
+
+enum probe_verdict { PROBE_SKIP, PROBE_PASS, PROBE_FAIL };
+const char *probe_verdict_name(enum probe_verdict v); /* "PASS" */
+
+/* What a client needs to trust: roots as PEM. */
+struct probe_trust {
+    X509_STORE *store;
+    struct chain roots;
+    struct buf pem;
+};
+int probe_trust_init(struct probe_trust *t, struct span pem, struct err *e);
+void probe_trust_done(struct probe_trust *t); /* NULL is fine, and what is zero */
+
+/* One endpoint, and what is expected of it. */
+struct probe_target {
+    const struct conf_vserver *vserver;
+    const struct conf_endpoint *endpoint;
+    struct sockaddr_storage to; /* where to connect: loopback for an endpoint on all addresses */
+    const struct cert_names *names;      /* that the certificate must have */
+    char serial[CERTIFICATE_SERIAL_MAX]; /* what the register says is in service; "": not known */
+    char spki_sha256[65];                /* and its key; "" */
+    char register_state[32];             /* "valid", "revoked", …; "" */
+    bool wanted;                         /* false: only helps in the checks of others */
+};
+/* The address to connect to; false: the endpoint's address is none. */
+bool probe_target_init(struct probe_target *t, const struct conf_vserver *v,
+                       const struct conf_endpoint *p);
+const char *probe_target_name(const struct probe_target *t,
+                              char ret[80]); /* "127.0.0.1:993", "[::1]:993" */
+
+struct probe_login {
+    char user[321], password[PROBE_SECRET_MAX + 1]; /* "": none */
+};
+
+struct probe_plan {
+    const struct probe_trust *trust;
+    const struct conf *conf;
+    const struct probe_target *targets;
+    unsigned target_count;
+    struct probe_login logins[PROBE_LOGINS];
+    char newsgroup[256]; /* "": none */
+};
+
+/* A row of checks.def. */
+struct probe_run;
+typedef void (*check_fn)(struct probe_run *p);
+struct check_row {
+    const char *name;
+    unsigned protocols, policies; /* bits of enum conf_protocol, conf_policy */
+    unsigned needs;
+    check_fn fn;
+    const char *doc; /* what a PASS proves */
+};
+extern const struct check_row probe_checks[];
+extern const unsigned probe_check_count;
+
+struct probe_result {
+    const struct probe_target *target;
+    const struct check_row *check;
+    enum probe_verdict verdict;
+    char detail[PROBE_DETAIL_MAX]; /* what was seen; for FAIL and SKIP with the remedy */
+    unsigned ms;
+};
+
+/* All checks of all wanted targets; blocks until they are done. *ret_results malloc'ed, in the
+ * order of the targets and rows. */
+void probe_all(const struct probe_plan *p, struct probe_result **ret_results, unsigned *ret_count);
+
+/* One handshake, as the standing probe of watchd makes it. suspends. */
+struct probe_handshake {
+    bool up;   /* it listens, and TLS came about */
+    bool fits; /* chain, names and dates hold */
+    char detail[PROBE_DETAIL_MAX];
+    char serial[CERTIFICATE_SERIAL_MAX], spki_sha256[65];
+    int64_t not_before, not_after; /* 0: no certificate was seen */
+    char version[16];
+};
+void probe_handshake(const struct probe_trust *t, const struct probe_target *target,
+                     struct probe_handshake *ret);
+
+#endif

@@ -1,0 +1,87 @@
+/* run.h: what the checks see of the probe that runs them. */
+#ifndef MONITOR_RUN_H
+#define MONITOR_RUN_H
+
+#include "monitor/talk.h"
+
+struct probe_shared { /* by all endpoints of one probe_all */
+    const struct probe_plan *plan;
+    struct loop *loop;
+    unsigned running;
+    /* a maildrop is for one session at a time (RFC 1939 section 8) */
+    struct fiber_lock maildrop;
+};
+
+struct probe_run {
+    struct probe_shared *shared;
+    const struct probe_plan *plan;
+    const struct probe_target *target;
+    struct probe_result *result;
+    struct probe_seen *seen; /* of the endpoint, by the first check that needs it */
+};
+
+/* What one handshake has shown. */
+struct probe_seen {
+    bool looked;
+    struct err error; /* why there is no certificate */
+    struct chain chain;
+    long verify; /* OpenSSL's own judgement */
+    char version[16], cipher[64];
+};
+
+enum {
+    NEEDS_LOGIN = 1,
+    NEEDS_NEWSGROUP = 2,
+    NEEDS_READER = 4,     /* an IMAP4 endpoint to fetch through */
+    NEEDS_SUBMISSION = 8, /* a submission endpoint to send through */
+    NEEDS_MX = 16,        /* it is one that takes mail of strangers */
+};
+
+#define CHECK_ROW(name, protocols, policies, needs, handler, doc) void handler(struct probe_run *p);
+#include "monitor/checks.def"
+#undef CHECK_ROW
+
+void run_pass(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void run_fail(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void run_skip(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Fails with the talk's reason. */
+void run_fail_talk(struct probe_run *p, const struct talk *t);
+
+/* Dialogues of a run. */
+static inline void run_talk(struct probe_run *p, struct talk *t)
+{
+    talk_init(t, p->target, p->plan->trust);
+}
+/* The first target of that protocol and kind with TLS; those that are wanted come first. NULL:
+ * none. */
+const struct probe_target *run_helper(const struct probe_plan *plan, enum conf_protocol protocol,
+                                      enum conf_smtp_kind kind);
+/* The name that it should greet with. */
+const char *run_own_name(const struct probe_plan *plan, const struct probe_target *t);
+/* Shakes hands once per endpoint and keeps what it saw. suspends */
+const struct probe_seen *run_look(struct probe_run *p);
+void probe_seen_done(struct probe_seen *s);
+/* suspends. The chain, as it was served. */
+bool probe_look(const struct probe_trust *trust, const struct probe_target *target,
+                struct probe_seen *ret);
+
+/* message.c: a message that can be recognised, and what became of it. */
+struct marked {
+    char token[33];
+    char id[128]; /* Message-ID with its brackets */
+    struct buf text;
+};
+void marked_init(struct marked *m, const char *from, const char *to, const char *newsgroups);
+void marked_done(struct marked *m);
+/* Fields in front, then every byte as it was sent? NULL: yes, else what is wrong. */
+const char *marked_compare(const struct marked *m, struct span got);
+/* An article: the same body, and all fields that were sent. */
+const char *marked_compare_article(const struct marked *m, struct span got);
+
+/* suspend; failures are in the talk. */
+bool send_submission(struct talk *t, const struct probe_login *l, const struct marked *m);
+bool send_stranger(struct talk *t, const char *to, const struct marked *m);
+bool fetch_imap(struct talk *t, const struct probe_login *l, const struct marked *m);
+bool fetch_pop3(struct talk *t, const struct probe_login *l, const struct marked *m);
+
+#endif
