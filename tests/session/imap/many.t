@@ -1,0 +1,2218 @@
+# More messages than one batch holds.
+S: /^\* OK \[CAPABILITY IMAP4rev1 IMAP4rev2 /
+C: l LOGIN alice secret
+S: /^l OK \[CAPABILITY /
+C: f0 APPEND INBOX {155}
+S: /^\+ /
+C: From: Ann <ann@example.org>
+C: To: Bob <bob@example.net>
+C: Subject: first
+C: Date: Wed, 17 Jul 1996 02:23:25 -0700
+C: Message-ID: <1@example.org>
+C:
+C: hello world
+C:
+S: /^f0 OK \[APPENDUID [0-9]+ 1\]/
+C: f1 APPEND INBOX {118}
+S: /^\+ /
+C: From: Zoe <zoe@example.org>
+C: Subject: second
+C: Date: Thu, 18 Jul 1996 02:23:25 -0700
+C:
+C: caf=C3=A9 is not decoded here
+C:
+S: /^f1 OK \[APPENDUID [0-9]+ 2\]/
+C: f2 APPEND INBOX {44}
+S: /^\+ /
+C: From: c@example.org
+C: Subject: third
+C:
+C: bye
+C:
+S: /^f2 OK \[APPENDUID [0-9]+ 3\]/
+C: s SELECT INBOX
+S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft)
+S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft \*)] Flags that are kept
+S: * 3 EXISTS
+S: * 0 RECENT
+S: * OK [UNSEEN 1] First unseen
+S: /^\* OK \[UIDVALIDITY [0-9]+\]/
+S: * OK [UIDNEXT 4] Predicted next UID
+S: /^s OK \[READ-WRITE\]/
+C: d0 COPY 1:* INBOX
+S: * 6 EXISTS
+S: /^d0 OK \[COPYUID [0-9]+ 1:3 4:6\]/
+C: d1 COPY 1:* INBOX
+S: * 12 EXISTS
+S: /^d1 OK \[COPYUID [0-9]+ 1:6 7:12\]/
+C: d2 COPY 1:* INBOX
+S: * 24 EXISTS
+S: /^d2 OK \[COPYUID [0-9]+ 1:12 13:24\]/
+C: d3 COPY 1:* INBOX
+S: * 48 EXISTS
+S: /^d3 OK \[COPYUID [0-9]+ 1:24 25:48\]/
+C: d4 COPY 1:* INBOX
+S: * 96 EXISTS
+S: /^d4 OK \[COPYUID [0-9]+ 1:48 49:96\]/
+C: d5 COPY 1:* INBOX
+S: * 192 EXISTS
+S: /^d5 OK \[COPYUID [0-9]+ 1:96 97:192\]/
+C: d6 COPY 1:* INBOX
+S: * 384 EXISTS
+S: /^d6 OK \[COPYUID [0-9]+ 1:192 193:384\]/
+C: d7 COPY 1:* INBOX
+S: * 768 EXISTS
+S: /^d7 OK \[COPYUID [0-9]+ 1:384 385:768\]/
+C: a1 FETCH 767:* UID
+S: * 767 FETCH (UID 767)
+S: * 768 FETCH (UID 768)
+S: a1 OK Fetch completed
+C: a2 FETCH 1:* UID
+S: * 1 FETCH (UID 1)
+S: * 2 FETCH (UID 2)
+S: * 3 FETCH (UID 3)
+S: * 4 FETCH (UID 4)
+S: * 5 FETCH (UID 5)
+S: * 6 FETCH (UID 6)
+S: * 7 FETCH (UID 7)
+S: * 8 FETCH (UID 8)
+S: * 9 FETCH (UID 9)
+S: * 10 FETCH (UID 10)
+S: * 11 FETCH (UID 11)
+S: * 12 FETCH (UID 12)
+S: * 13 FETCH (UID 13)
+S: * 14 FETCH (UID 14)
+S: * 15 FETCH (UID 15)
+S: * 16 FETCH (UID 16)
+S: * 17 FETCH (UID 17)
+S: * 18 FETCH (UID 18)
+S: * 19 FETCH (UID 19)
+S: * 20 FETCH (UID 20)
+S: * 21 FETCH (UID 21)
+S: * 22 FETCH (UID 22)
+S: * 23 FETCH (UID 23)
+S: * 24 FETCH (UID 24)
+S: * 25 FETCH (UID 25)
+S: * 26 FETCH (UID 26)
+S: * 27 FETCH (UID 27)
+S: * 28 FETCH (UID 28)
+S: * 29 FETCH (UID 29)
+S: * 30 FETCH (UID 30)
+S: * 31 FETCH (UID 31)
+S: * 32 FETCH (UID 32)
+S: * 33 FETCH (UID 33)
+S: * 34 FETCH (UID 34)
+S: * 35 FETCH (UID 35)
+S: * 36 FETCH (UID 36)
+S: * 37 FETCH (UID 37)
+S: * 38 FETCH (UID 38)
+S: * 39 FETCH (UID 39)
+S: * 40 FETCH (UID 40)
+S: * 41 FETCH (UID 41)
+S: * 42 FETCH (UID 42)
+S: * 43 FETCH (UID 43)
+S: * 44 FETCH (UID 44)
+S: * 45 FETCH (UID 45)
+S: * 46 FETCH (UID 46)
+S: * 47 FETCH (UID 47)
+S: * 48 FETCH (UID 48)
+S: * 49 FETCH (UID 49)
+S: * 50 FETCH (UID 50)
+S: * 51 FETCH (UID 51)
+S: * 52 FETCH (UID 52)
+S: * 53 FETCH (UID 53)
+S: * 54 FETCH (UID 54)
+S: * 55 FETCH (UID 55)
+S: * 56 FETCH (UID 56)
+S: * 57 FETCH (UID 57)
+S: * 58 FETCH (UID 58)
+S: * 59 FETCH (UID 59)
+S: * 60 FETCH (UID 60)
+S: * 61 FETCH (UID 61)
+S: * 62 FETCH (UID 62)
+S: * 63 FETCH (UID 63)
+S: * 64 FETCH (UID 64)
+S: * 65 FETCH (UID 65)
+S: * 66 FETCH (UID 66)
+S: * 67 FETCH (UID 67)
+S: * 68 FETCH (UID 68)
+S: * 69 FETCH (UID 69)
+S: * 70 FETCH (UID 70)
+S: * 71 FETCH (UID 71)
+S: * 72 FETCH (UID 72)
+S: * 73 FETCH (UID 73)
+S: * 74 FETCH (UID 74)
+S: * 75 FETCH (UID 75)
+S: * 76 FETCH (UID 76)
+S: * 77 FETCH (UID 77)
+S: * 78 FETCH (UID 78)
+S: * 79 FETCH (UID 79)
+S: * 80 FETCH (UID 80)
+S: * 81 FETCH (UID 81)
+S: * 82 FETCH (UID 82)
+S: * 83 FETCH (UID 83)
+S: * 84 FETCH (UID 84)
+S: * 85 FETCH (UID 85)
+S: * 86 FETCH (UID 86)
+S: * 87 FETCH (UID 87)
+S: * 88 FETCH (UID 88)
+S: * 89 FETCH (UID 89)
+S: * 90 FETCH (UID 90)
+S: * 91 FETCH (UID 91)
+S: * 92 FETCH (UID 92)
+S: * 93 FETCH (UID 93)
+S: * 94 FETCH (UID 94)
+S: * 95 FETCH (UID 95)
+S: * 96 FETCH (UID 96)
+S: * 97 FETCH (UID 97)
+S: * 98 FETCH (UID 98)
+S: * 99 FETCH (UID 99)
+S: * 100 FETCH (UID 100)
+S: * 101 FETCH (UID 101)
+S: * 102 FETCH (UID 102)
+S: * 103 FETCH (UID 103)
+S: * 104 FETCH (UID 104)
+S: * 105 FETCH (UID 105)
+S: * 106 FETCH (UID 106)
+S: * 107 FETCH (UID 107)
+S: * 108 FETCH (UID 108)
+S: * 109 FETCH (UID 109)
+S: * 110 FETCH (UID 110)
+S: * 111 FETCH (UID 111)
+S: * 112 FETCH (UID 112)
+S: * 113 FETCH (UID 113)
+S: * 114 FETCH (UID 114)
+S: * 115 FETCH (UID 115)
+S: * 116 FETCH (UID 116)
+S: * 117 FETCH (UID 117)
+S: * 118 FETCH (UID 118)
+S: * 119 FETCH (UID 119)
+S: * 120 FETCH (UID 120)
+S: * 121 FETCH (UID 121)
+S: * 122 FETCH (UID 122)
+S: * 123 FETCH (UID 123)
+S: * 124 FETCH (UID 124)
+S: * 125 FETCH (UID 125)
+S: * 126 FETCH (UID 126)
+S: * 127 FETCH (UID 127)
+S: * 128 FETCH (UID 128)
+S: * 129 FETCH (UID 129)
+S: * 130 FETCH (UID 130)
+S: * 131 FETCH (UID 131)
+S: * 132 FETCH (UID 132)
+S: * 133 FETCH (UID 133)
+S: * 134 FETCH (UID 134)
+S: * 135 FETCH (UID 135)
+S: * 136 FETCH (UID 136)
+S: * 137 FETCH (UID 137)
+S: * 138 FETCH (UID 138)
+S: * 139 FETCH (UID 139)
+S: * 140 FETCH (UID 140)
+S: * 141 FETCH (UID 141)
+S: * 142 FETCH (UID 142)
+S: * 143 FETCH (UID 143)
+S: * 144 FETCH (UID 144)
+S: * 145 FETCH (UID 145)
+S: * 146 FETCH (UID 146)
+S: * 147 FETCH (UID 147)
+S: * 148 FETCH (UID 148)
+S: * 149 FETCH (UID 149)
+S: * 150 FETCH (UID 150)
+S: * 151 FETCH (UID 151)
+S: * 152 FETCH (UID 152)
+S: * 153 FETCH (UID 153)
+S: * 154 FETCH (UID 154)
+S: * 155 FETCH (UID 155)
+S: * 156 FETCH (UID 156)
+S: * 157 FETCH (UID 157)
+S: * 158 FETCH (UID 158)
+S: * 159 FETCH (UID 159)
+S: * 160 FETCH (UID 160)
+S: * 161 FETCH (UID 161)
+S: * 162 FETCH (UID 162)
+S: * 163 FETCH (UID 163)
+S: * 164 FETCH (UID 164)
+S: * 165 FETCH (UID 165)
+S: * 166 FETCH (UID 166)
+S: * 167 FETCH (UID 167)
+S: * 168 FETCH (UID 168)
+S: * 169 FETCH (UID 169)
+S: * 170 FETCH (UID 170)
+S: * 171 FETCH (UID 171)
+S: * 172 FETCH (UID 172)
+S: * 173 FETCH (UID 173)
+S: * 174 FETCH (UID 174)
+S: * 175 FETCH (UID 175)
+S: * 176 FETCH (UID 176)
+S: * 177 FETCH (UID 177)
+S: * 178 FETCH (UID 178)
+S: * 179 FETCH (UID 179)
+S: * 180 FETCH (UID 180)
+S: * 181 FETCH (UID 181)
+S: * 182 FETCH (UID 182)
+S: * 183 FETCH (UID 183)
+S: * 184 FETCH (UID 184)
+S: * 185 FETCH (UID 185)
+S: * 186 FETCH (UID 186)
+S: * 187 FETCH (UID 187)
+S: * 188 FETCH (UID 188)
+S: * 189 FETCH (UID 189)
+S: * 190 FETCH (UID 190)
+S: * 191 FETCH (UID 191)
+S: * 192 FETCH (UID 192)
+S: * 193 FETCH (UID 193)
+S: * 194 FETCH (UID 194)
+S: * 195 FETCH (UID 195)
+S: * 196 FETCH (UID 196)
+S: * 197 FETCH (UID 197)
+S: * 198 FETCH (UID 198)
+S: * 199 FETCH (UID 199)
+S: * 200 FETCH (UID 200)
+S: * 201 FETCH (UID 201)
+S: * 202 FETCH (UID 202)
+S: * 203 FETCH (UID 203)
+S: * 204 FETCH (UID 204)
+S: * 205 FETCH (UID 205)
+S: * 206 FETCH (UID 206)
+S: * 207 FETCH (UID 207)
+S: * 208 FETCH (UID 208)
+S: * 209 FETCH (UID 209)
+S: * 210 FETCH (UID 210)
+S: * 211 FETCH (UID 211)
+S: * 212 FETCH (UID 212)
+S: * 213 FETCH (UID 213)
+S: * 214 FETCH (UID 214)
+S: * 215 FETCH (UID 215)
+S: * 216 FETCH (UID 216)
+S: * 217 FETCH (UID 217)
+S: * 218 FETCH (UID 218)
+S: * 219 FETCH (UID 219)
+S: * 220 FETCH (UID 220)
+S: * 221 FETCH (UID 221)
+S: * 222 FETCH (UID 222)
+S: * 223 FETCH (UID 223)
+S: * 224 FETCH (UID 224)
+S: * 225 FETCH (UID 225)
+S: * 226 FETCH (UID 226)
+S: * 227 FETCH (UID 227)
+S: * 228 FETCH (UID 228)
+S: * 229 FETCH (UID 229)
+S: * 230 FETCH (UID 230)
+S: * 231 FETCH (UID 231)
+S: * 232 FETCH (UID 232)
+S: * 233 FETCH (UID 233)
+S: * 234 FETCH (UID 234)
+S: * 235 FETCH (UID 235)
+S: * 236 FETCH (UID 236)
+S: * 237 FETCH (UID 237)
+S: * 238 FETCH (UID 238)
+S: * 239 FETCH (UID 239)
+S: * 240 FETCH (UID 240)
+S: * 241 FETCH (UID 241)
+S: * 242 FETCH (UID 242)
+S: * 243 FETCH (UID 243)
+S: * 244 FETCH (UID 244)
+S: * 245 FETCH (UID 245)
+S: * 246 FETCH (UID 246)
+S: * 247 FETCH (UID 247)
+S: * 248 FETCH (UID 248)
+S: * 249 FETCH (UID 249)
+S: * 250 FETCH (UID 250)
+S: * 251 FETCH (UID 251)
+S: * 252 FETCH (UID 252)
+S: * 253 FETCH (UID 253)
+S: * 254 FETCH (UID 254)
+S: * 255 FETCH (UID 255)
+S: * 256 FETCH (UID 256)
+S: * 257 FETCH (UID 257)
+S: * 258 FETCH (UID 258)
+S: * 259 FETCH (UID 259)
+S: * 260 FETCH (UID 260)
+S: * 261 FETCH (UID 261)
+S: * 262 FETCH (UID 262)
+S: * 263 FETCH (UID 263)
+S: * 264 FETCH (UID 264)
+S: * 265 FETCH (UID 265)
+S: * 266 FETCH (UID 266)
+S: * 267 FETCH (UID 267)
+S: * 268 FETCH (UID 268)
+S: * 269 FETCH (UID 269)
+S: * 270 FETCH (UID 270)
+S: * 271 FETCH (UID 271)
+S: * 272 FETCH (UID 272)
+S: * 273 FETCH (UID 273)
+S: * 274 FETCH (UID 274)
+S: * 275 FETCH (UID 275)
+S: * 276 FETCH (UID 276)
+S: * 277 FETCH (UID 277)
+S: * 278 FETCH (UID 278)
+S: * 279 FETCH (UID 279)
+S: * 280 FETCH (UID 280)
+S: * 281 FETCH (UID 281)
+S: * 282 FETCH (UID 282)
+S: * 283 FETCH (UID 283)
+S: * 284 FETCH (UID 284)
+S: * 285 FETCH (UID 285)
+S: * 286 FETCH (UID 286)
+S: * 287 FETCH (UID 287)
+S: * 288 FETCH (UID 288)
+S: * 289 FETCH (UID 289)
+S: * 290 FETCH (UID 290)
+S: * 291 FETCH (UID 291)
+S: * 292 FETCH (UID 292)
+S: * 293 FETCH (UID 293)
+S: * 294 FETCH (UID 294)
+S: * 295 FETCH (UID 295)
+S: * 296 FETCH (UID 296)
+S: * 297 FETCH (UID 297)
+S: * 298 FETCH (UID 298)
+S: * 299 FETCH (UID 299)
+S: * 300 FETCH (UID 300)
+S: * 301 FETCH (UID 301)
+S: * 302 FETCH (UID 302)
+S: * 303 FETCH (UID 303)
+S: * 304 FETCH (UID 304)
+S: * 305 FETCH (UID 305)
+S: * 306 FETCH (UID 306)
+S: * 307 FETCH (UID 307)
+S: * 308 FETCH (UID 308)
+S: * 309 FETCH (UID 309)
+S: * 310 FETCH (UID 310)
+S: * 311 FETCH (UID 311)
+S: * 312 FETCH (UID 312)
+S: * 313 FETCH (UID 313)
+S: * 314 FETCH (UID 314)
+S: * 315 FETCH (UID 315)
+S: * 316 FETCH (UID 316)
+S: * 317 FETCH (UID 317)
+S: * 318 FETCH (UID 318)
+S: * 319 FETCH (UID 319)
+S: * 320 FETCH (UID 320)
+S: * 321 FETCH (UID 321)
+S: * 322 FETCH (UID 322)
+S: * 323 FETCH (UID 323)
+S: * 324 FETCH (UID 324)
+S: * 325 FETCH (UID 325)
+S: * 326 FETCH (UID 326)
+S: * 327 FETCH (UID 327)
+S: * 328 FETCH (UID 328)
+S: * 329 FETCH (UID 329)
+S: * 330 FETCH (UID 330)
+S: * 331 FETCH (UID 331)
+S: * 332 FETCH (UID 332)
+S: * 333 FETCH (UID 333)
+S: * 334 FETCH (UID 334)
+S: * 335 FETCH (UID 335)
+S: * 336 FETCH (UID 336)
+S: * 337 FETCH (UID 337)
+S: * 338 FETCH (UID 338)
+S: * 339 FETCH (UID 339)
+S: * 340 FETCH (UID 340)
+S: * 341 FETCH (UID 341)
+S: * 342 FETCH (UID 342)
+S: * 343 FETCH (UID 343)
+S: * 344 FETCH (UID 344)
+S: * 345 FETCH (UID 345)
+S: * 346 FETCH (UID 346)
+S: * 347 FETCH (UID 347)
+S: * 348 FETCH (UID 348)
+S: * 349 FETCH (UID 349)
+S: * 350 FETCH (UID 350)
+S: * 351 FETCH (UID 351)
+S: * 352 FETCH (UID 352)
+S: * 353 FETCH (UID 353)
+S: * 354 FETCH (UID 354)
+S: * 355 FETCH (UID 355)
+S: * 356 FETCH (UID 356)
+S: * 357 FETCH (UID 357)
+S: * 358 FETCH (UID 358)
+S: * 359 FETCH (UID 359)
+S: * 360 FETCH (UID 360)
+S: * 361 FETCH (UID 361)
+S: * 362 FETCH (UID 362)
+S: * 363 FETCH (UID 363)
+S: * 364 FETCH (UID 364)
+S: * 365 FETCH (UID 365)
+S: * 366 FETCH (UID 366)
+S: * 367 FETCH (UID 367)
+S: * 368 FETCH (UID 368)
+S: * 369 FETCH (UID 369)
+S: * 370 FETCH (UID 370)
+S: * 371 FETCH (UID 371)
+S: * 372 FETCH (UID 372)
+S: * 373 FETCH (UID 373)
+S: * 374 FETCH (UID 374)
+S: * 375 FETCH (UID 375)
+S: * 376 FETCH (UID 376)
+S: * 377 FETCH (UID 377)
+S: * 378 FETCH (UID 378)
+S: * 379 FETCH (UID 379)
+S: * 380 FETCH (UID 380)
+S: * 381 FETCH (UID 381)
+S: * 382 FETCH (UID 382)
+S: * 383 FETCH (UID 383)
+S: * 384 FETCH (UID 384)
+S: * 385 FETCH (UID 385)
+S: * 386 FETCH (UID 386)
+S: * 387 FETCH (UID 387)
+S: * 388 FETCH (UID 388)
+S: * 389 FETCH (UID 389)
+S: * 390 FETCH (UID 390)
+S: * 391 FETCH (UID 391)
+S: * 392 FETCH (UID 392)
+S: * 393 FETCH (UID 393)
+S: * 394 FETCH (UID 394)
+S: * 395 FETCH (UID 395)
+S: * 396 FETCH (UID 396)
+S: * 397 FETCH (UID 397)
+S: * 398 FETCH (UID 398)
+S: * 399 FETCH (UID 399)
+S: * 400 FETCH (UID 400)
+S: * 401 FETCH (UID 401)
+S: * 402 FETCH (UID 402)
+S: * 403 FETCH (UID 403)
+S: * 404 FETCH (UID 404)
+S: * 405 FETCH (UID 405)
+S: * 406 FETCH (UID 406)
+S: * 407 FETCH (UID 407)
+S: * 408 FETCH (UID 408)
+S: * 409 FETCH (UID 409)
+S: * 410 FETCH (UID 410)
+S: * 411 FETCH (UID 411)
+S: * 412 FETCH (UID 412)
+S: * 413 FETCH (UID 413)
+S: * 414 FETCH (UID 414)
+S: * 415 FETCH (UID 415)
+S: * 416 FETCH (UID 416)
+S: * 417 FETCH (UID 417)
+S: * 418 FETCH (UID 418)
+S: * 419 FETCH (UID 419)
+S: * 420 FETCH (UID 420)
+S: * 421 FETCH (UID 421)
+S: * 422 FETCH (UID 422)
+S: * 423 FETCH (UID 423)
+S: * 424 FETCH (UID 424)
+S: * 425 FETCH (UID 425)
+S: * 426 FETCH (UID 426)
+S: * 427 FETCH (UID 427)
+S: * 428 FETCH (UID 428)
+S: * 429 FETCH (UID 429)
+S: * 430 FETCH (UID 430)
+S: * 431 FETCH (UID 431)
+S: * 432 FETCH (UID 432)
+S: * 433 FETCH (UID 433)
+S: * 434 FETCH (UID 434)
+S: * 435 FETCH (UID 435)
+S: * 436 FETCH (UID 436)
+S: * 437 FETCH (UID 437)
+S: * 438 FETCH (UID 438)
+S: * 439 FETCH (UID 439)
+S: * 440 FETCH (UID 440)
+S: * 441 FETCH (UID 441)
+S: * 442 FETCH (UID 442)
+S: * 443 FETCH (UID 443)
+S: * 444 FETCH (UID 444)
+S: * 445 FETCH (UID 445)
+S: * 446 FETCH (UID 446)
+S: * 447 FETCH (UID 447)
+S: * 448 FETCH (UID 448)
+S: * 449 FETCH (UID 449)
+S: * 450 FETCH (UID 450)
+S: * 451 FETCH (UID 451)
+S: * 452 FETCH (UID 452)
+S: * 453 FETCH (UID 453)
+S: * 454 FETCH (UID 454)
+S: * 455 FETCH (UID 455)
+S: * 456 FETCH (UID 456)
+S: * 457 FETCH (UID 457)
+S: * 458 FETCH (UID 458)
+S: * 459 FETCH (UID 459)
+S: * 460 FETCH (UID 460)
+S: * 461 FETCH (UID 461)
+S: * 462 FETCH (UID 462)
+S: * 463 FETCH (UID 463)
+S: * 464 FETCH (UID 464)
+S: * 465 FETCH (UID 465)
+S: * 466 FETCH (UID 466)
+S: * 467 FETCH (UID 467)
+S: * 468 FETCH (UID 468)
+S: * 469 FETCH (UID 469)
+S: * 470 FETCH (UID 470)
+S: * 471 FETCH (UID 471)
+S: * 472 FETCH (UID 472)
+S: * 473 FETCH (UID 473)
+S: * 474 FETCH (UID 474)
+S: * 475 FETCH (UID 475)
+S: * 476 FETCH (UID 476)
+S: * 477 FETCH (UID 477)
+S: * 478 FETCH (UID 478)
+S: * 479 FETCH (UID 479)
+S: * 480 FETCH (UID 480)
+S: * 481 FETCH (UID 481)
+S: * 482 FETCH (UID 482)
+S: * 483 FETCH (UID 483)
+S: * 484 FETCH (UID 484)
+S: * 485 FETCH (UID 485)
+S: * 486 FETCH (UID 486)
+S: * 487 FETCH (UID 487)
+S: * 488 FETCH (UID 488)
+S: * 489 FETCH (UID 489)
+S: * 490 FETCH (UID 490)
+S: * 491 FETCH (UID 491)
+S: * 492 FETCH (UID 492)
+S: * 493 FETCH (UID 493)
+S: * 494 FETCH (UID 494)
+S: * 495 FETCH (UID 495)
+S: * 496 FETCH (UID 496)
+S: * 497 FETCH (UID 497)
+S: * 498 FETCH (UID 498)
+S: * 499 FETCH (UID 499)
+S: * 500 FETCH (UID 500)
+S: * 501 FETCH (UID 501)
+S: * 502 FETCH (UID 502)
+S: * 503 FETCH (UID 503)
+S: * 504 FETCH (UID 504)
+S: * 505 FETCH (UID 505)
+S: * 506 FETCH (UID 506)
+S: * 507 FETCH (UID 507)
+S: * 508 FETCH (UID 508)
+S: * 509 FETCH (UID 509)
+S: * 510 FETCH (UID 510)
+S: * 511 FETCH (UID 511)
+S: * 512 FETCH (UID 512)
+S: * 513 FETCH (UID 513)
+S: * 514 FETCH (UID 514)
+S: * 515 FETCH (UID 515)
+S: * 516 FETCH (UID 516)
+S: * 517 FETCH (UID 517)
+S: * 518 FETCH (UID 518)
+S: * 519 FETCH (UID 519)
+S: * 520 FETCH (UID 520)
+S: * 521 FETCH (UID 521)
+S: * 522 FETCH (UID 522)
+S: * 523 FETCH (UID 523)
+S: * 524 FETCH (UID 524)
+S: * 525 FETCH (UID 525)
+S: * 526 FETCH (UID 526)
+S: * 527 FETCH (UID 527)
+S: * 528 FETCH (UID 528)
+S: * 529 FETCH (UID 529)
+S: * 530 FETCH (UID 530)
+S: * 531 FETCH (UID 531)
+S: * 532 FETCH (UID 532)
+S: * 533 FETCH (UID 533)
+S: * 534 FETCH (UID 534)
+S: * 535 FETCH (UID 535)
+S: * 536 FETCH (UID 536)
+S: * 537 FETCH (UID 537)
+S: * 538 FETCH (UID 538)
+S: * 539 FETCH (UID 539)
+S: * 540 FETCH (UID 540)
+S: * 541 FETCH (UID 541)
+S: * 542 FETCH (UID 542)
+S: * 543 FETCH (UID 543)
+S: * 544 FETCH (UID 544)
+S: * 545 FETCH (UID 545)
+S: * 546 FETCH (UID 546)
+S: * 547 FETCH (UID 547)
+S: * 548 FETCH (UID 548)
+S: * 549 FETCH (UID 549)
+S: * 550 FETCH (UID 550)
+S: * 551 FETCH (UID 551)
+S: * 552 FETCH (UID 552)
+S: * 553 FETCH (UID 553)
+S: * 554 FETCH (UID 554)
+S: * 555 FETCH (UID 555)
+S: * 556 FETCH (UID 556)
+S: * 557 FETCH (UID 557)
+S: * 558 FETCH (UID 558)
+S: * 559 FETCH (UID 559)
+S: * 560 FETCH (UID 560)
+S: * 561 FETCH (UID 561)
+S: * 562 FETCH (UID 562)
+S: * 563 FETCH (UID 563)
+S: * 564 FETCH (UID 564)
+S: * 565 FETCH (UID 565)
+S: * 566 FETCH (UID 566)
+S: * 567 FETCH (UID 567)
+S: * 568 FETCH (UID 568)
+S: * 569 FETCH (UID 569)
+S: * 570 FETCH (UID 570)
+S: * 571 FETCH (UID 571)
+S: * 572 FETCH (UID 572)
+S: * 573 FETCH (UID 573)
+S: * 574 FETCH (UID 574)
+S: * 575 FETCH (UID 575)
+S: * 576 FETCH (UID 576)
+S: * 577 FETCH (UID 577)
+S: * 578 FETCH (UID 578)
+S: * 579 FETCH (UID 579)
+S: * 580 FETCH (UID 580)
+S: * 581 FETCH (UID 581)
+S: * 582 FETCH (UID 582)
+S: * 583 FETCH (UID 583)
+S: * 584 FETCH (UID 584)
+S: * 585 FETCH (UID 585)
+S: * 586 FETCH (UID 586)
+S: * 587 FETCH (UID 587)
+S: * 588 FETCH (UID 588)
+S: * 589 FETCH (UID 589)
+S: * 590 FETCH (UID 590)
+S: * 591 FETCH (UID 591)
+S: * 592 FETCH (UID 592)
+S: * 593 FETCH (UID 593)
+S: * 594 FETCH (UID 594)
+S: * 595 FETCH (UID 595)
+S: * 596 FETCH (UID 596)
+S: * 597 FETCH (UID 597)
+S: * 598 FETCH (UID 598)
+S: * 599 FETCH (UID 599)
+S: * 600 FETCH (UID 600)
+S: * 601 FETCH (UID 601)
+S: * 602 FETCH (UID 602)
+S: * 603 FETCH (UID 603)
+S: * 604 FETCH (UID 604)
+S: * 605 FETCH (UID 605)
+S: * 606 FETCH (UID 606)
+S: * 607 FETCH (UID 607)
+S: * 608 FETCH (UID 608)
+S: * 609 FETCH (UID 609)
+S: * 610 FETCH (UID 610)
+S: * 611 FETCH (UID 611)
+S: * 612 FETCH (UID 612)
+S: * 613 FETCH (UID 613)
+S: * 614 FETCH (UID 614)
+S: * 615 FETCH (UID 615)
+S: * 616 FETCH (UID 616)
+S: * 617 FETCH (UID 617)
+S: * 618 FETCH (UID 618)
+S: * 619 FETCH (UID 619)
+S: * 620 FETCH (UID 620)
+S: * 621 FETCH (UID 621)
+S: * 622 FETCH (UID 622)
+S: * 623 FETCH (UID 623)
+S: * 624 FETCH (UID 624)
+S: * 625 FETCH (UID 625)
+S: * 626 FETCH (UID 626)
+S: * 627 FETCH (UID 627)
+S: * 628 FETCH (UID 628)
+S: * 629 FETCH (UID 629)
+S: * 630 FETCH (UID 630)
+S: * 631 FETCH (UID 631)
+S: * 632 FETCH (UID 632)
+S: * 633 FETCH (UID 633)
+S: * 634 FETCH (UID 634)
+S: * 635 FETCH (UID 635)
+S: * 636 FETCH (UID 636)
+S: * 637 FETCH (UID 637)
+S: * 638 FETCH (UID 638)
+S: * 639 FETCH (UID 639)
+S: * 640 FETCH (UID 640)
+S: * 641 FETCH (UID 641)
+S: * 642 FETCH (UID 642)
+S: * 643 FETCH (UID 643)
+S: * 644 FETCH (UID 644)
+S: * 645 FETCH (UID 645)
+S: * 646 FETCH (UID 646)
+S: * 647 FETCH (UID 647)
+S: * 648 FETCH (UID 648)
+S: * 649 FETCH (UID 649)
+S: * 650 FETCH (UID 650)
+S: * 651 FETCH (UID 651)
+S: * 652 FETCH (UID 652)
+S: * 653 FETCH (UID 653)
+S: * 654 FETCH (UID 654)
+S: * 655 FETCH (UID 655)
+S: * 656 FETCH (UID 656)
+S: * 657 FETCH (UID 657)
+S: * 658 FETCH (UID 658)
+S: * 659 FETCH (UID 659)
+S: * 660 FETCH (UID 660)
+S: * 661 FETCH (UID 661)
+S: * 662 FETCH (UID 662)
+S: * 663 FETCH (UID 663)
+S: * 664 FETCH (UID 664)
+S: * 665 FETCH (UID 665)
+S: * 666 FETCH (UID 666)
+S: * 667 FETCH (UID 667)
+S: * 668 FETCH (UID 668)
+S: * 669 FETCH (UID 669)
+S: * 670 FETCH (UID 670)
+S: * 671 FETCH (UID 671)
+S: * 672 FETCH (UID 672)
+S: * 673 FETCH (UID 673)
+S: * 674 FETCH (UID 674)
+S: * 675 FETCH (UID 675)
+S: * 676 FETCH (UID 676)
+S: * 677 FETCH (UID 677)
+S: * 678 FETCH (UID 678)
+S: * 679 FETCH (UID 679)
+S: * 680 FETCH (UID 680)
+S: * 681 FETCH (UID 681)
+S: * 682 FETCH (UID 682)
+S: * 683 FETCH (UID 683)
+S: * 684 FETCH (UID 684)
+S: * 685 FETCH (UID 685)
+S: * 686 FETCH (UID 686)
+S: * 687 FETCH (UID 687)
+S: * 688 FETCH (UID 688)
+S: * 689 FETCH (UID 689)
+S: * 690 FETCH (UID 690)
+S: * 691 FETCH (UID 691)
+S: * 692 FETCH (UID 692)
+S: * 693 FETCH (UID 693)
+S: * 694 FETCH (UID 694)
+S: * 695 FETCH (UID 695)
+S: * 696 FETCH (UID 696)
+S: * 697 FETCH (UID 697)
+S: * 698 FETCH (UID 698)
+S: * 699 FETCH (UID 699)
+S: * 700 FETCH (UID 700)
+S: * 701 FETCH (UID 701)
+S: * 702 FETCH (UID 702)
+S: * 703 FETCH (UID 703)
+S: * 704 FETCH (UID 704)
+S: * 705 FETCH (UID 705)
+S: * 706 FETCH (UID 706)
+S: * 707 FETCH (UID 707)
+S: * 708 FETCH (UID 708)
+S: * 709 FETCH (UID 709)
+S: * 710 FETCH (UID 710)
+S: * 711 FETCH (UID 711)
+S: * 712 FETCH (UID 712)
+S: * 713 FETCH (UID 713)
+S: * 714 FETCH (UID 714)
+S: * 715 FETCH (UID 715)
+S: * 716 FETCH (UID 716)
+S: * 717 FETCH (UID 717)
+S: * 718 FETCH (UID 718)
+S: * 719 FETCH (UID 719)
+S: * 720 FETCH (UID 720)
+S: * 721 FETCH (UID 721)
+S: * 722 FETCH (UID 722)
+S: * 723 FETCH (UID 723)
+S: * 724 FETCH (UID 724)
+S: * 725 FETCH (UID 725)
+S: * 726 FETCH (UID 726)
+S: * 727 FETCH (UID 727)
+S: * 728 FETCH (UID 728)
+S: * 729 FETCH (UID 729)
+S: * 730 FETCH (UID 730)
+S: * 731 FETCH (UID 731)
+S: * 732 FETCH (UID 732)
+S: * 733 FETCH (UID 733)
+S: * 734 FETCH (UID 734)
+S: * 735 FETCH (UID 735)
+S: * 736 FETCH (UID 736)
+S: * 737 FETCH (UID 737)
+S: * 738 FETCH (UID 738)
+S: * 739 FETCH (UID 739)
+S: * 740 FETCH (UID 740)
+S: * 741 FETCH (UID 741)
+S: * 742 FETCH (UID 742)
+S: * 743 FETCH (UID 743)
+S: * 744 FETCH (UID 744)
+S: * 745 FETCH (UID 745)
+S: * 746 FETCH (UID 746)
+S: * 747 FETCH (UID 747)
+S: * 748 FETCH (UID 748)
+S: * 749 FETCH (UID 749)
+S: * 750 FETCH (UID 750)
+S: * 751 FETCH (UID 751)
+S: * 752 FETCH (UID 752)
+S: * 753 FETCH (UID 753)
+S: * 754 FETCH (UID 754)
+S: * 755 FETCH (UID 755)
+S: * 756 FETCH (UID 756)
+S: * 757 FETCH (UID 757)
+S: * 758 FETCH (UID 758)
+S: * 759 FETCH (UID 759)
+S: * 760 FETCH (UID 760)
+S: * 761 FETCH (UID 761)
+S: * 762 FETCH (UID 762)
+S: * 763 FETCH (UID 763)
+S: * 764 FETCH (UID 764)
+S: * 765 FETCH (UID 765)
+S: * 766 FETCH (UID 766)
+S: * 767 FETCH (UID 767)
+S: * 768 FETCH (UID 768)
+S: a2 OK Fetch completed
+C: a3 UID STORE 2:767 +FLAGS.SILENT (\Deleted)
+S: a3 OK Store completed
+C: a4 SEARCH RETURN (COUNT MIN MAX ALL) DELETED
+S: * ESEARCH (TAG "a4") MIN 2 MAX 767 COUNT 766 ALL 2:767
+S: a4 OK Search completed
+C: a5 FETCH 1:300 BODY[TEXT]<0.1>
+S: * 1 FETCH (FLAGS (\Seen) BODY[TEXT]<0> {1}
+S: h)
+S: * 2 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 3 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 4 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 5 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 6 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 7 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 8 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 9 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 10 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 11 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 12 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 13 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 14 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 15 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 16 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 17 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 18 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 19 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 20 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 21 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 22 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 23 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 24 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 25 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 26 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 27 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 28 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 29 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 30 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 31 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 32 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 33 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 34 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 35 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 36 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 37 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 38 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 39 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 40 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 41 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 42 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 43 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 44 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 45 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 46 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 47 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 48 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 49 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 50 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 51 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 52 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 53 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 54 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 55 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 56 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 57 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 58 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 59 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 60 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 61 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 62 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 63 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 64 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 65 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 66 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 67 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 68 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 69 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 70 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 71 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 72 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 73 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 74 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 75 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 76 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 77 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 78 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 79 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 80 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 81 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 82 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 83 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 84 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 85 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 86 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 87 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 88 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 89 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 90 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 91 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 92 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 93 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 94 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 95 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 96 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 97 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 98 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 99 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 100 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 101 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 102 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 103 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 104 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 105 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 106 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 107 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 108 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 109 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 110 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 111 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 112 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 113 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 114 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 115 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 116 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 117 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 118 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 119 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 120 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 121 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 122 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 123 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 124 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 125 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 126 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 127 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 128 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 129 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 130 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 131 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 132 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 133 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 134 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 135 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 136 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 137 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 138 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 139 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 140 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 141 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 142 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 143 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 144 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 145 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 146 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 147 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 148 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 149 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 150 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 151 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 152 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 153 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 154 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 155 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 156 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 157 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 158 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 159 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 160 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 161 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 162 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 163 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 164 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 165 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 166 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 167 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 168 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 169 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 170 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 171 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 172 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 173 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 174 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 175 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 176 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 177 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 178 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 179 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 180 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 181 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 182 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 183 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 184 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 185 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 186 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 187 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 188 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 189 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 190 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 191 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 192 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 193 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 194 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 195 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 196 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 197 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 198 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 199 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 200 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 201 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 202 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 203 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 204 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 205 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 206 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 207 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 208 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 209 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 210 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 211 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 212 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 213 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 214 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 215 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 216 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 217 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 218 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 219 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 220 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 221 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 222 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 223 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 224 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 225 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 226 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 227 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 228 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 229 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 230 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 231 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 232 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 233 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 234 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 235 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 236 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 237 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 238 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 239 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 240 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 241 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 242 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 243 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 244 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 245 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 246 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 247 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 248 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 249 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 250 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 251 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 252 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 253 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 254 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 255 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 256 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 257 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 258 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 259 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 260 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 261 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 262 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 263 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 264 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 265 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 266 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 267 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 268 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 269 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 270 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 271 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 272 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 273 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 274 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 275 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 276 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 277 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 278 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 279 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 280 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 281 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 282 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 283 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 284 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 285 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 286 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 287 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 288 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 289 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 290 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 291 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 292 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 293 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 294 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 295 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 296 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 297 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: * 298 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: h)
+S: * 299 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: c)
+S: * 300 FETCH (FLAGS (\Seen \Deleted) BODY[TEXT]<0> {1}
+S: b)
+S: a5 OK Fetch completed
+C: a6 EXPUNGE
+S: * 767 EXPUNGE
+S: * 766 EXPUNGE
+S: * 765 EXPUNGE
+S: * 764 EXPUNGE
+S: * 763 EXPUNGE
+S: * 762 EXPUNGE
+S: * 761 EXPUNGE
+S: * 760 EXPUNGE
+S: * 759 EXPUNGE
+S: * 758 EXPUNGE
+S: * 757 EXPUNGE
+S: * 756 EXPUNGE
+S: * 755 EXPUNGE
+S: * 754 EXPUNGE
+S: * 753 EXPUNGE
+S: * 752 EXPUNGE
+S: * 751 EXPUNGE
+S: * 750 EXPUNGE
+S: * 749 EXPUNGE
+S: * 748 EXPUNGE
+S: * 747 EXPUNGE
+S: * 746 EXPUNGE
+S: * 745 EXPUNGE
+S: * 744 EXPUNGE
+S: * 743 EXPUNGE
+S: * 742 EXPUNGE
+S: * 741 EXPUNGE
+S: * 740 EXPUNGE
+S: * 739 EXPUNGE
+S: * 738 EXPUNGE
+S: * 737 EXPUNGE
+S: * 736 EXPUNGE
+S: * 735 EXPUNGE
+S: * 734 EXPUNGE
+S: * 733 EXPUNGE
+S: * 732 EXPUNGE
+S: * 731 EXPUNGE
+S: * 730 EXPUNGE
+S: * 729 EXPUNGE
+S: * 728 EXPUNGE
+S: * 727 EXPUNGE
+S: * 726 EXPUNGE
+S: * 725 EXPUNGE
+S: * 724 EXPUNGE
+S: * 723 EXPUNGE
+S: * 722 EXPUNGE
+S: * 721 EXPUNGE
+S: * 720 EXPUNGE
+S: * 719 EXPUNGE
+S: * 718 EXPUNGE
+S: * 717 EXPUNGE
+S: * 716 EXPUNGE
+S: * 715 EXPUNGE
+S: * 714 EXPUNGE
+S: * 713 EXPUNGE
+S: * 712 EXPUNGE
+S: * 711 EXPUNGE
+S: * 710 EXPUNGE
+S: * 709 EXPUNGE
+S: * 708 EXPUNGE
+S: * 707 EXPUNGE
+S: * 706 EXPUNGE
+S: * 705 EXPUNGE
+S: * 704 EXPUNGE
+S: * 703 EXPUNGE
+S: * 702 EXPUNGE
+S: * 701 EXPUNGE
+S: * 700 EXPUNGE
+S: * 699 EXPUNGE
+S: * 698 EXPUNGE
+S: * 697 EXPUNGE
+S: * 696 EXPUNGE
+S: * 695 EXPUNGE
+S: * 694 EXPUNGE
+S: * 693 EXPUNGE
+S: * 692 EXPUNGE
+S: * 691 EXPUNGE
+S: * 690 EXPUNGE
+S: * 689 EXPUNGE
+S: * 688 EXPUNGE
+S: * 687 EXPUNGE
+S: * 686 EXPUNGE
+S: * 685 EXPUNGE
+S: * 684 EXPUNGE
+S: * 683 EXPUNGE
+S: * 682 EXPUNGE
+S: * 681 EXPUNGE
+S: * 680 EXPUNGE
+S: * 679 EXPUNGE
+S: * 678 EXPUNGE
+S: * 677 EXPUNGE
+S: * 676 EXPUNGE
+S: * 675 EXPUNGE
+S: * 674 EXPUNGE
+S: * 673 EXPUNGE
+S: * 672 EXPUNGE
+S: * 671 EXPUNGE
+S: * 670 EXPUNGE
+S: * 669 EXPUNGE
+S: * 668 EXPUNGE
+S: * 667 EXPUNGE
+S: * 666 EXPUNGE
+S: * 665 EXPUNGE
+S: * 664 EXPUNGE
+S: * 663 EXPUNGE
+S: * 662 EXPUNGE
+S: * 661 EXPUNGE
+S: * 660 EXPUNGE
+S: * 659 EXPUNGE
+S: * 658 EXPUNGE
+S: * 657 EXPUNGE
+S: * 656 EXPUNGE
+S: * 655 EXPUNGE
+S: * 654 EXPUNGE
+S: * 653 EXPUNGE
+S: * 652 EXPUNGE
+S: * 651 EXPUNGE
+S: * 650 EXPUNGE
+S: * 649 EXPUNGE
+S: * 648 EXPUNGE
+S: * 647 EXPUNGE
+S: * 646 EXPUNGE
+S: * 645 EXPUNGE
+S: * 644 EXPUNGE
+S: * 643 EXPUNGE
+S: * 642 EXPUNGE
+S: * 641 EXPUNGE
+S: * 640 EXPUNGE
+S: * 639 EXPUNGE
+S: * 638 EXPUNGE
+S: * 637 EXPUNGE
+S: * 636 EXPUNGE
+S: * 635 EXPUNGE
+S: * 634 EXPUNGE
+S: * 633 EXPUNGE
+S: * 632 EXPUNGE
+S: * 631 EXPUNGE
+S: * 630 EXPUNGE
+S: * 629 EXPUNGE
+S: * 628 EXPUNGE
+S: * 627 EXPUNGE
+S: * 626 EXPUNGE
+S: * 625 EXPUNGE
+S: * 624 EXPUNGE
+S: * 623 EXPUNGE
+S: * 622 EXPUNGE
+S: * 621 EXPUNGE
+S: * 620 EXPUNGE
+S: * 619 EXPUNGE
+S: * 618 EXPUNGE
+S: * 617 EXPUNGE
+S: * 616 EXPUNGE
+S: * 615 EXPUNGE
+S: * 614 EXPUNGE
+S: * 613 EXPUNGE
+S: * 612 EXPUNGE
+S: * 611 EXPUNGE
+S: * 610 EXPUNGE
+S: * 609 EXPUNGE
+S: * 608 EXPUNGE
+S: * 607 EXPUNGE
+S: * 606 EXPUNGE
+S: * 605 EXPUNGE
+S: * 604 EXPUNGE
+S: * 603 EXPUNGE
+S: * 602 EXPUNGE
+S: * 601 EXPUNGE
+S: * 600 EXPUNGE
+S: * 599 EXPUNGE
+S: * 598 EXPUNGE
+S: * 597 EXPUNGE
+S: * 596 EXPUNGE
+S: * 595 EXPUNGE
+S: * 594 EXPUNGE
+S: * 593 EXPUNGE
+S: * 592 EXPUNGE
+S: * 591 EXPUNGE
+S: * 590 EXPUNGE
+S: * 589 EXPUNGE
+S: * 588 EXPUNGE
+S: * 587 EXPUNGE
+S: * 586 EXPUNGE
+S: * 585 EXPUNGE
+S: * 584 EXPUNGE
+S: * 583 EXPUNGE
+S: * 582 EXPUNGE
+S: * 581 EXPUNGE
+S: * 580 EXPUNGE
+S: * 579 EXPUNGE
+S: * 578 EXPUNGE
+S: * 577 EXPUNGE
+S: * 576 EXPUNGE
+S: * 575 EXPUNGE
+S: * 574 EXPUNGE
+S: * 573 EXPUNGE
+S: * 572 EXPUNGE
+S: * 571 EXPUNGE
+S: * 570 EXPUNGE
+S: * 569 EXPUNGE
+S: * 568 EXPUNGE
+S: * 567 EXPUNGE
+S: * 566 EXPUNGE
+S: * 565 EXPUNGE
+S: * 564 EXPUNGE
+S: * 563 EXPUNGE
+S: * 562 EXPUNGE
+S: * 561 EXPUNGE
+S: * 560 EXPUNGE
+S: * 559 EXPUNGE
+S: * 558 EXPUNGE
+S: * 557 EXPUNGE
+S: * 556 EXPUNGE
+S: * 555 EXPUNGE
+S: * 554 EXPUNGE
+S: * 553 EXPUNGE
+S: * 552 EXPUNGE
+S: * 551 EXPUNGE
+S: * 550 EXPUNGE
+S: * 549 EXPUNGE
+S: * 548 EXPUNGE
+S: * 547 EXPUNGE
+S: * 546 EXPUNGE
+S: * 545 EXPUNGE
+S: * 544 EXPUNGE
+S: * 543 EXPUNGE
+S: * 542 EXPUNGE
+S: * 541 EXPUNGE
+S: * 540 EXPUNGE
+S: * 539 EXPUNGE
+S: * 538 EXPUNGE
+S: * 537 EXPUNGE
+S: * 536 EXPUNGE
+S: * 535 EXPUNGE
+S: * 534 EXPUNGE
+S: * 533 EXPUNGE
+S: * 532 EXPUNGE
+S: * 531 EXPUNGE
+S: * 530 EXPUNGE
+S: * 529 EXPUNGE
+S: * 528 EXPUNGE
+S: * 527 EXPUNGE
+S: * 526 EXPUNGE
+S: * 525 EXPUNGE
+S: * 524 EXPUNGE
+S: * 523 EXPUNGE
+S: * 522 EXPUNGE
+S: * 521 EXPUNGE
+S: * 520 EXPUNGE
+S: * 519 EXPUNGE
+S: * 518 EXPUNGE
+S: * 517 EXPUNGE
+S: * 516 EXPUNGE
+S: * 515 EXPUNGE
+S: * 514 EXPUNGE
+S: * 513 EXPUNGE
+S: * 512 EXPUNGE
+S: * 511 EXPUNGE
+S: * 510 EXPUNGE
+S: * 509 EXPUNGE
+S: * 508 EXPUNGE
+S: * 507 EXPUNGE
+S: * 506 EXPUNGE
+S: * 505 EXPUNGE
+S: * 504 EXPUNGE
+S: * 503 EXPUNGE
+S: * 502 EXPUNGE
+S: * 501 EXPUNGE
+S: * 500 EXPUNGE
+S: * 499 EXPUNGE
+S: * 498 EXPUNGE
+S: * 497 EXPUNGE
+S: * 496 EXPUNGE
+S: * 495 EXPUNGE
+S: * 494 EXPUNGE
+S: * 493 EXPUNGE
+S: * 492 EXPUNGE
+S: * 491 EXPUNGE
+S: * 490 EXPUNGE
+S: * 489 EXPUNGE
+S: * 488 EXPUNGE
+S: * 487 EXPUNGE
+S: * 486 EXPUNGE
+S: * 485 EXPUNGE
+S: * 484 EXPUNGE
+S: * 483 EXPUNGE
+S: * 482 EXPUNGE
+S: * 481 EXPUNGE
+S: * 480 EXPUNGE
+S: * 479 EXPUNGE
+S: * 478 EXPUNGE
+S: * 477 EXPUNGE
+S: * 476 EXPUNGE
+S: * 475 EXPUNGE
+S: * 474 EXPUNGE
+S: * 473 EXPUNGE
+S: * 472 EXPUNGE
+S: * 471 EXPUNGE
+S: * 470 EXPUNGE
+S: * 469 EXPUNGE
+S: * 468 EXPUNGE
+S: * 467 EXPUNGE
+S: * 466 EXPUNGE
+S: * 465 EXPUNGE
+S: * 464 EXPUNGE
+S: * 463 EXPUNGE
+S: * 462 EXPUNGE
+S: * 461 EXPUNGE
+S: * 460 EXPUNGE
+S: * 459 EXPUNGE
+S: * 458 EXPUNGE
+S: * 457 EXPUNGE
+S: * 456 EXPUNGE
+S: * 455 EXPUNGE
+S: * 454 EXPUNGE
+S: * 453 EXPUNGE
+S: * 452 EXPUNGE
+S: * 451 EXPUNGE
+S: * 450 EXPUNGE
+S: * 449 EXPUNGE
+S: * 448 EXPUNGE
+S: * 447 EXPUNGE
+S: * 446 EXPUNGE
+S: * 445 EXPUNGE
+S: * 444 EXPUNGE
+S: * 443 EXPUNGE
+S: * 442 EXPUNGE
+S: * 441 EXPUNGE
+S: * 440 EXPUNGE
+S: * 439 EXPUNGE
+S: * 438 EXPUNGE
+S: * 437 EXPUNGE
+S: * 436 EXPUNGE
+S: * 435 EXPUNGE
+S: * 434 EXPUNGE
+S: * 433 EXPUNGE
+S: * 432 EXPUNGE
+S: * 431 EXPUNGE
+S: * 430 EXPUNGE
+S: * 429 EXPUNGE
+S: * 428 EXPUNGE
+S: * 427 EXPUNGE
+S: * 426 EXPUNGE
+S: * 425 EXPUNGE
+S: * 424 EXPUNGE
+S: * 423 EXPUNGE
+S: * 422 EXPUNGE
+S: * 421 EXPUNGE
+S: * 420 EXPUNGE
+S: * 419 EXPUNGE
+S: * 418 EXPUNGE
+S: * 417 EXPUNGE
+S: * 416 EXPUNGE
+S: * 415 EXPUNGE
+S: * 414 EXPUNGE
+S: * 413 EXPUNGE
+S: * 412 EXPUNGE
+S: * 411 EXPUNGE
+S: * 410 EXPUNGE
+S: * 409 EXPUNGE
+S: * 408 EXPUNGE
+S: * 407 EXPUNGE
+S: * 406 EXPUNGE
+S: * 405 EXPUNGE
+S: * 404 EXPUNGE
+S: * 403 EXPUNGE
+S: * 402 EXPUNGE
+S: * 401 EXPUNGE
+S: * 400 EXPUNGE
+S: * 399 EXPUNGE
+S: * 398 EXPUNGE
+S: * 397 EXPUNGE
+S: * 396 EXPUNGE
+S: * 395 EXPUNGE
+S: * 394 EXPUNGE
+S: * 393 EXPUNGE
+S: * 392 EXPUNGE
+S: * 391 EXPUNGE
+S: * 390 EXPUNGE
+S: * 389 EXPUNGE
+S: * 388 EXPUNGE
+S: * 387 EXPUNGE
+S: * 386 EXPUNGE
+S: * 385 EXPUNGE
+S: * 384 EXPUNGE
+S: * 383 EXPUNGE
+S: * 382 EXPUNGE
+S: * 381 EXPUNGE
+S: * 380 EXPUNGE
+S: * 379 EXPUNGE
+S: * 378 EXPUNGE
+S: * 377 EXPUNGE
+S: * 376 EXPUNGE
+S: * 375 EXPUNGE
+S: * 374 EXPUNGE
+S: * 373 EXPUNGE
+S: * 372 EXPUNGE
+S: * 371 EXPUNGE
+S: * 370 EXPUNGE
+S: * 369 EXPUNGE
+S: * 368 EXPUNGE
+S: * 367 EXPUNGE
+S: * 366 EXPUNGE
+S: * 365 EXPUNGE
+S: * 364 EXPUNGE
+S: * 363 EXPUNGE
+S: * 362 EXPUNGE
+S: * 361 EXPUNGE
+S: * 360 EXPUNGE
+S: * 359 EXPUNGE
+S: * 358 EXPUNGE
+S: * 357 EXPUNGE
+S: * 356 EXPUNGE
+S: * 355 EXPUNGE
+S: * 354 EXPUNGE
+S: * 353 EXPUNGE
+S: * 352 EXPUNGE
+S: * 351 EXPUNGE
+S: * 350 EXPUNGE
+S: * 349 EXPUNGE
+S: * 348 EXPUNGE
+S: * 347 EXPUNGE
+S: * 346 EXPUNGE
+S: * 345 EXPUNGE
+S: * 344 EXPUNGE
+S: * 343 EXPUNGE
+S: * 342 EXPUNGE
+S: * 341 EXPUNGE
+S: * 340 EXPUNGE
+S: * 339 EXPUNGE
+S: * 338 EXPUNGE
+S: * 337 EXPUNGE
+S: * 336 EXPUNGE
+S: * 335 EXPUNGE
+S: * 334 EXPUNGE
+S: * 333 EXPUNGE
+S: * 332 EXPUNGE
+S: * 331 EXPUNGE
+S: * 330 EXPUNGE
+S: * 329 EXPUNGE
+S: * 328 EXPUNGE
+S: * 327 EXPUNGE
+S: * 326 EXPUNGE
+S: * 325 EXPUNGE
+S: * 324 EXPUNGE
+S: * 323 EXPUNGE
+S: * 322 EXPUNGE
+S: * 321 EXPUNGE
+S: * 320 EXPUNGE
+S: * 319 EXPUNGE
+S: * 318 EXPUNGE
+S: * 317 EXPUNGE
+S: * 316 EXPUNGE
+S: * 315 EXPUNGE
+S: * 314 EXPUNGE
+S: * 313 EXPUNGE
+S: * 312 EXPUNGE
+S: * 311 EXPUNGE
+S: * 310 EXPUNGE
+S: * 309 EXPUNGE
+S: * 308 EXPUNGE
+S: * 307 EXPUNGE
+S: * 306 EXPUNGE
+S: * 305 EXPUNGE
+S: * 304 EXPUNGE
+S: * 303 EXPUNGE
+S: * 302 EXPUNGE
+S: * 301 EXPUNGE
+S: * 300 EXPUNGE
+S: * 299 EXPUNGE
+S: * 298 EXPUNGE
+S: * 297 EXPUNGE
+S: * 296 EXPUNGE
+S: * 295 EXPUNGE
+S: * 294 EXPUNGE
+S: * 293 EXPUNGE
+S: * 292 EXPUNGE
+S: * 291 EXPUNGE
+S: * 290 EXPUNGE
+S: * 289 EXPUNGE
+S: * 288 EXPUNGE
+S: * 287 EXPUNGE
+S: * 286 EXPUNGE
+S: * 285 EXPUNGE
+S: * 284 EXPUNGE
+S: * 283 EXPUNGE
+S: * 282 EXPUNGE
+S: * 281 EXPUNGE
+S: * 280 EXPUNGE
+S: * 279 EXPUNGE
+S: * 278 EXPUNGE
+S: * 277 EXPUNGE
+S: * 276 EXPUNGE
+S: * 275 EXPUNGE
+S: * 274 EXPUNGE
+S: * 273 EXPUNGE
+S: * 272 EXPUNGE
+S: * 271 EXPUNGE
+S: * 270 EXPUNGE
+S: * 269 EXPUNGE
+S: * 268 EXPUNGE
+S: * 267 EXPUNGE
+S: * 266 EXPUNGE
+S: * 265 EXPUNGE
+S: * 264 EXPUNGE
+S: * 263 EXPUNGE
+S: * 262 EXPUNGE
+S: * 261 EXPUNGE
+S: * 260 EXPUNGE
+S: * 259 EXPUNGE
+S: * 258 EXPUNGE
+S: * 257 EXPUNGE
+S: * 256 EXPUNGE
+S: * 255 EXPUNGE
+S: * 254 EXPUNGE
+S: * 253 EXPUNGE
+S: * 252 EXPUNGE
+S: * 251 EXPUNGE
+S: * 250 EXPUNGE
+S: * 249 EXPUNGE
+S: * 248 EXPUNGE
+S: * 247 EXPUNGE
+S: * 246 EXPUNGE
+S: * 245 EXPUNGE
+S: * 244 EXPUNGE
+S: * 243 EXPUNGE
+S: * 242 EXPUNGE
+S: * 241 EXPUNGE
+S: * 240 EXPUNGE
+S: * 239 EXPUNGE
+S: * 238 EXPUNGE
+S: * 237 EXPUNGE
+S: * 236 EXPUNGE
+S: * 235 EXPUNGE
+S: * 234 EXPUNGE
+S: * 233 EXPUNGE
+S: * 232 EXPUNGE
+S: * 231 EXPUNGE
+S: * 230 EXPUNGE
+S: * 229 EXPUNGE
+S: * 228 EXPUNGE
+S: * 227 EXPUNGE
+S: * 226 EXPUNGE
+S: * 225 EXPUNGE
+S: * 224 EXPUNGE
+S: * 223 EXPUNGE
+S: * 222 EXPUNGE
+S: * 221 EXPUNGE
+S: * 220 EXPUNGE
+S: * 219 EXPUNGE
+S: * 218 EXPUNGE
+S: * 217 EXPUNGE
+S: * 216 EXPUNGE
+S: * 215 EXPUNGE
+S: * 214 EXPUNGE
+S: * 213 EXPUNGE
+S: * 212 EXPUNGE
+S: * 211 EXPUNGE
+S: * 210 EXPUNGE
+S: * 209 EXPUNGE
+S: * 208 EXPUNGE
+S: * 207 EXPUNGE
+S: * 206 EXPUNGE
+S: * 205 EXPUNGE
+S: * 204 EXPUNGE
+S: * 203 EXPUNGE
+S: * 202 EXPUNGE
+S: * 201 EXPUNGE
+S: * 200 EXPUNGE
+S: * 199 EXPUNGE
+S: * 198 EXPUNGE
+S: * 197 EXPUNGE
+S: * 196 EXPUNGE
+S: * 195 EXPUNGE
+S: * 194 EXPUNGE
+S: * 193 EXPUNGE
+S: * 192 EXPUNGE
+S: * 191 EXPUNGE
+S: * 190 EXPUNGE
+S: * 189 EXPUNGE
+S: * 188 EXPUNGE
+S: * 187 EXPUNGE
+S: * 186 EXPUNGE
+S: * 185 EXPUNGE
+S: * 184 EXPUNGE
+S: * 183 EXPUNGE
+S: * 182 EXPUNGE
+S: * 181 EXPUNGE
+S: * 180 EXPUNGE
+S: * 179 EXPUNGE
+S: * 178 EXPUNGE
+S: * 177 EXPUNGE
+S: * 176 EXPUNGE
+S: * 175 EXPUNGE
+S: * 174 EXPUNGE
+S: * 173 EXPUNGE
+S: * 172 EXPUNGE
+S: * 171 EXPUNGE
+S: * 170 EXPUNGE
+S: * 169 EXPUNGE
+S: * 168 EXPUNGE
+S: * 167 EXPUNGE
+S: * 166 EXPUNGE
+S: * 165 EXPUNGE
+S: * 164 EXPUNGE
+S: * 163 EXPUNGE
+S: * 162 EXPUNGE
+S: * 161 EXPUNGE
+S: * 160 EXPUNGE
+S: * 159 EXPUNGE
+S: * 158 EXPUNGE
+S: * 157 EXPUNGE
+S: * 156 EXPUNGE
+S: * 155 EXPUNGE
+S: * 154 EXPUNGE
+S: * 153 EXPUNGE
+S: * 152 EXPUNGE
+S: * 151 EXPUNGE
+S: * 150 EXPUNGE
+S: * 149 EXPUNGE
+S: * 148 EXPUNGE
+S: * 147 EXPUNGE
+S: * 146 EXPUNGE
+S: * 145 EXPUNGE
+S: * 144 EXPUNGE
+S: * 143 EXPUNGE
+S: * 142 EXPUNGE
+S: * 141 EXPUNGE
+S: * 140 EXPUNGE
+S: * 139 EXPUNGE
+S: * 138 EXPUNGE
+S: * 137 EXPUNGE
+S: * 136 EXPUNGE
+S: * 135 EXPUNGE
+S: * 134 EXPUNGE
+S: * 133 EXPUNGE
+S: * 132 EXPUNGE
+S: * 131 EXPUNGE
+S: * 130 EXPUNGE
+S: * 129 EXPUNGE
+S: * 128 EXPUNGE
+S: * 127 EXPUNGE
+S: * 126 EXPUNGE
+S: * 125 EXPUNGE
+S: * 124 EXPUNGE
+S: * 123 EXPUNGE
+S: * 122 EXPUNGE
+S: * 121 EXPUNGE
+S: * 120 EXPUNGE
+S: * 119 EXPUNGE
+S: * 118 EXPUNGE
+S: * 117 EXPUNGE
+S: * 116 EXPUNGE
+S: * 115 EXPUNGE
+S: * 114 EXPUNGE
+S: * 113 EXPUNGE
+S: * 112 EXPUNGE
+S: * 111 EXPUNGE
+S: * 110 EXPUNGE
+S: * 109 EXPUNGE
+S: * 108 EXPUNGE
+S: * 107 EXPUNGE
+S: * 106 EXPUNGE
+S: * 105 EXPUNGE
+S: * 104 EXPUNGE
+S: * 103 EXPUNGE
+S: * 102 EXPUNGE
+S: * 101 EXPUNGE
+S: * 100 EXPUNGE
+S: * 99 EXPUNGE
+S: * 98 EXPUNGE
+S: * 97 EXPUNGE
+S: * 96 EXPUNGE
+S: * 95 EXPUNGE
+S: * 94 EXPUNGE
+S: * 93 EXPUNGE
+S: * 92 EXPUNGE
+S: * 91 EXPUNGE
+S: * 90 EXPUNGE
+S: * 89 EXPUNGE
+S: * 88 EXPUNGE
+S: * 87 EXPUNGE
+S: * 86 EXPUNGE
+S: * 85 EXPUNGE
+S: * 84 EXPUNGE
+S: * 83 EXPUNGE
+S: * 82 EXPUNGE
+S: * 81 EXPUNGE
+S: * 80 EXPUNGE
+S: * 79 EXPUNGE
+S: * 78 EXPUNGE
+S: * 77 EXPUNGE
+S: * 76 EXPUNGE
+S: * 75 EXPUNGE
+S: * 74 EXPUNGE
+S: * 73 EXPUNGE
+S: * 72 EXPUNGE
+S: * 71 EXPUNGE
+S: * 70 EXPUNGE
+S: * 69 EXPUNGE
+S: * 68 EXPUNGE
+S: * 67 EXPUNGE
+S: * 66 EXPUNGE
+S: * 65 EXPUNGE
+S: * 64 EXPUNGE
+S: * 63 EXPUNGE
+S: * 62 EXPUNGE
+S: * 61 EXPUNGE
+S: * 60 EXPUNGE
+S: * 59 EXPUNGE
+S: * 58 EXPUNGE
+S: * 57 EXPUNGE
+S: * 56 EXPUNGE
+S: * 55 EXPUNGE
+S: * 54 EXPUNGE
+S: * 53 EXPUNGE
+S: * 52 EXPUNGE
+S: * 51 EXPUNGE
+S: * 50 EXPUNGE
+S: * 49 EXPUNGE
+S: * 48 EXPUNGE
+S: * 47 EXPUNGE
+S: * 46 EXPUNGE
+S: * 45 EXPUNGE
+S: * 44 EXPUNGE
+S: * 43 EXPUNGE
+S: * 42 EXPUNGE
+S: * 41 EXPUNGE
+S: * 40 EXPUNGE
+S: * 39 EXPUNGE
+S: * 38 EXPUNGE
+S: * 37 EXPUNGE
+S: * 36 EXPUNGE
+S: * 35 EXPUNGE
+S: * 34 EXPUNGE
+S: * 33 EXPUNGE
+S: * 32 EXPUNGE
+S: * 31 EXPUNGE
+S: * 30 EXPUNGE
+S: * 29 EXPUNGE
+S: * 28 EXPUNGE
+S: * 27 EXPUNGE
+S: * 26 EXPUNGE
+S: * 25 EXPUNGE
+S: * 24 EXPUNGE
+S: * 23 EXPUNGE
+S: * 22 EXPUNGE
+S: * 21 EXPUNGE
+S: * 20 EXPUNGE
+S: * 19 EXPUNGE
+S: * 18 EXPUNGE
+S: * 17 EXPUNGE
+S: * 16 EXPUNGE
+S: * 15 EXPUNGE
+S: * 14 EXPUNGE
+S: * 13 EXPUNGE
+S: * 12 EXPUNGE
+S: * 11 EXPUNGE
+S: * 10 EXPUNGE
+S: * 9 EXPUNGE
+S: * 8 EXPUNGE
+S: * 7 EXPUNGE
+S: * 6 EXPUNGE
+S: * 5 EXPUNGE
+S: * 4 EXPUNGE
+S: * 3 EXPUNGE
+S: * 2 EXPUNGE
+S: a6 OK Expunge completed
+C: a7 UID FETCH 1:* FLAGS
+S: * 1 FETCH (UID 1 FLAGS (\Seen))
+S: * 2 FETCH (UID 768 FLAGS ())
+S: a7 OK Fetch completed
