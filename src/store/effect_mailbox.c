@@ -29,7 +29,7 @@ static int apply_mailbox_put(struct engine *e, const struct effect_mailbox *p)
     struct mbox *m = mbox_get(e, p->id);
     int err = 0;
 
-    if (p->name.n > STORE_NAME_MAX)
+    if (p->name.n == 0 || p->name.n > STORE_NAME_MAX)
         return -EBADMSG;
     if (m) {
         err = name_del(e, m);
@@ -183,7 +183,7 @@ int read_subscribe(struct engine *e, struct rd *r)
 
     s.name = rd_span(r, STORE_NAME_MAX);
     s.on = rd_bool(r);
-    return r->bad ? -EBADMSG : apply_subscribe(e, &s);
+    return r->bad || s.name.n == 0 ? -EBADMSG : apply_subscribe(e, &s);
 }
 
 /* ------------------------------------------------------------------ Message-IDs */

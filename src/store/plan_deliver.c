@@ -44,7 +44,8 @@ struct delivery {
     size_t local, remote, done_before;
 };
 
-static int recipient_mailbox(struct engine *e, const struct store_recipient *t, struct mbox **ret)
+static int recipient_mailbox(struct engine *e, enum role from, const struct store_recipient *t,
+                             struct mbox **ret)
 {
     struct mbox *m = NULL;
 
@@ -52,7 +53,10 @@ static int recipient_mailbox(struct engine *e, const struct store_recipient *t, 
         const struct account *a = account_get(e, t->id, false);
         m = a && a->row.state != ACCOUNT_DELETED ? mbox_get(e, a->row.inbox) : NULL;
     } else {
-        m = mbox_get(e, t->id);
+        /* a worker for strangers cannot look groups up: it knows them by their name */
+        m = t->id ? mbox_get(e, t->id) : mbox_find(e, STORE_ACCOUNT_PUBLIC, t->address, true);
+        if (m && from == ROLE_MX && m->row.attributes & (MAILBOX_NO_POST | MAILBOX_MODERATED))
+            return -EACCES;
         if (m && (m->row.account != STORE_ACCOUNT_PUBLIC || (m->row.attributes & MAILBOX_NOSELECT)))
             return -EACCES;
     }
@@ -93,7 +97,7 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
             d->remote++;
             continue;
         }
-        err = recipient_mailbox(e, t, &d->to[k]);
+        err = recipient_mailbox(e, i->role, t, &d->to[k]);
         if (err)
             return err;
         if (!d->to[k])
