@@ -205,8 +205,8 @@ int store_append_many(struct store *s, struct store_body *const *b, const struct
 enum store_recipient_kind { RECIPIENT_INBOX, RECIPIENT_FOLDER, RECIPIENT_REMOTE };
 struct store_recipient {
     enum store_recipient_kind kind;
-    uint64_t id;         /* INBOX: account; FOLDER: mailbox of STORE_ACCOUNT_PUBLIC */
-    struct span address; /* REMOTE: where to; others: for Delivered-To and reports */
+    uint64_t id;         /* INBOX: account; FOLDER: mailbox of STORE_ACCOUNT_PUBLIC, 0: by name */
+    struct span address; /* REMOTE: where to; FOLDER without id: its name; others: for reports */
     struct span orcpt;   /* RFC 3461, "rfc822;…" or empty */
     uint8_t notify;      /* NOTIFY_… */
     struct span prefix;  /* this recipient's own trace fields, in front of the common ones */
