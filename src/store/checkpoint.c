@@ -97,7 +97,7 @@ bool checkpoint_due(const struct engine *e)
 
     if (e->failed || e->journal.synced == e->last_checkpoint.sequence)
         return false;
-    if (now - e->checkpoint_ms >= ENGINE_CHECKPOINT_MS)
+    if (now - e->checkpoint_ms >= e->options.checkpoint_ms)
         return true;
     return e->journal.end.file != e->last_checkpoint.file ||
            e->journal.end.at - e->last_checkpoint.at >= ENGINE_CHECKPOINT_BYTES;

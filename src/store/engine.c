@@ -319,6 +319,10 @@ int engine_open(struct engine **ret, const struct engine_options *o, struct err 
 
     CHECK(e);
     e->options = *o;
+    if (!e->options.checkpoint_ms)
+        e->options.checkpoint_ms = ENGINE_CHECKPOINT_MS;
+    if (!e->options.start_hold_ms)
+        e->options.start_hold_ms = ENGINE_START_HOLD_MS;
     e->lock_fd = -1;
     e->leftovers = true;
     e->journal.dir = -1;

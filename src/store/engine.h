@@ -30,6 +30,7 @@ enum {
     ENGINE_BATCH_BYTES = 16 << 20, /* of a batch; one large message may exceed it */
     ENGINE_CHECKPOINT_BYTES = 64 << 20,
     ENGINE_CHECKPOINT_MS = 1000,
+    ENGINE_START_HOLD_MS = 10000,
     ENGINE_SEEN_SECONDS = 7 * 86400, /* how long a second delivery of a Message-ID is suppressed */
     ENGINE_ANSWERS_MS = 30000,       /* how long answers are found again */
 };
@@ -40,6 +41,10 @@ struct engine_options {
     uint64_t change_log_seconds; /* how long expunged messages stay in the change log */
     uint64_t min_free_bytes;     /* below: -ENOSPC to what adds bytes */
     const unsigned char *grant_secret;
+    uint64_t checkpoint_ms; /* 0: ENGINE_CHECKPOINT_MS */
+    /* So long after a start a worker may still read without being attached: no page is given up. 0:
+     * ENGINE_START_HOLD_MS */
+    uint64_t start_hold_ms;
 };
 
 /* A mailbox as of the batch at hand. Written to the index when the batch is committed. */

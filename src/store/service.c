@@ -268,7 +268,7 @@ static void release_pages(struct service *s)
     peers_publish_floor(&s->peers, floor);
     oldest = peers_oldest_pin(&s->peers, clock_mono_ms(), PIN_MAX_MS);
     /* A worker from before this start may still read without being attached. */
-    if (clock_mono_ms() - s->started_ms < PIN_MAX_MS)
+    if (clock_mono_ms() - s->started_ms < s->engine->options.start_hold_ms)
         oldest = 0;
     checkpoint_release(s->engine, oldest);
 }
