@@ -102,8 +102,10 @@ static bool may_post(const struct session *s)
 
 bool reader_may_read(struct session *s)
 {
-    if (may_read(s))
+    if (may_read(s)) {
+        session_settled(s);
         return true;
+    }
     session_puts(s, "480 Log in first\r\n");
     return false;
 }
@@ -142,7 +144,9 @@ static void cmd_capabilities(struct session *s, struct command_line *c)
 static void cmd_mode_reader(struct session *s, struct command_line *c)
 {
     (void)c;
-    session_puts(s, may_post(s) ? "200 Posting allowed\r\n" : "201 Posting needs a login\r\n");
+    /* 201 would make readers hide their commands to post, though a login is still to come */
+    session_puts(s, may_post(s) || !s->user.account ? "200 Posting allowed\r\n"
+                                                    : "201 No posting\r\n");
 }
 
 static void cmd_quit(struct session *s, struct command_line *c)

@@ -43,7 +43,7 @@ struct client {
     const struct smtp_host *h;
     struct conn *conn;
     unsigned extensions;
-    uint64_t size_limit;   /* 0: none said */
+    uint64_t size_limit; /* 0: none said */
     bool tls_failed;
     char reply[REPLY_MAX]; /* the last reply's lines, joined by blanks, the code in front */
     char problem[300];     /* why the connection is of no use */

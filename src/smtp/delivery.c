@@ -15,12 +15,20 @@
 
 enum { ID_CHARS = 14 };
 
+enum { TARGET_BYTES = 96 }; /* kind, id, lengths, "Return-Path: <>" and the like */
+
+size_t delivery_target_bytes(const struct smtp *t, const struct smtp_recipient *r)
+{
+    return TARGET_BYTES + t->sender.n + 2 * r->address.n + r->orcpt.n;
+}
+
 struct target_list {
     struct store_recipient *v;
     size_t n, cap;
     struct arena *arena;
     struct span header;     /* of the message */
     struct span message_id; /* its own, or the one it gets for the newsgroups */
+    bool new_message_id;    /* it had none that is any good */
     bool news;              /* a newsgroup is among the targets */
 };
 
@@ -83,7 +91,7 @@ static bool listed(const struct target_list *l, const struct store_recipient *r)
 {
     for (size_t i = 0; i < l->n; i++)
         if (l->v[i].kind == r->kind && l->v[i].id == r->id &&
-            (r->kind != RECIPIENT_REMOTE || span_eq_nocase(l->v[i].address, r->address)))
+            (r->id || span_eq_nocase(l->v[i].address, r->address)))
             return true;
     return false;
 }
@@ -127,22 +135,36 @@ static struct span folder_prefix(struct session *s, struct target_list *l, struc
                    s->vserver->names.n ? s->vserver->names.v[0] : s->conf->hostname);
     if (!header_find(l->header, "Newsgroups", &f))
         buf_printf(&out, "Newsgroups: %s\r\n", group);
-    if (!header_find(l->header, "Message-ID", &f) && !smtp_is_submission(s))
+    if (l->new_message_id && (header_find(l->header, "Message-ID", &f) || !smtp_is_submission(s)))
         buf_printf(&out, "Message-ID: %.*s\r\n", SPAN_ARG(l->message_id));
     if (!header_find(l->header, "Subject", &f))
         buf_put_cstr(&out, "Subject: (no subject)\r\n");
     return arena_span(l->arena, buf_span(&out));
 }
 
-/* A newsgroup's mailbox by its name. 0, or the store's error. */
-static int folder_id(struct session *s, const char *name, uint64_t *ret)
+/* A newsgroup's mailbox by its name, if it takes this mail. 0, or an error of the store. A worker
+ * for strangers sees nothing of the store: there stored finds the group by its name, and looks
+ * itself. */
+static int folder_id(struct session *s, const struct target_list *l, const char *name,
+                     uint64_t *ret)
 {
     struct store_read r;
     struct mailbox_info box;
+    struct header_field f;
+
+    if (s->worker->role == ROLE_MX) {
+        *ret = 0;
+        return 0;
+    }
     int err = store_read_begin(s->worker->store, &r);
     if (err < 0)
         return err;
     err = store_mailbox_find(&r, STORE_ACCOUNT_PUBLIC, span_cstr(name), &box);
+    if (err == 0 &&
+        (box.attributes & MAILBOX_NO_POST ||
+         (box.attributes & MAILBOX_MODERATED &&
+          (!header_find(l->header, "Approved", &f) || !(s->user.rights & GRANT_ADMIN)))))
+        err = -EACCES;
     if (err == 0)
         *ret = box.id;
     store_read_end(&r);
@@ -153,6 +175,7 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
 {
     struct smtp *t = session_data(s);
     struct store_recipient one = {.address = r->address, .orcpt = r->orcpt, .notify = r->notify};
+    struct span inbox_prefix = SPAN_EMPTY;
 
     if (!r->targets) {
         one.kind = RECIPIENT_REMOTE;
@@ -161,27 +184,30 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
     for (size_t i = 0; i < r->target_count; i++) {
         const struct auth_target *target = &r->targets[i];
         struct store_recipient to = one;
-        to.id = target->id;
         switch (target->kind) {
         case TARGET_ACCOUNT:
             to.kind = RECIPIENT_INBOX;
-            to.prefix = local_prefix(l, t, r->address);
+            to.id = target->id;
+            if (!inbox_prefix.p)
+                inbox_prefix = local_prefix(l, t, r->address);
+            to.prefix = inbox_prefix;
             break;
         case TARGET_FOLDER:
             to.kind = RECIPIENT_FOLDER;
             to.prefix = folder_prefix(s, l, r->address, target->address);
+            to.address = span_cstr(target->address);
             l->news = true;
-            if (target->id == 0) {
-                int err = folder_id(s, target->address, &to.id);
-                if (err < 0)
-                    return err;
-            }
+            int err = folder_id(s, l, target->address, &to.id);
+            if (err < 0)
+                return err;
             break;
         case TARGET_REMOTE:
             to.kind = RECIPIENT_REMOTE;
             to.address = span_cstr(target->address);
             break;
         }
+        if (to.kind != RECIPIENT_REMOTE && !to.prefix.p)
+            return -E2BIG; /* no room left for its fields */
         if (!add_target(l, &to))
             return -E2BIG;
     }
@@ -223,13 +249,14 @@ static void answer(struct session *s, int err, const char *id, size_t recipients
 }
 
 /* The message's own id, or a new one. */
-static struct span message_id_of(struct session *s)
+static struct span message_id_of(struct session *s, bool *ret_new)
 {
     struct smtp *t = session_data(s);
     const struct summary *sum = store_body_summary(t->body);
     struct buf id BUF_AUTO = BUF(300);
 
-    if (sum && sum->message_id.n)
+    *ret_new = !sum || !sum->message_id.n;
+    if (!*ret_new)
         return sum->message_id;
     build_message_id(&id, span_cstr(s->conf->hostname));
     return arena_span(t->arena, buf_span(&id));
@@ -282,7 +309,7 @@ void transaction_deliver(struct session *s)
     random_token(&name, ID_CHARS);
     const char *id = buf_cstr(&name);
     put_received(s, id, &prefix);
-    list.message_id = message_id_of(s);
+    list.message_id = message_id_of(s, &list.new_message_id);
     if (smtp_is_submission(s))
         put_missing(s, header, list.message_id, &prefix);
     for (const struct smtp_recipient *r = t->first; r && err == 0; r = r->next)

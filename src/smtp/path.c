@@ -47,9 +47,21 @@ static bool is_value(unsigned char c)
     return c > 32 && c != '=' && c != 127;
 }
 
+static bool has_parameter(const struct smtp_path *p, struct span keyword)
+{
+    for (size_t i = 0; i < p->parameter_count; i++)
+        if (span_eq_nocase(p->parameters[i].keyword, keyword))
+            return true;
+    return false;
+}
+
 static bool parse_parameters(struct span c, struct smtp_path *p)
 {
-    while (parse_blanks(&c), c.n) {
+    while (c.n) {
+        if (!parse_blanks(&c))
+            return false;
+        if (!c.n)
+            break;
         struct smtp_parameter *one = &p->parameters[p->parameter_count];
         if (p->parameter_count == SMTP_PARAMETERS_MAX ||
             !parse_while(&c, is_keyword, 1, 64, &one->keyword))
@@ -57,19 +69,11 @@ static bool parse_parameters(struct span c, struct smtp_path *p)
         one->value = SPAN_EMPTY;
         if (parse_char(&c, '=') && !parse_while(&c, is_value, 1, 1000, &one->value))
             return false;
-        if (c.n && c.p[0] != ' ' && c.p[0] != '\t')
+        if (has_parameter(p, one->keyword)) /* RFC 5321 4.1.1.11: each once */
             return false;
         p->parameter_count++;
     }
     return true;
-}
-
-static bool has_parameter(const struct smtp_path *p, const char *keyword)
-{
-    for (size_t i = 0; i < p->parameter_count; i++)
-        if (span_is(p->parameters[i].keyword, keyword))
-            return true;
-    return false;
 }
 
 enum smtp_path_error smtp_path_parse(struct span args, const char *prefix, bool postmaster,
@@ -88,7 +92,7 @@ enum smtp_path_error smtp_path_parse(struct span args, const char *prefix, bool 
     if (path.n > SMTP_ADDRESS_MAX)
         return PATH_ADDRESS;
     if (!utf8_is_ascii(path)) {
-        if (!utf8 && !has_parameter(&p, "SMTPUTF8"))
+        if (!utf8 && !has_parameter(&p, SPAN("SMTPUTF8")))
             return PATH_NOT_ASCII;
         utf8 = true;
     }
@@ -133,6 +137,25 @@ bool xtext_decode(struct span s, struct buf *out)
     return !out->overflow;
 }
 
+bool xtext_decode_utf8(struct span s, struct buf *out)
+{
+    if (!utf8_valid(s))
+        return false;
+    while (s.n) { /* ASCII by the rules of xtext, the rest as it is */
+        size_t n = 0;
+        while (n < s.n && !((unsigned char)s.p[n] & 0x80))
+            n++;
+        if (n && !xtext_decode(span_head(s, n), out))
+            return false;
+        s = span_skip(s, n);
+        for (n = 0; n < s.n && (unsigned char)s.p[n] & 0x80;)
+            n++;
+        buf_put_span(out, span_head(s, n));
+        s = span_skip(s, n);
+    }
+    return !out->overflow;
+}
+
 bool xtext_encode(struct span s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -147,11 +170,11 @@ bool xtext_encode(struct span s, struct buf *out)
 
 bool smtp_host_valid(struct span s)
 {
-    if (!s.n || s.n > 255 || !utf8_valid(s))
+    if (!s.n || s.n > 255)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= 32 || c == 127 || c == '<' || c == '>' || c == '(' || c == ')' || c == '"' ||
+        if (c <= 32 || c >= 127 || c == '<' || c == '>' || c == '(' || c == ')' || c == '"' ||
             c == '\\')
             return false;
     }

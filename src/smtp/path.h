@@ -28,8 +28,10 @@ enum smtp_path_error smtp_path_parse(struct span args, const char *prefix, bool 
 /* RFC 3461 section 4: xtext. False: malformed. */
 bool xtext_decode(struct span s, struct buf *out);
 bool xtext_encode(struct span s, struct buf *out);
-/* EHLO argument: a domain or an address literal; lenient about underscores, never about control
- * bytes. */
+/* RFC 6533 section 3, utf-8-addr-unitext: the same, with UTF-8 as it is. */
+bool xtext_decode_utf8(struct span s, struct buf *out);
+/* EHLO argument: a domain or an address literal; lenient about underscores, never about bytes that
+ * do not belong into a header field. */
 bool smtp_host_valid(struct span s);
 
 #endif

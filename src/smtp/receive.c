@@ -28,6 +28,9 @@ static void refuse_body(struct session *s, int error)
         session_puts(s,
                      "550 5.5.2 Bare CR or LF: lines end with CR LF (RFC 5321 section 2.3.8)\r\n");
         break;
+    case -EBADMSG:
+        session_puts(s, "550 5.6.0 A NUL is in the message: no reader could show it\r\n");
+        break;
     default:
         session_puts(s, "451 4.3.0 The store is not available, try again later\r\n");
         break;
@@ -53,11 +56,11 @@ static int begin_body(struct session *s)
     return store_body_begin(s->worker->store, t->size, s->vserver->limits.message_bytes, &t->body);
 }
 
-static void finish_body(struct session *s, bool bare)
+static void finish_body(struct session *s, bool bare, bool nul)
 {
     struct smtp *t = session_data(s);
-    if (t->failed == 0 && bare)
-        t->failed = -EILSEQ;
+    if (t->failed == 0)
+        t->failed = bare ? -EILSEQ : nul ? -EBADMSG : 0;
     if (t->failed == 0)
         t->failed = store_body_finish(t->body);
     if (t->failed)
@@ -83,7 +86,7 @@ void cmd_data(struct session *s, struct command_line *c)
     if (session_read_dotted(s, body_sink, t->body, &d) < 0)
         return;
     t->failed = d.sink;
-    finish_body(s, d.bare_cr || d.bare_lf);
+    finish_body(s, d.bare_cr || d.bare_lf, d.nul);
 }
 
 /* ------------------------------------------------------------------ chunks */
@@ -109,6 +112,7 @@ static int chunk_sink(void *arg, struct span bytes)
             i = (size_t)(from - bytes.p);
         }
     }
+    t->nul = t->nul || memchr(bytes.p, 0, bytes.n);
     if (t->failed == 0)
         t->failed = store_body_write(t->body, bytes);
     return 0;
@@ -144,6 +148,7 @@ void cmd_bdat(struct session *s, struct command_line *c)
     if (!chunk_args(c->args, &bytes, &last) ||
         bytes > 4 * (uint64_t)s->vserver->limits.message_bytes) {
         session_puts(s, "501 5.5.4 Usage: BDAT octets [LAST]\r\n");
+        session_error(s);
         session_end(s); /* where the next command starts is no longer known */
         return;
     }
@@ -159,7 +164,7 @@ void cmd_bdat(struct session *s, struct command_line *c)
     }
     s->state = CHUNKS;
     if (last)
-        finish_body(s, t->bare_cr || t->bare_lf || t->chunk_cr);
+        finish_body(s, t->bare_cr || t->bare_lf || t->chunk_cr, t->nul);
     else if (t->failed)
         refuse_body(s, t->failed);
     else

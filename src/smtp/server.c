@@ -12,7 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRANSACTION_ARENA_MAX = 4 << 20 };
+enum {
+    TRANSACTION_ARENA_MAX = 4 << 20,
+    DELIVERY_BYTES_MAX =
+        LINK_PAYLOAD_MAX - STORE_PREFIX_MAX - (8 << 10), /* one request to stored */
+    GROUP_FIELDS_BYTES = 1024,                           /* of a copy for a newsgroup */
+};
 
 bool smtp_is_submission(const struct session *s)
 {
@@ -95,9 +100,10 @@ void transaction_reset(struct session *s)
     t->first = NULL;
     t->last = &t->first;
     t->recipient_count = 0;
+    t->target_count = t->delivery_bytes = 0;
     t->sender = t->envid = SPAN_EMPTY;
     t->ret_headers = t->body_8bit = t->smtputf8 = false;
-    t->bare_cr = t->bare_lf = t->chunk_cr = false;
+    t->bare_cr = t->bare_lf = t->chunk_cr = t->nul = false;
     t->size = 0;
     t->failed = 0;
     if (t->arena)
@@ -224,15 +230,19 @@ static void cmd_auth(struct session *s, struct command_line *c)
         break;
     case LOGIN_BAD_BASE64:
         session_puts(s, "501 5.5.2 Not base64\r\n");
+        session_error(s);
         break;
     case LOGIN_CANCELLED:
         session_puts(s, "501 5.7.0 Authentication cancelled\r\n");
+        session_error(s);
         break;
     case LOGIN_UNKNOWN_MECHANISM:
         session_puts(s, "504 5.5.4 Unknown authentication mechanism\r\n");
+        session_error(s);
         break;
     case LOGIN_INVALID:
         session_puts(s, "501 5.5.2 Malformed authentication exchange\r\n");
+        session_error(s);
         break;
     case LOGIN_GONE:
         break;
@@ -313,8 +323,9 @@ static bool parameter_refused(struct session *s, enum parameter p, struct span k
     case PARAMETER_TOO_LARGE:
         session_printf(s, "552 5.3.4 Messages of more than %" PRIu32 " bytes are not taken\r\n",
                        s->vserver->limits.message_bytes);
-        break;
+        return true; /* a polite question, no bad command */
     }
+    session_error(s);
     return true;
 }
 
@@ -365,6 +376,7 @@ static void cmd_mail(struct session *s, struct command_line *c)
     }
     t->sender = arena_span(t->arena, path.address);
     s->state = SENDER;
+    session_settled(s);
     session_puts(s, "250 2.1.0 Ok\r\n");
 }
 
@@ -377,9 +389,9 @@ static bool parse_notify(struct span v, uint8_t *ret)
         *ret = NOTIFY_NEVER;
         return true;
     }
-    do {
-        if (!span_split(&v, ',', &one))
-            one = v, v = SPAN_EMPTY;
+    if (v.n && v.p[v.n - 1] == ',')
+        return false;
+    while (span_split(&v, ',', &one)) {
         if (span_is(one, "SUCCESS"))
             notify |= NOTIFY_SUCCESS;
         else if (span_is(one, "FAILURE"))
@@ -388,20 +400,24 @@ static bool parse_notify(struct span v, uint8_t *ret)
             notify |= NOTIFY_DELAY;
         else
             return false;
-    } while (v.n);
+    }
     *ret = notify;
     return true;
 }
 
 /* ORCPT=addr-type;xtext, RFC 3461 section 4.2 (6533 for utf-8) */
-static bool parse_orcpt(struct span v, struct arena *a, struct span *ret)
+static bool parse_orcpt(struct span v, bool utf8, struct arena *a, struct span *ret)
 {
     struct buf text BUF_AUTO = BUF(600);
-    size_t semicolon = span_find(v, ';');
-    if (semicolon == SPAN_NONE || semicolon == 0 || semicolon > 40)
+    struct span type;
+    if (!parse_until(&v, ';', 40, &type) || !type.n || !parse_char(&v, ';') || !v.n)
         return false;
-    buf_put_span(&text, span_head(v, semicolon + 1));
-    if (!xtext_decode(span_skip(v, semicolon + 1), &text))
+    for (size_t i = 0; i < type.n; i++)
+        if (!ascii_is_alpha(type.p[i]) && !ascii_is_digit(type.p[i]) && type.p[i] != '-')
+            return false;
+    buf_put_span(&text, type);
+    buf_putc(&text, ';');
+    if (!(utf8 && span_is(type, "utf-8") ? xtext_decode_utf8 : xtext_decode)(v, &text))
         return false;
     *ret = arena_span(a, buf_span(&text));
     return true;
@@ -413,25 +429,48 @@ static enum parameter rcpt_parameter(struct smtp *t, struct smtp_recipient *r,
     if (span_is(p->keyword, "NOTIFY"))
         return p->value.n && parse_notify(p->value, &r->notify) ? PARAMETER_OK : PARAMETER_VALUE;
     if (span_is(p->keyword, "ORCPT"))
-        return p->value.n && parse_orcpt(p->value, t->arena, &r->orcpt) ? PARAMETER_OK
-                                                                        : PARAMETER_VALUE;
+        return p->value.n && parse_orcpt(p->value, t->smtputf8, t->arena, &r->orcpt)
+                   ? PARAMETER_OK
+                   : PARAMETER_VALUE;
     return PARAMETER_UNKNOWN;
+}
+
+static bool may_submit(const struct session *s)
+{
+    return smtp_is_submission(s) && s->user.account && s->user.rights & GRANT_SUBMIT;
+}
+
+static bool relaying_refused(struct session *s, struct span address)
+{
+    if (may_submit(s))
+        return false;
+    log_info("%s %s: relaying to %s refused", s->vserver->name, conn_peer_text(s->conn),
+             log_quote(address));
+    session_puts(s, "550 5.7.1 Relaying denied: not a recipient of this server\r\n");
+    session_error(s);
+    return true;
+}
+
+/* An alias or group that leads outside makes us send mail: for those who may have mail sent only.
+ */
+static bool leads_outside(const struct smtp_recipient *r)
+{
+    for (size_t i = 0; i < r->target_count; i++)
+        if (r->targets[i].kind == TARGET_REMOTE)
+            return true;
+    return false;
 }
 
 /* Where the recipient's mail goes; false: refused, and said. */
 static bool resolve_recipient(struct session *s, struct smtp_recipient *r, struct span domain)
 {
-    struct auth_target *targets = NULL;
-    size_t count = 0;
     enum auth_resolved found = RESOLVE_NOT_LOCAL;
 
     if (domain.n == 0 || conf_domain_is_local(s->conf, domain)) /* <postmaster> alone is ours too */
-        found = auth_resolve(s->worker->auth, r->address, &targets, &count);
+        found = auth_resolve(s->worker->auth, r->address, &r->targets, &r->target_count);
     switch (found) {
     case RESOLVED:
-        r->targets = targets;
-        r->target_count = count;
-        return true;
+        return !leads_outside(r) || !relaying_refused(s, r->address);
     case RESOLVE_NONE:
         session_puts(s, "550 5.1.1 No such recipient here\r\n");
         session_error(s); /* guessing addresses is a bad command like any other */
@@ -445,13 +484,45 @@ static bool resolve_recipient(struct session *s, struct smtp_recipient *r, struc
     case RESOLVE_NOT_LOCAL:
         break;
     }
-    if (!smtp_is_submission(s) || !s->user.account || !(s->user.rights & GRANT_SUBMIT)) {
-        log_info("%s %s: relaying to %s refused", s->vserver->name, conn_peer_text(s->conn),
-                 log_quote(r->address));
-        session_puts(s, "550 5.7.1 Relaying denied: not a recipient of this server\r\n");
-        session_error(s);
+    return !relaying_refused(s, r->address);
+}
+
+/* One message is one request to stored, and that has a limit: whoever is beyond it comes with the
+ * next message (RFC 5321 section 4.5.3.1.10). */
+static bool recipient_fits(const struct session *s, const struct smtp_recipient *r,
+                           size_t *ret_bytes)
+{
+    const struct smtp *t = session_data((struct session *)(uintptr_t)s);
+    size_t one = delivery_target_bytes(t, r);
+    size_t bytes = r->target_count ? 0 : one;
+
+    for (size_t i = 0; i < r->target_count; i++)
+        bytes += one + (r->targets[i].kind == TARGET_FOLDER ? GROUP_FIELDS_BYTES : 0);
+    if (t->target_count + r->target_count > STORE_RECIPIENTS_MAX ||
+        t->delivery_bytes + bytes > DELIVERY_BYTES_MAX)
+        return false;
+    *ret_bytes = bytes;
+    return true;
+}
+
+static bool take_recipient(struct session *s, struct smtp_recipient *r,
+                           const struct smtp_path *path)
+{
+    struct smtp *t = session_data(s);
+    size_t bytes;
+
+    for (size_t i = 0; i < path->parameter_count; i++)
+        if (parameter_refused(s, rcpt_parameter(t, r, &path->parameters[i]),
+                              path->parameters[i].keyword))
+            return false;
+    if (!resolve_recipient(s, r, path->domain))
+        return false;
+    if (!recipient_fits(s, r, &bytes)) {
+        session_puts(s, "452 4.5.3 Too many recipients\r\n");
         return false;
     }
+    t->target_count += r->target_count ? r->target_count : 1;
+    t->delivery_bytes += bytes;
     return true;
 }
 
@@ -477,12 +548,10 @@ static void cmd_rcpt(struct session *s, struct command_line *c)
         return;
     }
     r->address = arena_span(t->arena, path.address);
-    for (size_t i = 0; i < path.parameter_count; i++)
-        if (parameter_refused(s, rcpt_parameter(t, r, &path.parameters[i]),
-                              path.parameters[i].keyword))
-            return;
-    if (!resolve_recipient(s, r, path.domain))
+    if (!take_recipient(s, r, &path)) {
+        free(r->targets);
         return;
+    }
     *t->last = r;
     t->last = &r->next;
     t->recipient_count++;
@@ -509,6 +578,12 @@ static void cmd_vrfy(struct session *s, struct command_line *c)
 {
     (void)c;
     session_puts(s, "252 2.5.2 Cannot tell, but will take mail and try\r\n");
+}
+
+static void cmd_expn(struct session *s, struct command_line *c)
+{
+    (void)c;
+    session_puts(s, "502 5.7.0 Who is in a group is not told\r\n");
 }
 
 static void cmd_quit(struct session *s, struct command_line *c)

@@ -30,16 +30,21 @@ struct smtp {
     uint64_t size; /* as announced, 0: not */
     struct smtp_recipient *first, **last;
     unsigned recipient_count;
+    size_t target_count;   /* behind the recipients */
+    size_t delivery_bytes; /* about what the request to stored takes up */
     struct store_body *body;
-    int failed;            /* of the body so far: a negative errno */
-    bool bare_cr, bare_lf; /* seen in chunks */
-    bool chunk_cr;         /* the last chunk ended with CR */
+    int failed;                 /* of the body so far: a negative errno */
+    bool bare_cr, bare_lf, nul; /* seen in chunks */
+    bool chunk_cr;              /* the last chunk ended with CR */
 };
 
 /* Forgets the transaction; the session is GREETED (or START) again. */
 void transaction_reset(struct session *s);
 bool smtp_is_submission(const struct session *s);
 
+/* About what the delivery to one target adds to the request to stored, but for the group's fields.
+ */
+size_t delivery_target_bytes(const struct smtp *t, const struct smtp_recipient *r);
 /* delivery.c: the body is complete. Says the final reply and resets. suspends */
 void transaction_deliver(struct session *s);
 

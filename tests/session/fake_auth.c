@@ -41,7 +41,7 @@ struct auth_exchange {
 
 static const struct person *find(struct span name)
 {
-    size_t at = span_find(name, '@');
+    size_t at = span_rfind(name, '@');
     if (at != SPAN_NONE && !span_eq_nocase(span_skip(name, at + 1), SPAN("example.test")))
         return NULL;
     if (at != SPAN_NONE)
@@ -185,7 +185,7 @@ enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
 {
     const struct person *p = find(address);
     struct auth_target *t = calloc(MANY + 1, sizeof(*t));
-    size_t at = span_find(address, '@'), n = 0;
+    size_t at = span_rfind(address, '@'), n = 0;
     struct span local = at == SPAN_NONE ? address : span_head(address, at);
 
     (void)c;

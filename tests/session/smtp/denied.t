@@ -1,0 +1,4 @@
+! policy opportunistic
+! set deny = ["127.0.0.1"];
+S!
+V refused 1
