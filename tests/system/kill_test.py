@@ -64,6 +64,7 @@ def process(role, instance=0):
 
 def kill(role, instance=0):
     before = process(role, instance)
+    assert before["pid"] > 1, before
     os.kill(before["pid"], signal.SIGKILL)
     begin = time.monotonic()
     wait_for(f"{role} is back", lambda: (lambda p: p["pid"] != before["pid"] and p["state"] in ("ready", "running"))(process(role, instance)), 20)
