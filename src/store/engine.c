@@ -215,7 +215,8 @@ static int recover_index(struct engine *e, struct err *err)
         return 0;
     r = checkpoint_restore(root, &txn);
     if (r == 0) {
-        log_info("store: the machine went down; index restored to its checkpoint %llu",
+        log_info("store: the index cannot be believed (the machine went down, or a sync failed); "
+                 "restored to its checkpoint %llu",
                  (unsigned long long)txn);
         return 0;
     }
