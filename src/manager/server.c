@@ -208,6 +208,35 @@ static unsigned put_problems(struct call *c, const json_t *status)
     return n;
 }
 
+/* What the standing probe has seen of the endpoints. */
+static unsigned put_watch(struct call *c, const json_t *watch)
+{
+    const json_t *all = json_object_get(watch, "endpoints");
+    size_t i, looked = 0;
+    unsigned n = 0;
+    json_t *w;
+
+    json_array_foreach((json_t *)(uintptr_t)all, i, w)
+    {
+        bool seen = json_integer_value(json_object_get(w, "at")) != 0;
+        bool fine = json_is_true(json_object_get(w, "up")) &&
+                    json_is_true(json_object_get(w, "fits")) &&
+                    json_is_true(json_object_get(w, "expected"));
+        looked += seen;
+        if (!seen || fine)
+            continue;
+        buf_printf(&c->out, "%s%s at %s fails: %s\n", n++ == 0 ? "\n" : "",
+                   text_quote(span_cstr(view_string(w, "vserver"))),
+                   text_quote(span_cstr(view_string(w, "endpoint"))),
+                   view_string(w, "detail")[0] ? text_quote(span_cstr(view_string(w, "detail")))
+                                               : "it shows another certificate than is in service");
+    }
+    if (looked > 0)
+        buf_printf(&c->out, "\n%zu of %zu endpoints were looked at by watchd, %u fail\n", looked,
+                   json_array_size(all), n);
+    return n;
+}
+
 static void put_status(struct call *c, const json_t *status, const json_t *store)
 {
     struct buf up BUF_AUTO = BUF(64);
@@ -228,35 +257,54 @@ static void put_status(struct call *c, const json_t *status, const json_t *store
     }
 }
 
+/* NULL where that process does not answer. */
+static json_t *ask_process(struct control *control, enum role role, enum msg_id id, struct err *e)
+{
+    struct buf bytes BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+
+    if (control_call(control, role, 0, id, SPAN_EMPTY, &bytes, e) < 0)
+        return NULL;
+    return view_parse(buf_span(&bytes), role_name(role), e);
+}
+
+/* A process that is not ready is waited for; status must not wait. */
+static bool is_ready(const json_t *status, const char *role)
+{
+    size_t i;
+    json_t *p;
+
+    json_array_foreach(json_object_get(status, "processes"), i, p)
+    {
+        if (strcmp(view_string(p, "role"), role) == 0)
+            return strcmp(view_string(p, "state"), "ready") == 0;
+    }
+    return false;
+}
+
 int cmd_status(struct call *c, struct err *e)
 {
     struct control *control = call_control(c, e);
-    struct buf bytes BUF_AUTO = BUF(LINK_PAYLOAD_MAX), store_bytes BUF_AUTO = BUF(65536);
-    struct err store_error = {""};
-    json_t *status, *store = NULL;
+    struct err why = {""};
+    json_t *status, *store = NULL, *watch = NULL;
     unsigned problems = 0;
-    int r;
 
     if (control == NULL)
         return -ENOTCONN;
-    r = control_call(control, ROLE_SUPERVISOR, 0, MSG_CONTROL_STATUS, SPAN_EMPTY, &bytes, e);
-    if (r < 0)
-        return r;
-    if ((status = view_parse(buf_span(&bytes), "the supervisor", e)) == NULL)
-        return -EBADMSG;
-    r = control_call(control, ROLE_STORED, 0, MSG_STORE_STAT, SPAN_EMPTY, &store_bytes,
-                     &store_error);
-    if (r >= 0)
-        store = view_parse(buf_span(&store_bytes), "stored", &store_error);
+    if ((status = ask_process(control, ROLE_SUPERVISOR, MSG_CONTROL_STATUS, e)) == NULL)
+        return -EIO;
+    if (is_ready(status, "stored"))
+        store = ask_process(control, ROLE_STORED, MSG_STORE_STAT, &why);
+    if (is_ready(status, "watchd"))
+        watch = ask_process(control, ROLE_WATCHD, MSG_CHILD_STATUS, &why);
     if (has_option(c, OPT_JSON)) {
         json_object_set(status, "store", store != NULL ? store : json_null());
+        json_object_set(status, "watch", watch != NULL ? watch : json_null());
         view_json(c, status);
     } else {
         put_status(c, status, store);
-        problems = put_problems(c, status);
-        if (store == NULL)
-            buf_printf(&c->out, "\nThe store does not answer: %s\n", store_error.text);
+        problems = put_problems(c, status) + put_watch(c, watch);
     }
+    json_decref(watch);
     json_decref(store);
     json_decref(status);
     return problems > 0 ? -EAGAIN : 0;

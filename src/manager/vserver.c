@@ -166,7 +166,11 @@ static void put_limits(struct call *c, const struct conf_vserver *v)
             continue;
         row_print(row, &v->limits, &value);
         table_put(t, span_cstr(row->name));
-        table_put(t, buf_span(&value));
+        /* texts are quoted in the file, not here */
+        struct span text = buf_span(&value);
+        if (text.n >= 2 && text.p[0] == '"')
+            text = span_sub(text, 1, text.n - 2);
+        table_put(t, text);
         table_put(t, span_cstr(row->doc));
     }
     buf_put_cstr(&c->out, "\nLimits\n");

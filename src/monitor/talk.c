@@ -107,7 +107,11 @@ static enum reply_kind read_reply(struct talk *t, const char *tag)
             take_literals(t, line);
             continue;
         }
-        keep(t->last, line);
+        /* the tag says nothing to a reader */
+        keep(t->last, kind != REPLY_CONTINUE && span_starts(line, span_cstr(tag)) &&
+                              t->protocol == PROTOCOL_IMAP4
+                          ? span_skip(line, strlen(tag) + 1)
+                          : line);
         if (kind == REPLY_NONSENSE)
             talk_fail(t, "not a reply of %s: %s", conf_protocol_name(t->protocol), t->last);
         return kind;

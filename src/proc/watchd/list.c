@@ -1,0 +1,68 @@
+/* list.c: which endpoints there are to look at. */
+#include "base/check.h"
+#include "proc/watchd/watchd.h"
+
+#include <stdlib.h>
+
+enum { CONF_MAX = 16 << 20 };
+
+static struct conf *copy_of(const struct conf *c)
+{
+    struct buf bytes BUF_AUTO = BUF(CONF_MAX);
+
+    conf_wr(c, &bytes);
+    return conf_rd(buf_span(&bytes));
+}
+
+static void add_names(const struct conf *c, const struct conf_vserver *v, struct cert_names *names)
+{
+    for (uint32_t k = 0; k < v->names.n; k++)
+        cert_names_add_any(names, span_cstr(v->names.v[k]));
+    if (names->n == 0)
+        cert_names_add_any(names, span_cstr(c->hostname));
+}
+
+struct watch_list *watch_list_new(const struct conf *given)
+{
+    struct watch_list *l = calloc(1, sizeof *l);
+    const struct conf *c;
+    unsigned room = 0;
+
+    CHECK(l != NULL);
+    l->refs = 1;
+    c = l->conf = copy_of(given);
+    CHECK(c != NULL);
+    for (uint32_t i = 0; i < c->vserver_count; i++)
+        room += c->vservers[i].endpoint_count;
+    l->names = calloc(c->vserver_count + 1u, sizeof *l->names);
+    l->v = calloc(room + 1u, sizeof *l->v);
+    CHECK(l->names != NULL && l->v != NULL);
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        if (!v->enabled)
+            continue;
+        add_names(c, v, &l->names[i]);
+        for (uint32_t k = 0; k < v->endpoint_count; k++) {
+            struct watched *w = &l->v[l->n];
+            if (v->endpoints[k].policy == POLICY_PUBLIC_HTTP ||
+                !probe_target_init(&w->target, v, &v->endpoints[k]))
+                continue;
+            w->target.names = &l->names[i];
+            w->is_expected = true;
+            l->n++;
+        }
+    }
+    return l;
+}
+
+void watch_list_unref(struct watch_list *l)
+{
+    if (l == NULL || --l->refs > 0)
+        return;
+    for (uint32_t i = 0; i < l->conf->vserver_count; i++)
+        cert_names_done(&l->names[i]);
+    free(l->names);
+    free(l->v);
+    conf_free(l->conf);
+    free(l);
+}
