@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "loop/fiber.h"
 
-enum { CHUNK = 32 << 10, BREAK_BYTES = 256 << 10, BREAK_MESSAGES = 4096 };
+enum { CHUNK = 32 << 10, BREAK_MESSAGES = 4096 };
 enum { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
 
 struct search_args {
@@ -76,7 +76,8 @@ static bool parse_charset(struct session *s, struct span *c, struct search_args 
 
 /* ------------------------------------------------------------------ running */
 
-/* Everything that the index decides is looked at without a pause; bodies give others their turn. */
+/* Every so many messages others have their turn; search_match does the same for headers and bodies.
+ */
 static int run(struct session *s, struct search_program *p, struct rangeset *ret,
                size_t *ret_unreadable)
 {
@@ -84,7 +85,6 @@ static int run(struct session *s, struct search_program *p, struct rangeset *ret
     struct view_walk w = view_walk(m->view, &m->view->uids);
     struct batch *b = batch_new();
     struct search_message message;
-    uint64_t read_before = 0;
     size_t seen = 0;
     int e;
 
@@ -95,11 +95,10 @@ static int run(struct session *s, struct search_program *p, struct rangeset *ret
         for (size_t i = 0; i < b->n; i++) {
             if (search_match(p, &message, &b->message[i]))
                 rangeset_add(ret, b->message[i].uid, b->message[i].uid);
-            if (++seen >= BREAK_MESSAGES || message.bytes_read - read_before > BREAK_BYTES) {
-                fiber_yield();
-                seen = 0;
-                read_before = message.bytes_read;
-            }
+        }
+        if ((seen += b->n) >= BREAK_MESSAGES) {
+            fiber_yield();
+            seen = 0;
         }
     }
     *ret_unreadable = message.unreadable;

@@ -10,7 +10,12 @@
 #include "imap/view.h"
 #include "message/search.h"
 
-enum { SEARCH_DEPTH_MAX = 50, SEARCH_NODES_MAX = 2000, SEARCH_NAME_MAX = 256 };
+enum {
+    SEARCH_DEPTH_MAX = 50,
+    SEARCH_NODES_MAX = 2000,
+    SEARCH_BODY_KEYS_MAX = 50,
+    SEARCH_NAME_MAX = 256
+};
 
 enum search_op {
     /* by the index */
@@ -78,12 +83,12 @@ struct search_message {
     struct summary summary;
     struct buf text;     /* prefix and body; the header alone until a body is asked for */
     size_t header_bytes; /* with the prefix */
-    uint64_t bytes_read; /* over all messages: for breaks */
+    size_t work;         /* bytes looked at since others had their turn */
     size_t unreadable;
 };
 void search_message_init(struct search_message *m, struct store *s);
 void search_message_done(struct search_message *m);
-/* Does not suspend. */
+/* suspends where there is much to look at. */
 bool search_match(const struct search_program *p, struct search_message *m,
                   const struct message_info *info);
 

@@ -3,10 +3,17 @@
 
 #include "base/check.h"
 #include "base/date.h"
+#include "loop/fiber.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
-enum { SUMMARY_ARENA_MAX = 2 << 20, TEXT_KEEP = 1 << 20, SUMMARY_ROOM = 8 << 10 };
+enum {
+    SUMMARY_ARENA_MAX = 2 << 20,
+    TEXT_KEEP = 1 << 20,
+    SUMMARY_ROOM = 8 << 10,
+    SPARSE_FROM = 256 << 10,
+    WORK_MAX = 256 << 10
+};
 
 void search_message_init(struct search_message *m, struct store *s)
 {
@@ -27,16 +34,56 @@ static bool read_text(struct search_message *m, uint64_t n)
 {
     if (m->text.n >= n)
         return true;
-    m->bytes_read += n - m->text.n;
     m->text.max = (size_t)n;
     return store_message_read(m->store, m->info, m->text.n, (size_t)n - m->text.n, &m->text) == 0 &&
            m->text.n == n;
 }
 
+/* Bytes [at, at + n) of the body into their place in m->text, which is as large as the message. */
+static bool read_into_place(struct search_message *m, uint32_t at, uint32_t n)
+{
+    size_t place = (size_t)m->info->prefix_bytes + at;
+
+    if (n == 0)
+        return true;
+    if (place > m->text.n || n > m->text.n - place)
+        return false; /* the summary is of another message */
+    struct buf window = {m->text.p + place, 0, n, n, false};
+    return store_message_read(m->store, m->info, place, n, &window) == 0 && window.n == n;
+}
+
+/*
+ * Of a large message only what is searched: its text parts and the headers of messages inside. The
+ * rest stays zero pages that take no memory, so an attachment costs nothing.
+ */
+static bool read_text_parts(struct search_message *m)
+{
+    struct part_range part;
+    char *room = calloc(1, m->info->size);
+
+    CHECK(room);
+    memcpy(room, m->text.p, m->header_bytes);
+    buf_done(&m->text);
+    m->text = (struct buf){room, m->info->size, m->info->size, m->info->size, false};
+    for (uint32_t i = 0; i < m->summary.part_count; i++) {
+        if (!summary_part_at(&m->summary, i, &part))
+            continue;
+        if (!read_into_place(m, part.inner_header_at, part.inner_header_bytes))
+            return false;
+        if (span_starts(part.type, SPAN("text/")) &&
+            !read_into_place(m, part.body_at, part.body_bytes))
+            return false;
+    }
+    return true;
+}
+
+/* What search_body looks at; the header has been read. */
 static bool read_body(struct search_message *m)
 {
     if (!m->has_body)
-        m->has_body = read_text(m, m->info->size);
+        m->has_body = m->info->size > SPARSE_FROM && m->text.n < m->info->size
+                          ? read_text_parts(m)
+                          : read_text(m, m->info->size);
     return m->has_body;
 }
 
@@ -45,7 +92,7 @@ static bool read_summary(struct search_message *m)
     if (m->has_summary)
         return true;
     m->has_summary = store_summary(m->store, m->info, m->arena, &m->summary) == 0;
-    if (!m->has_summary && read_body(m)) {
+    if (!m->has_summary && read_text(m, m->info->size)) {
         /* damaged: made anew */
         struct buf block BUF_AUTO = BUF(1 << 20);
         struct span body = span_skip(buf_span(&m->text), m->info->prefix_bytes);
@@ -69,6 +116,17 @@ static struct span header_of(const struct search_message *m)
     return span_head(buf_span(&m->text), m->header_bytes);
 }
 
+/* Others have their turn after each so many bytes that were looked at, however often they are
+ * looked at. */
+static void work(struct search_message *m, size_t bytes)
+{
+    m->work += bytes;
+    if (m->work > WORK_MAX && fiber_self()) {
+        m->work = 0;
+        fiber_yield();
+    }
+}
+
 /* What could not be read does not match, and is counted once a message. */
 static bool unreadable(struct search_message *m)
 {
@@ -80,10 +138,12 @@ static bool match_body(const struct search_node *n, struct search_message *m, bo
 {
     if (!read_header(m))
         return unreadable(m);
+    work(m, m->header_bytes);
     if (header_too && search_header_any(header_of(m), n->needle))
         return true;
     if (!read_body(m))
         return unreadable(m);
+    work(m, m->text.n);
     return search_body(span_skip(buf_span(&m->text), m->info->prefix_bytes), &m->summary,
                        n->needle);
 }
@@ -138,7 +198,10 @@ static bool match(const struct search_node *n, struct search_message *m)
     case SEARCH_SENTSINCE:
         return match_sent(n, m);
     case SEARCH_HEADER:
-        return read_header(m) ? search_header(header_of(m), n->name, n->needle) : unreadable(m);
+        if (!read_header(m))
+            return unreadable(m);
+        work(m, m->header_bytes);
+        return search_header(header_of(m), n->name, n->needle);
     case SEARCH_BODY:
         return match_body(n, m, false);
     case SEARCH_TEXT:
@@ -164,7 +227,7 @@ bool search_match(const struct search_program *p, struct search_message *m,
 {
     if (m->has_summary || m->text.n) {
         arena_reset(m->arena);
-        if (m->text.cap > TEXT_KEEP)
+        if (m->text.cap > SPARSE_FROM)
             buf_done(&m->text);
         buf_clear(&m->text);
     }

@@ -19,7 +19,7 @@ struct parser {
     struct arena *arena;
     const struct search_context *context;
     struct search_program *program;
-    unsigned depth;
+    unsigned depth, body_keys;
     bool too_complex;
 };
 
@@ -184,6 +184,11 @@ static bool parse_row(struct parser *p, struct span *c, const struct key_row *ro
         return parse_name(p, c, false, n) && parse_needle(p, c, n);
     case KEY_TEXT:
         n->cost = 3;
+        /* each is a pass over all bodies */
+        if (++p->body_keys > SEARCH_BODY_KEYS_MAX) {
+            p->too_complex = true;
+            return false;
+        }
         return parse_needle(p, c, n);
     case KEY_KEYWORD:
         n->want = row->want;

@@ -15,7 +15,9 @@ static const char body[] =
     "Date: Wed, 17 Jul 1996 23:30:00 -0700\r\nX-Empty:\r\nContent-Transfer-Encoding: "
     "quoted-printable\r\n"
     "Content-Type: text/plain; charset=utf-8\r\n\r\nThe caf=C3=A9 is open.\r\n";
+static struct span fake_body = SPAN_EMPTY; /* instead of `body` */
 static bool fake_unreadable;
+static uint64_t bytes_read;
 static unsigned body_reads, summary_reads;
 
 int store_summary(struct store *s, const struct message_info *m, struct arena *a,
@@ -24,7 +26,8 @@ int store_summary(struct store *s, const struct message_info *m, struct arena *a
     struct buf block BUF_AUTO = BUF(1 << 20);
 
     summary_reads++;
-    if (fake_unreadable || summary_make(span_cstr(body), &message_limits_default, &block) < 0)
+    if (fake_unreadable || summary_make(fake_body.p ? fake_body : span_cstr(body),
+                                        &message_limits_default, &block) < 0)
         return -EIO;
     return summary_open(arena_span(a, buf_span(&block)), ret) ? 0 : -EIO;
 }
@@ -32,12 +35,13 @@ int store_summary(struct store *s, const struct message_info *m, struct arena *a
 int store_message_read(struct store *s, const struct message_info *m, uint64_t offset, size_t n,
                        struct buf *out)
 {
-    struct buf whole BUF_AUTO = BUF(4096);
+    struct buf whole BUF_AUTO = BUF(16 << 20);
 
     if (fake_unreadable)
         return -EIO;
     buf_put_cstr(&whole, prefix);
-    buf_put_cstr(&whole, body);
+    buf_put_span(&whole, fake_body.p ? fake_body : span_cstr(body));
+    bytes_read += n;
     if (offset + n == whole.n)
         body_reads++;
     buf_put_span(out, span_sub(buf_span(&whole), (size_t)offset, n));
@@ -251,6 +255,12 @@ TEST(limits)
         buf_put_cstr(&b, "SEEN ");
     buf_put_cstr(&b, "SEEN");
     EXPECT_INT(run(buf_span(&b)), COMPLEX);
+    buf_clear(&b);
+    for (unsigned i = 0; i < SEARCH_BODY_KEYS_MAX; i++)
+        buf_put_cstr(&b, i ? " BODY open" : "BODY open");
+    EXPECT_INT(run(buf_span(&b)), YES);
+    buf_put_cstr(&b, " TEXT open");
+    EXPECT_INT(run(buf_span(&b)), COMPLEX);
 }
 
 /* What the index decides is asked first, wherever it stands. */
@@ -273,4 +283,44 @@ TEST(unreadable)
     EXPECT_INT(run(SPAN("SENTON 17-Jul-1996")), NO);
     EXPECT_INT(run(SPAN("SEEN")), YES);
     fake_unreadable = false;
+}
+
+/* A text part, 4 MB of attachment, a message inside, another text part. */
+TEST(large)
+{
+    static const struct {
+        const char *text;
+        enum outcome want;
+    } rows[] = {
+        {"BODY first",              YES},
+        {"BODY second",             YES},
+        {"BODY \"subject inside\"", YES},
+        {"BODY AAAA",               NO },
+        {"TEXT \"the top\"",        YES},
+        {"BODY innermost",          YES},
+        {"BODY nowhere",            NO },
+    };
+    struct buf b BUF_AUTO = BUF(8 << 20);
+    struct message_info small = info;
+
+    buf_put_cstr(&b,
+                 "Subject: the top\r\nContent-Type: multipart/mixed; "
+                 "boundary=B\r\n\r\n--B\r\n\r\nthe first text\r\n"
+                 "--B\r\nContent-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+    for (unsigned i = 0; i < 60000; i++)
+        buf_put_cstr(&b, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n");
+    buf_put_cstr(&b, "--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: subject "
+                     "inside\r\n\r\nthe innermost text\r\n--B\r\n\r\nthe second text\r\n--B--\r\n");
+    fake_body = buf_span(&b);
+    info.body_bytes = (uint32_t)b.n;
+    info.size = info.prefix_bytes + info.body_bytes;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unit_case(rows[i].text);
+        bytes_read = 0;
+        EXPECT_INT(run(span_cstr(rows[i].text)), rows[i].want);
+        EXPECT(bytes_read < 10000);
+    }
+    unit_case(NULL);
+    info = small;
+    fake_body = SPAN_EMPTY;
 }
