@@ -213,6 +213,29 @@ static void expect_up_to(int n, struct span want)
     }
 }
 
+static void expect_lines(int n, struct span c)
+{
+    uint32_t times;
+    if (!parse_u32(&c, 1 << 24, &times))
+        failed("S= needs a count");
+    while (times--)
+        expect_line(n, span_skip(c, 1));
+}
+
+static void expect_bytes(int n, struct span c)
+{
+    struct buf want BUF_AUTO = BUF(1 << 20);
+    struct client *cl = client(n);
+
+    put_unescaped(c, &want);
+    while (conn_peek(cl->conn).n < want.n && conn_fill(cl->conn, WAIT_MS) > 0) {
+    }
+    struct span got = span_head(conn_peek(cl->conn), want.n);
+    if (!span_eq(got, buf_span(&want)))
+        failed("the server said\n    %.*s", SPAN_ARG(got));
+    conn_consume(cl->conn, want.n);
+}
+
 static void expect_close(int n)
 {
     struct client *c = client(n);
@@ -265,6 +288,33 @@ static void show_message(struct span c)
     buf_put_cstr(&run.shown, ".\r\n");
 }
 
+static void deliver(struct span c, bool repeated)
+{
+    struct span where, id = SPAN_EMPTY;
+    uint64_t account;
+    uint32_t times = 1;
+    struct buf text BUF_AUTO = BUF(16 << 20);
+
+    if (!parse_word(&c, 100, &where) ||
+        (!span_to_u64(where, UINT32_MAX, &account) && !parse_word(&c, 200, &id)))
+        failed("D needs an account and a text, or a newsgroup, a Message-ID and a text");
+    if (repeated && (!parse_blanks(&c) || !parse_u32(&c, 1 << 24, &times)))
+        failed("L needs a count");
+    while (times--)
+        put_unescaped(span_skip(c, 1), &text);
+    world_deliver(run.w, where, id, buf_span(&text));
+}
+
+static void expunge(struct span c)
+{
+    struct span where;
+    uint32_t uid;
+
+    if (!parse_word(&c, 100, &where) || !parse_blanks(&c) || !parse_u32(&c, UINT32_MAX, &uid))
+        failed("E needs an account or newsgroup, and a number");
+    world_expunge(run.w, where, uid);
+}
+
 static void expect_counter(struct span c)
 {
     struct span name;
@@ -300,6 +350,13 @@ static bool behind_the_scenes(char who, struct span c)
     switch (who) {
     case 'M':
         show_message(c);
+        return true;
+    case 'D':
+    case 'L':
+        deliver(c, who == 'L');
+        return true;
+    case 'E':
+        expunge(c);
         return true;
     case 'Q':
         buf_clear(&run.shown);
@@ -370,6 +427,10 @@ static void step(struct span line)
         expect_line((int)n, rest);
     } else if (who == 'S' && how == '*') {
         expect_up_to((int)n, rest);
+    } else if (who == 'S' && how == '=') {
+        expect_lines((int)n, rest);
+    } else if (who == 'S' && how == '+') {
+        expect_bytes((int)n, rest);
     } else if (who == 'S' && how == '!') {
         expect_close((int)n);
     } else if (who == 'S' && how == '-') {

@@ -16,6 +16,8 @@
  *     C* 100000 a                  the client sends that many of these bytes (C escapes)
  *     S: a1 OK done                the next line of the server is exactly this …
  *     S: /^a1 OK/                  … or matches this extended regular expression
+ *     S= 100 x                     each of the next 100 lines is so
+ *     S+ x\n.\r\n                  exactly these bytes come next (C escapes)
  *     S* /^a1 OK/                  lines are skipped up to one that matches
  *     S!                           the server closes
  *     S-                           the server says nothing for 200 ms
@@ -27,6 +29,10 @@
  *   Behind the scenes:
  *     M 16 1                       message 1 in the INBOX of account 16 (or M local.test 1: of a
  *                                  newsgroup) becomes the lines of session 0, which end with "."
+ *     D 16 text\r\n                that message (C escapes) comes into the INBOX of account 16
+ *     D local.test <1@x> text\r\n   … or as an article of that Message-ID into the newsgroup
+ *     L 16 1000 x\r\n               … that text a thousand times
+ *     E 16 1                       somebody else removes message 1 (or E local.test 1)
  *     Q                            the same for the next item of the outgoing queue, which is then
  * done V errors 3                   that counter of the virtual server is so W 300 waits that many
  * ms K 2 some reason              an administrator ends session 2 R                            the

@@ -195,18 +195,62 @@ int world_connect(struct world *w, uint64_t *ret_session)
 
 /* ------------------------------------------------------------------ looking behind the sessions */
 
+static int find_box(struct store_read *r, struct span where, struct mailbox_info *ret)
+{
+    uint64_t account;
+    return span_to_u64(where, UINT32_MAX, &account)
+               ? store_mailbox_find(r, account, SPAN(STORE_INBOX), ret)
+               : store_mailbox_find(r, STORE_ACCOUNT_PUBLIC, where, ret);
+}
+
+void world_deliver(struct world *w, struct span where, struct span message_id, struct span text)
+{
+    struct store *store = store_harness_mx(w->harness);
+    struct store_recipient to = {.kind = RECIPIENT_FOLDER, .address = where};
+    struct store_delivery d = {.recipients = &to, .count = 1, .message_id = message_id};
+    struct store_delivered done;
+    struct store_body *b;
+
+    d.news = message_id.n != 0;
+    if (!d.news) {
+        to.kind = RECIPIENT_INBOX;
+        CHECK(span_to_u64(where, UINT32_MAX, &to.id));
+    }
+    CHECK(store_body_begin(store, text.n, text.n + 1, &b) == 0);
+    CHECK(store_body_write(b, text) == 0);
+    CHECK(store_body_finish(b) == 0);
+    CHECK(store_deliver(store, b, &d, &done) == 0);
+    store_body_free(b);
+}
+
+void world_expunge(struct world *w, struct span where, uint32_t uid)
+{
+    struct store *store = store_harness_store(w->harness);
+    struct rangeset uids = RANGESET_EMPTY, gone = RANGESET_EMPTY;
+    struct buf grant BUF_AUTO = BUF(STORE_GRANT_MAX);
+    struct store_read r;
+    struct mailbox_info box;
+
+    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(find_box(&r, where, &box) == 0);
+    store_read_end(&r);
+    store_harness_grant(w->harness, box.account == STORE_ACCOUNT_PUBLIC ? 16 : box.account,
+                        GRANT_MAIL | GRANT_ADMIN, &grant);
+    rangeset_add(&uids, uid, uid);
+    CHECK(store_expunge(store, buf_span(&grant), box.id, &uids, false, &gone) == 0);
+    rangeset_done(&uids);
+    rangeset_done(&gone);
+}
+
 bool world_message(struct world *w, struct span where, uint32_t uid, struct buf *out)
 {
     struct store *store = store_harness_store(w->harness);
     struct store_read r;
     struct mailbox_info box;
     struct message_info m;
-    uint64_t account;
 
     CHECK(store_read_begin(store, &r) == 0);
-    int err = span_to_u64(where, UINT32_MAX, &account)
-                  ? store_mailbox_find(&r, account, SPAN(STORE_INBOX), &box)
-                  : store_mailbox_find(&r, STORE_ACCOUNT_PUBLIC, where, &box);
+    int err = find_box(&r, where, &box);
     if (err == 0)
         err = store_message_get(&r, box.id, uid, &m);
     store_read_end(&r);
