@@ -331,6 +331,14 @@ void worker_identities(struct worker *w)
     }
 }
 
+bool worker_serving(const struct worker *w)
+{
+    list_for_each (&w->listeners, struct listener, in_worker, l)
+        if (l->waiting)
+            return false;
+    return true;
+}
+
 struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpoint, int take_fd,
                               const struct sockaddr_storage *peer)
 {

@@ -55,6 +55,8 @@ struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpo
                               const struct sockaddr_storage *peer);
 /* A certificate has come: endpoints that waited for one start to accept. */
 void worker_identities(struct worker *w);
+/* Do all listening endpoints accept? (None waits for a certificate.) */
+bool worker_serving(const struct worker *w);
 struct worker_vserver *worker_vserver(struct worker *w, const char *name); /* NULL: none */
 void worker_conf(struct worker *w,
                  const struct conf *c); /* reload: running sessions keep the old one */

@@ -392,15 +392,22 @@ static void join_handlers(const struct msg_handler *more)
         memcpy(self.handlers + own, more, n * sizeof *more);
 }
 
+void child_ready(struct child *c)
+{
+    struct buf b BUF_AUTO = BUF(512);
+
+    wr_child_ready(&b, &self.walls);
+    link_send(c->supervisor, MSG_CHILD_READY, buf_span(&b), NULL, 0);
+}
+
 static void first_turn(void *arg)
 {
     struct child *c = arg;
-    struct buf b BUF_AUTO = BUF(512);
 
     if (c->ops->on_ready != NULL)
         c->ops->on_ready(c);
-    wr_child_ready(&b, &self.walls);
-    link_send(c->supervisor, MSG_CHILD_READY, buf_span(&b), NULL, 0);
+    if (!c->ops->ready_later)
+        child_ready(c);
     timer_repeat(self.alive, ALIVE_MS);
 }
 

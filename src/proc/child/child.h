@@ -19,6 +19,7 @@ struct child;
 
 struct child_ops {
     const struct msg_handler *handlers; /* for links to all peers; child adds its own for the supervisor's messages */
+    bool ready_later; /* the process calls child_ready itself, when it can serve */
     void (*on_ready)(struct child *c);  /* in the loop, before CHILD_READY is sent; may be NULL */
     void (*on_peer)(struct child *c, struct link *l);      /* a link to a peer is there (again) */
     void (*on_peer_gone)(struct child *c, struct link *l); /* about to be freed */
@@ -50,6 +51,8 @@ struct child *child_open(enum role role, const struct child_ops *ops);
 /* `profile` is a row of sandbox/profiles.def. Fatal if a wall that the kernel offers does not go up. */
 void child_jail(struct child *c, const char *profile);
 int child_run(struct child *c); /* the exit status */
+/* Tells the supervisor that this process can serve; with ready_later, once. */
+void child_ready(struct child *c);
 /* The only (or first) instance; NULL while it is being restarted: link_call on NULL gives -EPIPE. */
 struct link *child_peer(const struct child *c, enum role role);
 /* Waits until there is a link to that role. suspends; NULL after timeout_ms. */

@@ -35,7 +35,7 @@ static void msg_cert_identity(void *arg, struct msg *m)
     }
     if (id.slot == TLS_SLOT_CURRENT)
         log_info("%s: serving certificate %s", id.vserver, id.serial);
-    worker_identities(w);
+    sessiond_identities(arg);
 }
 
 static void msg_tickets_new(void *arg, struct msg *m)

@@ -123,6 +123,38 @@ static void on_listen(struct child *c, unsigned vserver, unsigned endpoint, int 
 
 /* ------------------------------------------------------------------ course */
 
+/* How long a worker that lacks a certificate holds up the start of the others. */
+enum { IDENTITY_WAIT_MS = 20000 };
+static struct timer *identity_timer;
+
+static void ready(struct child *c)
+{
+    if (!identity_timer)
+        return;
+    timer_free(identity_timer);
+    identity_timer = NULL;
+    child_ready(c);
+}
+
+static void on_identity_late(void *arg)
+{
+    log_warn("some virtual servers have no certificate yet: their endpoints do not accept");
+    ready(arg);
+}
+
+void sessiond_identities(struct child *c)
+{
+    worker_identities(worker_of(c));
+    if (worker_serving(worker_of(c)))
+        ready(c);
+}
+
+static void on_ready(struct child *c)
+{
+    identity_timer = timer_new(c->loop, on_identity_late, c);
+    timer_start(identity_timer, IDENTITY_WAIT_MS);
+}
+
 static void on_conf(struct child *c, const struct conf *old)
 {
     (void)old; /* the worker keeps copies of its own for the sessions that run */
@@ -153,6 +185,8 @@ static void on_metrics(struct child *c, struct buf *text)
 
 const struct child_ops sessiond_ops = {
     .handlers = sessiond_handlers,
+    .ready_later = true,
+    .on_ready = on_ready,
     .on_peer = on_peer,
     .on_peer_gone = on_peer_gone,
     .on_listen = on_listen,

@@ -10,6 +10,9 @@ extern const struct child_ops sessiond_ops;
 /* Before the jail: what must be opened by path. */
 void sessiond_open(struct child *c);
 
+/* A certificate has come. Once every endpoint accepts, the supervisor is told that this worker is ready. */
+void sessiond_identities(struct child *c);
+
 /* The answer of KEY_TICKETS, or KEY_TICKETS_NEW. */
 void sessiond_tickets(struct span body);
 
