@@ -33,6 +33,7 @@ static uint64_t inbox;
 static char body[BODY_BYTES];
 static unsigned running, seconds = 4;
 static uint64_t done, stop_us;
+static uint32_t appended; /* the last UID */
 static uint32_t samples[SAMPLES];
 
 static void on_closed(void *arg, struct link *l)
@@ -103,6 +104,7 @@ static void append_fiber(void *arg)
         CHECK(store_body_write(b, span_of(body, sizeof(body))) == 0);
         CHECK(store_body_finish(b) == 0);
         CHECK(store_append(store, b, &a, &ret) == 0);
+        appended = ret.uid;
         store_body_free(b);
         samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
     }
@@ -112,7 +114,8 @@ static void append_fiber(void *arg)
 static void flag_fiber(void *arg)
 {
     static unsigned fibers;
-    uint32_t uid = 1 + fibers++ % 32;
+    uint32_t first = 1 + fibers++ % 32, uid = first;
+    enum store_flag_op op = FLAGS_ADD;
 
     while (clock_mono_us() < stop_us) {
         struct range r = {uid, uid};
@@ -120,13 +123,18 @@ static void flag_fiber(void *arg)
         struct store_flags f = {.grant = buf_span(&grant),
                                 .mailbox = inbox,
                                 .uids = &one,
-                                .op = FLAGS_ADD,
-                                .flags = STORE_SEEN,
+                                .op = op,
+                                .flags = STORE_FLAGGED,
                                 .unchanged_since = UINT64_MAX};
         uint64_t from = clock_mono_us();
         CHECK(store_flags(store, &f, NULL, NULL) == 0);
         samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
-        uid += 32; /* no two fibers meet: each request changes something */
+        /* No two fibers meet, and each request changes something. */
+        uid += 32;
+        if (uid > appended) {
+            uid = first;
+            op = op == FLAGS_ADD ? FLAGS_REMOVE : FLAGS_ADD;
+        }
     }
     running--;
 }

@@ -13,7 +13,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { FIRST_FILE_BYTES = 16 << 20, PREPARE_STEP = 1 << 20, KEEP_BUFFER_BYTES = 16 << 20 };
+enum {
+    FIRST_FILE_BYTES = 16 << 20,
+    PREPARE_STEP = 1 << 20,
+    KEEP_BUFFER_BYTES = 16 << 20,
+    PAGE_BYTES = 4096
+};
 
 static uint64_t align_up(uint64_t n)
 {
@@ -118,7 +123,8 @@ static uint64_t planned_size(const struct journal *j, uint32_t number)
     /* A small store stays small: files grow up to the configured size. */
     while (--number > 0 && n < j->file_bytes)
         n *= 4;
-    return n < j->file_bytes ? n : j->file_bytes;
+    n = n < j->file_bytes ? n : j->file_bytes;
+    return (n + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
 static char *reserve(struct journal *j, size_t n)
@@ -309,9 +315,16 @@ static int write_at(int fd, const char *p, size_t n, uint64_t at)
     return 0;
 }
 
+/*
+ * Whole pages, with zeros behind the batch where zeros are already: the file's pages are not in
+ * memory, and a page that is written in part would first be read.
+ */
 int journal_write(struct journal *j)
 {
-    return write_at(j->fd, j->b, j->n, j->batch_at);
+    size_t over = (size_t)((j->batch_at + j->n) % PAGE_BYTES), more = over ? PAGE_BYTES - over : 0;
+
+    memset(reserve(j, more), 0, more);
+    return write_at(j->fd, j->b, j->n + more, j->batch_at);
 }
 
 int journal_sync(struct journal *j)
@@ -393,25 +406,39 @@ struct journal_prepare journal_prepare_begin(struct journal *j)
                                     0};
 }
 
+/* Past the page cache where the file system can do that: zeros that nobody reads cost copying and
+ * memory. -EINVAL: it cannot. */
+static int fill(const struct journal_prepare *p, const char *name, const char *zeros, int flags)
+{
+    int fd = openat(p->dir, name, O_WRONLY | O_CLOEXEC | flags), err = 0;
+
+    if (fd < 0)
+        return -errno;
+    for (uint64_t at = 0; !err && at < p->bytes; at += PREPARE_STEP) {
+        uint64_t n = p->bytes - at < PREPARE_STEP ? p->bytes - at : PREPARE_STEP;
+        err = write_at(fd, zeros, (size_t)n, at);
+        /* In steps, so that the batch of a client never waits behind a whole file of zeros. */
+        if (!err && at % (8 * PREPARE_STEP) == 0 && fdatasync(fd) < 0)
+            err = -errno;
+    }
+    if (!err && fsync(fd) < 0)
+        err = -errno;
+    close(fd);
+    return err;
+}
+
 void journal_prepare(struct journal_prepare *p)
 {
     char name[24];
-    char *zeros = calloc(1, PREPARE_STEP);
+    char *zeros = aligned_alloc(PAGE_BYTES, PREPARE_STEP);
 
     CHECK(zeros);
+    memset(zeros, 0, PREPARE_STEP);
     file_name(p->number, true, name);
     p->fd = openat(p->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (p->fd < 0)
-        p->err = -errno;
-    for (uint64_t at = 0; !p->err && at < p->bytes; at += PREPARE_STEP) {
-        uint64_t n = p->bytes - at < PREPARE_STEP ? p->bytes - at : PREPARE_STEP;
-        p->err = write_at(p->fd, zeros, (size_t)n, at);
-        /* In steps, so that the batch of a client never waits behind a whole file of zeros. */
-        if (!p->err && at % (8 * PREPARE_STEP) == 0 && fdatasync(p->fd) < 0)
-            p->err = -errno;
-    }
-    if (!p->err && fsync(p->fd) < 0)
-        p->err = -errno;
+    p->err = p->fd < 0 ? -errno : fill(p, name, zeros, O_DIRECT);
+    if (p->err == -EINVAL)
+        p->err = fill(p, name, zeros, 0);
     free(zeros);
     if (p->err && p->fd >= 0) {
         close(p->fd);
