@@ -59,7 +59,7 @@ bool fetch_parse(struct span *c, struct arena *a, struct fetch_plan *ret);
 struct fetch_run; /* fetch_put.c */
 struct fetch_run *fetch_run_new(struct session *s, const struct fetch_plan *plan);
 /* One FETCH response. `flags`: FLAGS are told though nobody asked (they have changed). suspends */
-void fetch_put(struct fetch_run *r, uint32_t number, const struct message_info *m,
+void fetch_put(struct fetch_run *r, uint32_t number, struct message_info *m,
                const struct keywords *k, bool flags);
 void fetch_flush(struct fetch_run *r); /* suspends */
 /* How many items could not be read, or not be decoded. */

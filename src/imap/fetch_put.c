@@ -3,6 +3,7 @@
  * come together; bodies pass through it in pieces, so memory does not depend on a message's size.
  */
 #include "imap/fetch.h"
+#include "imap/moved.h"
 #include "imap/state.h"
 
 #include "base/check.h"
@@ -30,7 +31,7 @@ struct fetch_run {
     struct buf out, header, selected;
     size_t unreadable, undecodable;
     /* the message at hand */
-    const struct message_info *m;
+    struct message_info *m;
     struct summary summary;
     bool has_summary;
 };
@@ -92,7 +93,7 @@ static void flush_chunk(struct fetch_run *r)
 static int remake_summary(struct fetch_run *r)
 {
     struct buf body BUF_AUTO = BUF((size_t)r->m->body_bytes + 1), block BUF_AUTO = BUF(1 << 20);
-    int e = store_message_read(r->store, r->m, r->m->prefix_bytes, r->m->body_bytes, &body);
+    int e = moved_message_read(r->store, r->m, r->m->prefix_bytes, r->m->body_bytes, &body);
 
     if (e == 0)
         e = summary_make(buf_span(&body), &message_limits_default, &block);
@@ -103,7 +104,7 @@ static int remake_summary(struct fetch_run *r)
 
 static void read_summary(struct fetch_run *r)
 {
-    int e = store_summary(r->store, r->m, r->arena, &r->summary);
+    int e = moved_summary(r->store, r->m, r->arena, &r->summary);
 
     if (e < 0)
         e = remake_summary(r);
@@ -127,12 +128,9 @@ static void cover_nul(char *p, size_t n)
 static size_t read_chunk(struct fetch_run *r, uint64_t at, uint64_t left)
 {
     size_t want = left < CHUNK ? (size_t)left : CHUNK, before = r->out.n;
-    int e = store_message_read(r->store, r->m, at, want, &r->out);
 
-    if (e < 0 || r->out.n - before != want) {
-        buf_truncate(&r->out, before);
+    if (moved_message_read(r->store, r->m, at, want, &r->out) < 0)
         return 0;
-    }
     cover_nul(r->out.p + before, want);
     return want;
 }
@@ -218,8 +216,7 @@ static void put_fields(struct fetch_run *r, const struct fetch_section *x, uint6
 {
     buf_clear(&r->header);
     buf_clear(&r->selected);
-    if (n > HEADER_MAX || store_message_read(r->store, r->m, at, (size_t)n, &r->header) < 0 ||
-        r->header.n != n ||
+    if (n > HEADER_MAX || moved_message_read(r->store, r->m, at, (size_t)n, &r->header) < 0 ||
         !header_select(buf_span(&r->header), x->names, x->name_count, x->kind == SECTION_FIELDS_NOT,
                        &r->selected)) {
         put_nil(r);
@@ -248,9 +245,8 @@ static bool decode(struct fetch_run *r, enum transfer_kind kind, uint64_t at, ui
     CHECK(decoded);
     buf_clear(&r->header);
     while (n && ok) {
-        size_t want = n < CHUNK ? (size_t)n : CHUNK, had = r->header.n;
-        ok = store_message_read(r->store, r->m, at, want, &r->header) == 0 &&
-             r->header.n - had == want;
+        size_t want = n < CHUNK ? (size_t)n : CHUNK;
+        ok = moved_message_read(r->store, r->m, at, want, &r->header) == 0;
         if (!ok)
             break;
         at += want;
@@ -485,7 +481,7 @@ static void put_head(struct buf *out, uint32_t number)
     buf_put(out, p, (size_t)(text + sizeof text - p));
 }
 
-void fetch_put(struct fetch_run *r, uint32_t number, const struct message_info *m,
+void fetch_put(struct fetch_run *r, uint32_t number, struct message_info *m,
                const struct keywords *k, bool flags)
 {
     const struct fetch_plan *plan = r->plan;

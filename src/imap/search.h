@@ -77,7 +77,7 @@ void search_keywords(struct search_program *p, const struct keywords *k);
 /* One message; what was read of it is kept from key to key. */
 struct search_message {
     struct store *store;
-    const struct message_info *info;
+    struct message_info *info;
     struct arena *arena; /* emptied for each message */
     bool has_summary, has_body;
     struct summary summary;
@@ -90,6 +90,6 @@ void search_message_init(struct search_message *m, struct store *s);
 void search_message_done(struct search_message *m);
 /* suspends where there is much to look at. */
 bool search_match(const struct search_program *p, struct search_message *m,
-                  const struct message_info *info);
+                  struct message_info *info);
 
 #endif

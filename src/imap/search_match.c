@@ -1,6 +1,8 @@
 /* search_match.c: one message against a search program. */
 #include "imap/search.h"
 
+#include "imap/moved.h"
+
 #include "base/check.h"
 #include "base/date.h"
 #include "loop/fiber.h"
@@ -35,8 +37,7 @@ static bool read_text(struct search_message *m, uint64_t n)
     if (m->text.n >= n)
         return true;
     m->text.max = (size_t)n;
-    return store_message_read(m->store, m->info, m->text.n, (size_t)n - m->text.n, &m->text) == 0 &&
-           m->text.n == n;
+    return moved_message_read(m->store, m->info, m->text.n, (size_t)n - m->text.n, &m->text) == 0;
 }
 
 /* Bytes [at, at + n) of the body into their place in m->text, which is as large as the message. */
@@ -49,7 +50,7 @@ static bool read_into_place(struct search_message *m, uint32_t at, uint32_t n)
     if (place > m->text.n || n > m->text.n - place)
         return false; /* the summary is of another message */
     struct buf window = {m->text.p + place, 0, n, n, false};
-    return store_message_read(m->store, m->info, place, n, &window) == 0 && window.n == n;
+    return moved_message_read(m->store, m->info, place, n, &window) == 0;
 }
 
 /*
@@ -91,7 +92,7 @@ static bool read_summary(struct search_message *m)
 {
     if (m->has_summary)
         return true;
-    m->has_summary = store_summary(m->store, m->info, m->arena, &m->summary) == 0;
+    m->has_summary = moved_summary(m->store, m->info, m->arena, &m->summary) == 0;
     if (!m->has_summary && read_text(m, m->info->size)) {
         /* damaged: made anew */
         struct buf block BUF_AUTO = BUF(1 << 20);
@@ -223,7 +224,7 @@ static bool match(const struct search_node *n, struct search_message *m)
 }
 
 bool search_match(const struct search_program *p, struct search_message *m,
-                  const struct message_info *info)
+                  struct message_info *info)
 {
     if (m->has_summary || m->text.n) {
         arena_reset(m->arena);
