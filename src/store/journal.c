@@ -276,10 +276,11 @@ int journal_batch_begin(struct journal *j, uint64_t bytes, bool *ret_rotated)
 {
     *ret_rotated = false;
     j->n = 0;
+    if (j->end.at + bytes > UINT32_MAX / 2)
+        return -EFBIG;
     /* While the next file is being written by another thread it cannot be taken: this one grows
      * instead. */
-    if (j->end.at + bytes > j->planned_bytes && j->end.at > 0 &&
-        (!j->preparing || j->end.at + bytes > UINT32_MAX / 2)) {
+    if (j->end.at + bytes > j->planned_bytes && j->end.at > 0 && !j->preparing) {
         int err = take_file(j, j->end.file + 1);
         if (err)
             return err;

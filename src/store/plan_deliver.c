@@ -75,6 +75,15 @@ static int may_relay(struct engine *e, const struct intent *i, const struct stor
     return err ? err : (g.rights & GRANT_SUBMIT) ? 0 : -EACCES;
 }
 
+/* An article has one number in a group, however often the group is named. */
+static bool named_before(const struct delivery *d, size_t k)
+{
+    for (size_t i = 0; i < k; i++)
+        if (d->to[i] == d->to[k])
+            return true;
+    return false;
+}
+
 static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
 {
     const struct store_delivery *s = &d->m.d;
@@ -102,6 +111,10 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
             return err;
         if (!d->to[k])
             continue;
+        if (s->news && named_before(d, k)) {
+            d->to[k] = NULL;
+            continue;
+        }
         if (t->kind == RECIPIENT_INBOX && seen_before(e, d->to[k]->id, s->message_id)) {
             d->done_before++;
             d->to[k] = NULL;

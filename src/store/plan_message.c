@@ -100,6 +100,12 @@ int plan_broken(struct engine *e, int err)
     return engine_fail(e, err, "cannot apply a change to the index");
 }
 
+/* Where nobody posts, only those who run the folders do. */
+static uint32_t post_right(const struct mbox *m)
+{
+    return m->row.attributes & MAILBOX_NO_POST ? GRANT_ADMIN : GRANT_POST;
+}
+
 /* ------------------------------------------------------------------ APPEND */
 static int append_check(struct engine *e, struct intent *i, const struct msg_append *a,
                         struct mbox **ret)
@@ -110,7 +116,7 @@ static int append_check(struct engine *e, struct intent *i, const struct msg_app
 
     if (!m)
         return -ENOENT;
-    err = grant_allows(e, i, a->grant, m->row.account, GRANT_POST);
+    err = grant_allows(e, i, a->grant, m->row.account, post_right(m));
     if (err)
         return err;
     if (m->row.attributes & MAILBOX_NOSELECT)
@@ -577,7 +583,7 @@ int plan_copy(struct engine *e, struct intent *i)
         struct mbox *from = mbox_get(e, q.from), *to = mbox_get(e, q.to);
         err = from && to ? 0 : -ENOENT;
         if (!err)
-            err = grant_allows(e, i, q.grant, to->row.account, GRANT_POST);
+            err = grant_allows(e, i, q.grant, to->row.account, post_right(to));
         /* Public folders may be copied from by everybody who can read them; moving takes something
          * away. */
         if (!err && (q.move || from->row.account != STORE_ACCOUNT_PUBLIC))

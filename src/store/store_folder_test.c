@@ -204,6 +204,8 @@ static void news(void *arg)
     EXPECT_INT(post("<1@x>", g1, 0, &d), -EEXIST);
     EXPECT_INT(post("<2@x>", g1, 0, &d), 0);
     EXPECT_INT(post("", g1, 0, &d), -EINVAL);
+    EXPECT_INT(post("<twice@x>", g2, g2, &d), 0);
+    EXPECT(d.numbers[0] == 2 && d.numbers[1] == 0);
     EXPECT_INT(places("<1@x>", text, sizeof(text)), 0);
     snprintf(want, sizeof(want), "%u:1 %u:1 ", (unsigned)g1, (unsigned)g2);
     EXPECT_STR(text, want);
@@ -219,7 +221,7 @@ static void news(void *arg)
     REQUIRE(store_read_begin(s, &r) == 0);
     store_history_since(&r, 0, list_id, &b);
     store_read_end(&r);
-    EXPECT_SPAN(buf_span(&b), SPAN("<1@x><2@x>"));
+    EXPECT_SPAN(buf_span(&b), SPAN("<1@x><2@x><twice@x>"));
     /* Numbers survive the group. */
     EXPECT_INT(store_mailbox_delete(s, buf_span(&admin), g1), 0);
     EXPECT_INT(store_harness_newsgroup(h, "test.one", MAILBOX_NEWSGROUP, &again), 0);
@@ -232,10 +234,19 @@ static void news(void *arg)
                                     SPAN("test.three")),
                0);
     EXPECT_INT(store_harness_newsgroup(h, "test.two", MAILBOX_NEWSGROUP, &again), 0);
-    EXPECT_INT(info(again).uidnext, 2);
+    EXPECT_INT(info(again).uidnext, 3);
     EXPECT_INT(store_mailbox_rename(s, buf_span(&admin), STORE_ACCOUNT_PUBLIC, SPAN("test.three"),
                                     SPAN("test.one")),
                -EEXIST);
+    /* Who may post, and where nobody may. */
+    uint64_t closed;
+    struct store_appended a;
+    EXPECT_INT(append(again, "posted", 0, &a), 0);
+    EXPECT_INT(
+        store_harness_newsgroup(h, "test.closed", MAILBOX_NEWSGROUP | MAILBOX_NO_POST, &closed), 0);
+    EXPECT_INT(append(closed, "posted", 0, &a), -EACCES);
+    /* An article of that Message-ID is there. */
+    EXPECT_INT(append(again, "posted", 0, &a), -EEXIST);
     rangeset_done(&first);
     buf_done(&admin);
     buf_done(&b);
