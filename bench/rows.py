@@ -1,0 +1,49 @@
+"""rows.py: what is measured. One row a line of the table; the numbers of operations are (quick, full)."""
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    name: str
+    title: str
+    driver: str
+    port: str
+    peer: str
+    ops: tuple
+    target: str                 # of CPU a unit (or memory, latency); what DESIGN says
+    args: dict = field(default_factory=dict)
+    flags: tuple = ()
+    figure: str = "cpu"         # cpu: µs of the server a unit; memory: KiB a session; latency: p99 in ms; resumed: % of tries
+    prepare: str = ""           # what must be there before: "big", "pop", "news"
+    fresh: bool = False         # start the server anew for each round
+
+
+LOGIN = {"conns": 4, "warm": 10}
+BIG = {"user": "u1@example.test", "mailbox": "Big", "messages": 10000, "warm": 1}
+
+ROWS = [
+    Row("login", "IMAP login + logout, TLS 1.3 full handshake", "imap-login", "imaps", "dovecot", (600, 3000), "≤ 320 µs", LOGIN, ("tls",)),
+    Row("login-resumed", "IMAP login + logout, resumption offered", "imap-login", "imaps", "dovecot", (600, 3000), "–", LOGIN, ("tls", "resume")),
+    Row("resumed-share", "resumed sessions accepted", "imap-login", "imaps", "dovecot", (600, 3000), "100 %", LOGIN, ("tls", "resume"), "resumed"),
+    Row("idle-1000", "idle TLS IMAP session, 1,000 open", "imap-idle", "imaps", "dovecot", (0, 0), "≤ 20 KiB", {"conns": 4, "sessions": 250}, ("tls",), "memory", fresh=True),
+    Row("idle-5000", "idle TLS IMAP session, 5,000 open", "imap-idle", "imaps", "dovecot", (0, 0), "≤ 20 KiB", {"conns": 4, "sessions": 1250}, ("tls",), "memory", fresh=True),
+    Row("idle-5000-hibernating", "the same, Dovecot hibernating after 1 s", "imap-idle", "imaps", "dovecot-hibernating", (0, 0), "≤ 20 KiB", {"conns": 4, "sessions": 1250}, ("tls",), "memory", fresh=True),
+    Row("notify", "new message → EXISTS at an idle session, p99", "imap-notify", "imaps", "dovecot", (20, 60), "≤ 2 ms", {"conns": 1, "warm": 3, "pause": 10}, ("tls",), "latency"),
+    Row("notify-hibernating", "the same, Dovecot hibernating after 1 s", "imap-notify", "imaps", "dovecot-hibernating", (8, 20), "≤ 2 ms", {"conns": 1, "warm": 1, "pause": 2500}, ("tls",), "latency"),
+    Row("smtp-1", "SMTP accept, 1 connection", "smtp-send", "smtp", "postfix", (1000, 3000), "≤ 120 µs", {"conns": 1, "per": 20, "warm": 20}),
+    Row("smtp-32", "SMTP accept, 32 connections", "smtp-send", "smtp", "postfix", (4000, 12000), "≤ 120 µs", {"conns": 32, "per": 20, "warm": 20}),
+    Row("smtp-starttls", "SMTP accept, one message a connection, STARTTLS", "smtp-send", "smtp", "postfix", (600, 2000), "≤ 420 µs", {"conns": 4, "per": 1, "warm": 5}, ("starttls",)),
+    Row("deliver-1", "delivery into the mailbox, 1 connection (Dovecot: LMTP)", "smtp-send", "lmtp", "dovecot", (500, 2000), "–", {"conns": 1, "warm": 20}),
+    Row("deliver-32", "delivery into the mailbox, 32 connections (Dovecot: LMTP)", "smtp-send", "lmtp", "dovecot", (2000, 10000), "≤ 120 µs", {"conns": 32, "warm": 5}),
+    Row("append-1", "IMAP APPEND, 1 connection", "imap-append", "imaps", "dovecot", (1000, 4000), "≤ 170 µs", {"conns": 1, "warm": 20}, ("tls",)),
+    Row("append-32", "IMAP APPEND, 32 connections", "imap-append", "imaps", "dovecot", (4000, 12000), "≤ 100 µs", {"conns": 32, "warm": 5}, ("tls",)),
+    Row("fetch-flags", "FETCH FLAGS of 10,000, a message", "imap-fetch", "imaps", "dovecot", (20, 60), "≤ 0.25 µs", BIG | {"items": "FLAGS"}, ("tls",), prepare="big"),
+    Row("fetch-envelope", "FETCH ENVELOPE of 10,000, a message", "imap-fetch", "imaps", "dovecot", (10, 30), "≤ 1.0 µs", BIG | {"items": "ENVELOPE"}, ("tls",), prepare="big"),
+    Row("fetch-structure", "FETCH BODYSTRUCTURE of 10,000, a message", "imap-fetch", "imaps", "dovecot", (10, 30), "≤ 0.8 µs", BIG | {"items": "BODYSTRUCTURE"}, ("tls",), prepare="big"),
+    Row("fetch-body", "FETCH BODY.PEEK[] of 10,000, a message of 10 KiB", "imap-fetch", "imaps", "dovecot", (2, 5), "≤ 12 µs", BIG | {"items": "BODY.PEEK[]"}, ("tls",), prepare="big"),
+    Row("store-flag", "STORE one flag, durable", "imap-store", "imaps", "dovecot", (1000, 5000), "≤ 60 µs", BIG | {"warm": 20}, ("tls",), prepare="big"),
+    Row("pop3", "POP3 session, 10 messages, TLS", "pop3-session", "pop3s", "dovecot", (300, 1500), "≤ 500 µs", {"conns": 4, "warm": 5, "user": "pop@example.test", "messages": 10}, ("tls",), prepare="pop"),
+    Row("nntp-post", "NNTP POST over TLS (INN: not durable)", "nntp-post", "nntps", "inn", (1000, 4000), "–", {"conns": 4, "warm": 5}, ("tls",), prepare="news"),
+    Row("nntp-article", "NNTP ARTICLE of 10 KiB over TLS", "nntp-article", "nntps", "inn", (10000, 40000), "≤ 12 µs", {"conns": 1, "warm": 100, "messages": 2000, "seconds": 15}, ("tls",), prepare="news"),
+    Row("nntp-over", "NNTP OVER, a line, over TLS", "nntp-over", "nntps", "inn", (50, 200), "≤ 0.6 µs", {"conns": 1, "warm": 1, "messages": 2000}, ("tls",), prepare="news"),
+]
