@@ -137,7 +137,7 @@ static int read_reply(struct client *c, uint64_t timeout_ms, bool ehlo)
 
     c->reply[0] = 0;
     for (int i = 0; i < REPLY_LINES_MAX; i++) {
-        size_t n;
+        size_t n = 0;
         unsigned this_code;
         if (!read_line(c, timeout_ms, line, &n))
             return 0;
