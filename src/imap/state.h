@@ -29,7 +29,7 @@ struct imap {
     struct view *view;
     struct rangeset gone;  /* expunged by others, still numbered: the client has not been told */
     uint64_t keyword_hash; /* of the keyword names in the last FLAGS response */
-    struct rangeset saved; /* UIDs of "$", RFC 5182 */
+    struct rangeset saved; /* UIDs of "$", RFC 5182; those that are gone meanwhile count no more */
     struct own_changes own;
     /* IDLE */
     char *idle_tag; /* heap; NULL: not idle */

@@ -246,10 +246,6 @@ static void update(struct session *s, struct changes *d, bool expunge, struct bu
     v = next_view(m, d, expunge || m->gone.n == 0);
     m->view = v;
     if (expunge && m->gone.n) {
-        struct rangeset left = RANGESET_EMPTY;
-        ranges_subtract(&m->saved, &m->gone, &left);
-        ranges_swap(&m->saved, &left);
-        rangeset_done(&left);
         ranges_swap(&told, &m->gone);
         put_expunges(s, old, &told, out);
         rangeset_done(&told);
