@@ -39,6 +39,10 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
                            "dns_servers: \"%s\": %s. Give a numeric address, or address@port.",
                            servers[i], ub_strerror(err));
     }
+    /* libunbound denies these itself (RFC 6761, RFC 8375); servers of one's own may well know them */
+    static const char *const ours[] = {"test.", "home.arpa."};
+    for (size_t i = 0; i < ARRAY_LEN(ours) && server_count; i++)
+        ub_ctx_zone_add(r->ub, ours[i], "nodefault");
     if (!server_count)
         ub_ctx_resolvconf(r->ub, NULL); /* none there: libunbound asks the root servers itself */
     ub_ctx_hosts(r->ub, NULL);
