@@ -91,7 +91,7 @@ enum article_result article_by_arg(struct session *s, const struct command_line 
     }
     if (!r->group)
         return refused(s, "412 No newsgroup selected\r\n");
-    if (!number)
+    if (!number && !arg.n)
         return refused(s, "420 No current article\r\n");
     int err = find_by_number(s, r->group, (uint32_t)number, &a.m);
     if (err == -ENOENT)
@@ -127,6 +127,8 @@ int article_summary(struct session *s, const struct message_info *m, struct aren
     int err = store_summary(s->worker->store, m, a, ret);
     if (err == 0 && !ret->message_id.n && m->prefix_bytes)
         message_id_from_prefix(s, m, a, ret);
+    if (err == 0 && !ret->message_id.n)
+        ret->message_id = SPAN("<0>"); /* replies need one */
     return err;
 }
 

@@ -51,6 +51,40 @@ bool range_parse(struct span s, struct range_arg *ret)
     return true;
 }
 
+/* The least number from `from` on; 0: none. */
+static uint32_t article_from(struct store_read *read, uint64_t group, uint32_t from)
+{
+    struct store_cursor c;
+    struct message_info m;
+
+    if (store_cursor_open(read, group, from, &c) < 0)
+        return 0;
+    bool there = store_cursor_next(&c, &m);
+    store_cursor_close(&c);
+    return there ? m.uid : 0;
+}
+
+/* The greatest number below `below`; 0: none. Looks at ever larger stretches, so that a step costs
+ * what the gap is wide, not what the group holds. */
+static uint32_t article_below(struct store_read *read, uint64_t group, uint32_t below)
+{
+    uint32_t found = 0;
+
+    for (uint32_t stretch = 1, hi = below; hi > 1 && !found;
+         stretch = stretch < 1 << 20 ? stretch * 8 : stretch) {
+        uint32_t lo = hi > stretch ? hi - stretch : 1, n;
+        for (uint32_t at = lo; at < hi && (n = article_from(read, group, at)) && n < hi; at = n + 1)
+            found = n;
+        hi = lo;
+    }
+    return found;
+}
+
+static uint32_t first_article(struct store_read *read, uint64_t group)
+{
+    return article_from(read, group, 1);
+}
+
 /* Selects it and says 211; false: it has said why not. */
 static bool select_group(struct session *s, struct span name, struct mailbox_info *ret)
 {
@@ -64,6 +98,7 @@ static bool select_group(struct session *s, struct span name, struct mailbox_inf
         return false;
     }
     err = group_find(&read, name, &m);
+    uint32_t first = err == 0 ? first_article(&read, m.id) : 0;
     store_read_end(&read);
     if (err < 0 || !span_to_cstr(name, r->group_name, sizeof(r->group_name))) {
         session_puts(s, "411 No such newsgroup\r\n");
@@ -71,7 +106,7 @@ static bool select_group(struct session *s, struct span name, struct mailbox_inf
     }
     m.name = span_cstr(r->group_name);
     r->group = m.id;
-    r->current = m.messages ? group_low(&m) : 0;
+    r->current = first;
     *ret = m;
     return true;
 }
@@ -124,7 +159,7 @@ void cmd_listgroup(struct session *s, struct command_line *c)
             return;
         }
         name = arena_span(s->scratch, span_cstr(r->group_name));
-    } else if (parse_word(&rest, 32, &range) && !range_parse(range, &only)) {
+    } else if ((parse_word(&rest, 32, &range) && !range_parse(range, &only)) || span_trim(rest).n) {
         reader_usage(s, c);
         return;
     }
@@ -141,22 +176,13 @@ void cmd_listgroup(struct session *s, struct command_line *c)
     rangeset_done(&numbers);
 }
 
-/* The neighbour of the current article; 0: none. */
-static uint32_t neighbour(const struct rangeset *numbers, uint32_t current, bool next)
-{
-    uint64_t rank = rangeset_rank(numbers, current);
-    if (next)
-        return rangeset_nth(numbers, rank + (rangeset_has(numbers, current) ? 1 : 0));
-    return rank ? rangeset_nth(numbers, rank - 1) : 0;
-}
-
 static void step(struct session *s, bool next)
 {
     struct reader *r = session_data(s);
-    struct rangeset numbers = RANGESET_EMPTY;
     struct store_read read;
     struct message_info m;
     struct summary sum;
+    uint32_t number = 0;
 
     if (!reader_may_read(s))
         return;
@@ -168,18 +194,17 @@ static void step(struct session *s, bool next)
         session_puts(s, "420 No current article\r\n");
         return;
     }
-    int err = read_numbers(s, r->group, &numbers);
-    uint32_t number = err < 0 ? 0 : neighbour(&numbers, r->current, next);
-    rangeset_done(&numbers);
-    if (err == 0 && number == 0) {
+    int err = store_read_begin(s->worker->store, &read);
+    if (err == 0) {
+        number = next ? article_from(&read, r->group, r->current + 1)
+                      : article_below(&read, r->group, r->current);
+        if (number)
+            err = store_message_get(&read, r->group, number, &m);
+        store_read_end(&read);
+    }
+    if (err == 0 && !number) {
         session_puts(s, next ? "421 No next article\r\n" : "422 No previous article\r\n");
         return;
-    }
-    if (err == 0)
-        err = store_read_begin(s->worker->store, &read);
-    if (err == 0) {
-        err = store_message_get(&read, r->group, number, &m);
-        store_read_end(&read);
     }
     if (err == 0)
         err = article_summary(s, &m, s->scratch, &sum);

@@ -1,14 +1,16 @@
 /* list.c: lists of newsgroups and of new articles (RFC 3977 sections 7.3 to 7.6, RFC 6048). */
 #include "nntp/reader.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/date.h"
 #include "base/parse.h"
 #include "nntp/wildmat.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
-enum { LIST_MAX_BYTES = 64 << 20 };
+enum { LIST_MAX_BYTES = 64 << 20, STRETCH = 1000 };
 
 struct listing {
     struct session *s;
@@ -147,29 +149,60 @@ void cmd_newgroups(struct session *s, struct command_line *c)
     list_groups(s, "231 New newsgroups follow\r\n", &l);
 }
 
+/* NEWNEWS: the groups that are wanted are found first; then the history is read in stretches, so
+ * that neither a snapshot nor the loop is held for long. */
 struct news {
     struct store_read *read;
     struct span wildmat;
+    uint64_t *groups; /* ascending */
+    size_t group_count, group_cap;
     struct buf *out;
     bool wanted;
+    unsigned seen;       /* in this stretch */
+    int64_t last;        /* arrival of the last one seen */
+    int64_t stretch_end; /* where the next stretch starts; INT64_MAX: nowhere */
 };
+
+static int by_id(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static bool take_wanted(const struct mailbox_info *m, void *arg)
+{
+    struct news *n = arg;
+    if (!(m->attributes & MAILBOX_NEWSGROUP) || !wildmat_match(n->wildmat, m->name))
+        return true;
+    if (n->group_count == n->group_cap) {
+        n->group_cap = n->group_cap ? 2 * n->group_cap : 64;
+        n->groups = realloc(n->groups, n->group_cap * sizeof(*n->groups));
+        CHECK(n->groups);
+    }
+    n->groups[n->group_count++] = m->id;
+    return true;
+}
 
 static bool in_wanted_group(uint64_t mailbox, uint32_t number, void *arg)
 {
     struct news *n = arg;
-    struct mailbox_info m;
     struct message_info still;
 
-    if (store_mailbox_get(n->read, mailbox, &m) == 0 && wildmat_match(n->wildmat, m.name) &&
-        store_message_get(n->read, mailbox, number, &still) == 0)
-        n->wanted = true;
+    n->wanted = bsearch(&mailbox, n->groups, n->group_count, sizeof(*n->groups), by_id) &&
+                store_message_get(n->read, mailbox, number, &still) == 0;
     return !n->wanted;
 }
 
 static bool new_article(struct span message_id, int64_t arrived, void *arg)
 {
     struct news *n = arg;
-    (void)arrived;
+
+    if (n->seen >= STRETCH && arrived != n->last) { /* those of one second stay together */
+        n->stretch_end = arrived;
+        return false;
+    }
+    n->seen++;
+    n->last = arrived;
     n->wanted = false;
     store_article_find(n->read, message_id, in_wanted_group, n);
     if (n->wanted) {
@@ -177,6 +210,38 @@ static bool new_article(struct span message_id, int64_t arrived, void *arg)
         buf_put_cstr(n->out, "\r\n");
     }
     return !n->out->overflow;
+}
+
+static int find_wanted(struct session *s, struct news *n)
+{
+    int err = store_read_begin(s->worker->store, n->read);
+    if (err < 0)
+        return err;
+    store_mailbox_each(n->read, STORE_ACCOUNT_PUBLIC, take_wanted, n);
+    store_read_end(n->read);
+    if (n->group_count)
+        qsort(n->groups, n->group_count, sizeof(*n->groups), by_id);
+    return 0;
+}
+
+static void list_news(struct session *s, struct news *n, int64_t since)
+{
+    session_puts(s, "230 New articles follow\r\n");
+    while (n->group_count && since != INT64_MAX && !s->closing) {
+        n->seen = 0;
+        n->stretch_end = INT64_MAX;
+        buf_clear(n->out);
+        if (store_read_begin(s->worker->store, n->read) < 0) {
+            session_end(s); /* the list would look complete */
+            return;
+        }
+        store_history_since(n->read, since, new_article, n);
+        store_read_end(n->read);
+        session_put(s, buf_span(n->out));
+        since = n->stretch_end;
+        session_give_turn(s);
+    }
+    session_puts(s, ".\r\n");
 }
 
 void cmd_newnews(struct session *s, struct command_line *c)
@@ -194,13 +259,9 @@ void cmd_newnews(struct session *s, struct command_line *c)
         reader_usage(s, c);
         return;
     }
-    if (store_read_begin(s->worker->store, &read) < 0) {
+    if (find_wanted(s, &n) < 0)
         reader_unavailable(s);
-        return;
-    }
-    store_history_since(&read, since, new_article, &n);
-    store_read_end(&read);
-    session_puts(s, "230 New articles follow\r\n");
-    session_put(s, buf_span(&out));
-    session_puts(s, ".\r\n");
+    else
+        list_news(s, &n, since);
+    free(n.groups);
 }

@@ -112,6 +112,25 @@ static void each_article(struct session *s, struct selection *sel, const char *s
         session_puts(s, ".\r\n");
 }
 
+/* What the prefix says and the body does not: the Message-ID and Subject that mail without them
+ * got. */
+static void put_overview(const struct summary *sum, struct buf *out)
+{
+    struct span rest = sum->overview, field;
+
+    for (int i = 0; i < 5; i++) {
+        size_t tab = span_find(rest, '\t');
+        field = tab == SPAN_NONE ? rest : span_head(rest, tab);
+        rest = tab == SPAN_NONE ? SPAN_EMPTY : span_skip(rest, tab + 1);
+        if (i)
+            buf_putc(out, '\t');
+        if (i == 3)
+            buf_put_span(out, sum->message_id);
+        else
+            buf_put_span(out, i == 0 && !field.n ? SPAN("(no subject)") : field);
+    }
+}
+
 static void over_line(struct session *s, const struct selection *sel, const struct message_info *m,
                       void *arg, struct buf *out)
 {
@@ -123,7 +142,7 @@ static void over_line(struct session *s, const struct selection *sel, const stru
     size_t begin = out->n;
     buf_put_u64(out, sel->by_id ? 0 : m->uid);
     buf_putc(out, '\t');
-    buf_put_span(out, sum.overview);
+    put_overview(&sum, out);
     buf_printf(out, "\t%" PRIu32 "\t%" PRIu32 "\t", m->size, sum.body_lines);
     article_xref(s, sum.message_id, m, out);
     buf_put_cstr(out, "\r\n");

@@ -15,18 +15,26 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { GROUPS_MAX = 20, FIELDS_MAX = 16 << 10 };
+enum { GROUPS_MAX = 20, FIELDS_MAX = 16 << 10, FUTURE_SECONDS = 86400 /* RFC 5537 3.5 step 3 */ };
 
 struct post {
     struct span header, rest; /* of the proto-article: header with its empty line, and the body */
     struct store_recipient groups[GROUPS_MAX];
     size_t group_count;
-    bool moderated;
+    bool moderated, path_fits;
 };
 
 static int proto_sink(void *arg, struct span bytes)
 {
     return store_body_write(arg, bytes);
+}
+
+static bool is_listed(const struct post *p, uint64_t group)
+{
+    for (size_t i = 0; i < p->group_count; i++)
+        if (p->groups[i].id == group)
+            return true;
+    return false;
 }
 
 static bool once(struct span header, const char *name)
@@ -57,8 +65,15 @@ static const char *check_article(const struct post *p)
         return "Control messages are not taken from readers";
     if (header_find(p->header, "Message-ID", &f)) {
         struct span v = f.value, id;
-        if (!message_id_next(&v, &id) || id.n > 250)
+        if (!message_id_next(&v, &id) || id.n > 250 || !span_eq(span_trim(f.value), id))
             return "The Message-ID is malformed";
+    }
+    struct date date;
+    if (header_find(p->header, "Date", &f)) {
+        if (!date_parse_rfc5322(f.value, &date))
+            return "The Date is malformed";
+        if (date.seconds > clock_seconds() + FUTURE_SECONDS)
+            return "The Date is in the future";
     }
     if (!span_trim(p->rest).n)
         return "The article has no body";
@@ -75,17 +90,14 @@ static const char *find_groups(struct session *s, struct post *p)
     bool closed = false;
 
     header_find(p->header, "Newsgroups", &f);
-    header_unfold(f.value, &names);
+    if (!header_unfold(f.value, &names))
+        return "Too many newsgroups";
     if (store_read_begin(s->worker->store, &read) < 0)
         return "The store is not available, try again later";
     struct span rest = buf_span(&names), one;
-    while (rest.n && !problem) {
+    while (!problem && span_split(&rest, ',', &one)) {
         struct mailbox_info m;
-        if (!span_split(&rest, ',', &one)) {
-            one = rest;
-            rest = SPAN_EMPTY;
-        }
-        if (group_find(&read, span_trim(one), &m) < 0)
+        if (group_find(&read, span_trim(one), &m) < 0 || is_listed(p, m.id))
             continue;
         if (m.attributes & MAILBOX_NO_POST) {
             closed = true;
@@ -102,14 +114,16 @@ static const char *find_groups(struct session *s, struct post *p)
     if (!problem && !p->group_count)
         problem = closed ? "Posting to that newsgroup is not allowed"
                          : "None of the newsgroups is carried here";
-    if (!problem && p->moderated && !header_find(p->header, "Approved", &f))
+    if (problem || !p->moderated)
+        return problem;
+    /* anybody could write the field: it counts from those who look after the groups */
+    if (!header_find(p->header, "Approved", &f) || !(s->user.rights & GRANT_ADMIN))
         problem = "That newsgroup is moderated";
     return problem;
 }
 
 /* Fields in front: Path through us, and what was missing. */
-static void put_fields(struct session *s, const struct post *p, struct buf *out,
-                       struct buf *message_id)
+static void put_fields(struct session *s, struct post *p, struct buf *out, struct buf *message_id)
 {
     struct header_field f;
     struct buf path BUF_AUTO = BUF(8192);
@@ -118,6 +132,7 @@ static void put_fields(struct session *s, const struct post *p, struct buf *out,
         header_unfold(f.value, &path);
     else
         buf_put_cstr(&path, "not-for-mail");
+    p->path_fits = !path.overflow;
     buf_printf(out, "Path: %s!.POSTED!%.*s\r\n", reader_host(s), SPAN_ARG(buf_span(&path)));
     if (header_find(p->header, "Message-ID", &f)) {
         struct span v = f.value, id;
@@ -163,7 +178,7 @@ static int deliver(struct session *s, struct post *p, struct store_body *proto)
     uint64_t max = s->vserver->limits.message_bytes + (uint64_t)FIELDS_MAX;
 
     put_fields(s, p, &fields, &id);
-    if (fields.overflow || id.overflow)
+    if (fields.overflow || id.overflow || !p->path_fits)
         return -EMSGSIZE;
     int err = store_body_begin(s->worker->store, store_body_size(proto) + fields.n, max, &article);
     if (err == 0)

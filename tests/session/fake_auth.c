@@ -4,6 +4,7 @@
  *
  *   alice@example.test  account 16, password "secret"      list@example.test       alice and bob
  *   bob@example.test    account 17, password "hunter2"     local.test@example.test  the newsgroup
+ *   admin@example.test  account 19, looks after the newsgroups
  *   nosubmit@…          account 18, may not send outside    away@example.test someone@remote.test
  *   moderated@…, closed@…, nogroup@…: newsgroups local.moderated, local.closed and one that is not
  * there gone@…: an account that the store does not have; many@…: alice and 200 addresses elsewhere
@@ -25,9 +26,10 @@ static const struct person {
     uint64_t account;
     uint32_t rights;
 } people[] = {
-    {"alice",    "secret",  16, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST},
-    {"bob",      "hunter2", 17, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST},
-    {"nosubmit", "secret",  18, GRANT_MAIL                            },
+    {"alice",    "secret",  16, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST              },
+    {"bob",      "hunter2", 17, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST              },
+    {"nosubmit", "secret",  18, GRANT_MAIL                                          },
+    {"admin",    "secret",  19, GRANT_MAIL | GRANT_SUBMIT | GRANT_POST | GRANT_ADMIN},
 };
 
 struct auth_client {

@@ -302,7 +302,35 @@ static void deliver(struct span c, bool repeated)
         failed("L needs a count");
     while (times--)
         put_unescaped(span_skip(c, 1), &text);
-    world_deliver(run.w, where, id, buf_span(&text));
+    world_deliver(run.w, where, id, SPAN_EMPTY, buf_span(&text));
+}
+
+static void deliver_prefixed(struct span c)
+{
+    struct span group, prefix, id;
+    struct buf head BUF_AUTO = BUF(STORE_PREFIX_MAX), text BUF_AUTO = BUF(16 << 20);
+
+    if (!parse_word(&c, 100, &group) || !parse_blanks(&c) || !span_split(&c, '|', &prefix) ||
+        !span_split(&c, '|', &id))
+        failed("P needs a newsgroup and PREFIX|MESSAGE-ID|TEXT");
+    put_unescaped(prefix, &head);
+    put_unescaped(c, &text);
+    world_deliver(run.w, group, id, buf_span(&head), buf_span(&text));
+}
+
+static void deliver_many(struct span c)
+{
+    struct span group;
+    uint32_t n;
+
+    if (!parse_blanks(&c) || !parse_u32(&c, 100000, &n) || !parse_word(&c, 100, &group))
+        failed("N needs a count and a newsgroup");
+    for (uint32_t i = 1; i <= n; i++) {
+        struct buf text BUF_AUTO = BUF(1000), id BUF_AUTO = BUF(100);
+        buf_printf(&id, "<%u@many>", i);
+        buf_printf(&text, "From: a@x\r\nSubject: %u\r\nMessage-ID: <%u@many>\r\n\r\nx\r\n", i, i);
+        world_deliver(run.w, group, buf_span(&id), SPAN_EMPTY, buf_span(&text));
+    }
 }
 
 static void expunge(struct span c)
@@ -354,6 +382,12 @@ static bool behind_the_scenes(char who, struct span c)
     case 'D':
     case 'L':
         deliver(c, who == 'L');
+        return true;
+    case 'P':
+        deliver_prefixed(c);
+        return true;
+    case 'N':
+        deliver_many(c);
         return true;
     case 'E':
         expunge(c);

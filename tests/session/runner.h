@@ -31,6 +31,8 @@
  *                                  newsgroup) becomes the lines of session 0, which end with "."
  *     D 16 text\r\n                that message (C escapes) comes into the INBOX of account 16
  *     D local.test <1@x> text\r\n   … or as an article of that Message-ID into the newsgroup
+ *     N 300 local.test             so many articles <1@many> … come into it
+ *     P local.test A: b\r\n|<1@x>|text\r\n   one with a prefix
  *     L 16 1000 x\r\n               … that text a thousand times
  *     E 16 1                       somebody else removes message 1 (or E local.test 1)
  *     Q                            the same for the next item of the outgoing queue, which is then

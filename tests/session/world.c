@@ -167,7 +167,7 @@ void world_start(struct world *w)
     if (w->worker)
         return;
     w->conf = read_conf(w);
-    for (uint64_t account = 16; account <= 18; account++)
+    for (uint64_t account = 16; account <= 19; account++)
         CHECK(store_harness_account(w->harness, account) == 0);
     make_newsgroup(w, "local.test", 0);
     make_newsgroup(w, "local.moderated", MAILBOX_MODERATED);
@@ -203,16 +203,23 @@ static int find_box(struct store_read *r, struct span where, struct mailbox_info
                : store_mailbox_find(r, STORE_ACCOUNT_PUBLIC, where, ret);
 }
 
-void world_deliver(struct world *w, struct span where, struct span message_id, struct span text)
+void world_deliver(struct world *w, struct span where, struct span message_id, struct span prefix,
+                   struct span text)
 {
     struct store *store = store_harness_mx(w->harness);
+    struct buf grant BUF_AUTO = BUF(STORE_GRANT_MAX);
     struct store_recipient to = {.kind = RECIPIENT_FOLDER, .address = where};
-    struct store_delivery d = {.recipients = &to, .count = 1, .message_id = message_id};
+    struct store_delivery d = {
+        .recipients = &to, .count = 1, .message_id = message_id, .prefix = prefix};
     struct store_delivered done;
     struct store_body *b;
 
     d.news = message_id.n != 0;
-    if (!d.news) {
+    if (d.news) { /* strangers do not reach every group */
+        store = store_harness_store(w->harness);
+        store_harness_grant(w->harness, 16, GRANT_POST, &grant);
+        d.grant = buf_span(&grant);
+    } else {
         to.kind = RECIPIENT_INBOX;
         CHECK(span_to_u64(where, UINT32_MAX, &to.id));
     }

@@ -32,7 +32,8 @@ int world_connect(struct world *w, uint64_t *ret_session);
 bool world_message(struct world *w, struct span where, uint32_t uid, struct buf *out);
 /* As a stranger would: into an account's INBOX, or as an article of that Message-ID into a
  * newsgroup. suspends */
-void world_deliver(struct world *w, struct span where, struct span message_id, struct span text);
+void world_deliver(struct world *w, struct span where, struct span message_id, struct span prefix,
+                   struct span text);
 /* Somebody else removes a message. suspends */
 void world_expunge(struct world *w, struct span where, uint32_t uid);
 /* The next item of the outgoing queue in words, one thing a line; "nothing" when there is none.
