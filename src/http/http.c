@@ -13,12 +13,15 @@
 
 /* ------------------------------------------------------------------ reading */
 
+enum { FIELD_BYTES = 4 }; /* ": " and the line end */
+
 struct reading {
     struct http_request q;
     struct buf target;
     char field[64];
     size_t header_bytes, body_bytes;
-    bool in_value, is_host, complete, too_large;
+    unsigned hosts; /* fields of that name */
+    bool in_value, complete, too_large;
 };
 
 static int on_url(http_parser *p, const char *at, size_t n)
@@ -53,8 +56,13 @@ static int on_field(http_parser *p, const char *at, size_t n)
 static int on_value(http_parser *p, const char *at, size_t n)
 {
     struct reading *r = p->data;
+    bool host = span_is(span_cstr(r->field), "host");
+    if (!r->in_value) {
+        r->hosts += host;
+        r->header_bytes += FIELD_BYTES;
+    }
     r->in_value = true;
-    if (span_is(span_cstr(r->field), "host")) {
+    if (host) {
         size_t have = strlen(r->q.host);
         if (have + n >= sizeof(r->q.host))
             return -1;
@@ -104,6 +112,23 @@ static bool take_path(struct reading *r)
     return span_to_cstr(path, r->q.path, sizeof(r->q.path)) && r->q.path[0] == '/';
 }
 
+/* RFC 9112 section 3.2: exactly one Host, from 1.1 on. */
+static unsigned problem_of(const struct reading *r, const http_parser *p)
+{
+    if (p->http_major != 1)
+        return 505;
+    return r->hosts > 1 || (!r->hosts && p->http_minor > 0) ? 400 : 0;
+}
+
+static unsigned parse_problem(const struct reading *r, const http_parser *p)
+{
+    if (r->too_large)
+        return r->body_bytes > HTTP_BODY_MAX ? 413 : 431;
+    if (r->target.overflow)
+        return 414;
+    return HTTP_PARSER_ERRNO(p) == HPE_HEADER_OVERFLOW ? 431 : 400;
+}
+
 /* 0: a request; >0: the status to refuse with, the connection ends; -1: the connection is over. */
 static int read_request(struct session *s, struct http_request *ret)
 {
@@ -114,26 +139,33 @@ static int read_request(struct session *s, struct http_request *ret)
 
     http_parser_init(&p, HTTP_REQUEST);
     p.data = &r;
+    bool begun = false;
     while (!r.complete && status == 0) {
         struct span in = conn_peek(s->conn);
         if (in.n == 0) {
             uint64_t now = clock_mono_ms();
+            if (!session_rest(s, !begun)) {
+                status = -1; /* it is to end */
+                break;
+            }
             int got = now < deadline ? conn_fill(s->conn, deadline - now) : -ETIMEDOUT;
+            session_rest(s, false);
             if (got <= 0)
-                status = got == -ETIMEDOUT && r.header_bytes ? 408 : -1;
+                status = got == -ETIMEDOUT && begun ? 408 : -1;
             continue;
         }
+        begun = true;
         size_t used = http_parser_execute(&p, &settings, in.p, in.n);
         conn_consume(s->conn, used);
         if (HTTP_PARSER_ERRNO(&p) == HPE_PAUSED)
             break;
         if (HTTP_PARSER_ERRNO(&p) != HPE_OK)
-            status = r.too_large         ? (r.body_bytes > HTTP_BODY_MAX ? 413 : 431)
-                     : r.target.overflow ? 414
-                                         : 400;
+            status = (int)parse_problem(&r, &p);
         else if (p.upgrade)
             status = 400;
     }
+    if (status == 0)
+        status = (int)problem_of(&r, &p);
     if (status == 0 && !take_path(&r))
         status = 400;
     buf_done(&r.target);
@@ -167,6 +199,8 @@ static const char *reason(unsigned status)
         return "URI Too Long";
     case 431:
         return "Request Header Fields Too Large";
+    case 505:
+        return "HTTP Version Not Supported";
     case 503:
         return "Service Unavailable";
     default:
@@ -225,6 +259,7 @@ static void run(struct session *s)
         send_answer(s, &a, q.head, q.keep_alive);
         buf_done(&a.body);
         arena_reset(s->scratch);
+        session_give_turn(s);
         if (session_flush(s) < 0 || !q.keep_alive)
             return;
     }

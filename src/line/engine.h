@@ -75,7 +75,5 @@ struct pace {
     uint64_t began_ms, bytes;
 };
 bool session_fill_paced(struct session *s, struct pace *p); /* suspends */
-/* Other sessions get a turn if this one has been at work for long. suspends */
-void session_give_turn(struct session *s);
 
 #endif

@@ -189,6 +189,8 @@ void session_settled(struct session *s);
 /* Protocols with run(): between two requests, so that a farewell ends the session at once. False:
  * it is to end. */
 bool session_rest(struct session *s, bool on);
+/* For long work: other sessions get a turn if this one has been at work for some ms. suspends */
+void session_give_turn(struct session *s);
 /* STARTTLS: the positive reply has been put. Flushes it, shakes hands, resets. false: the session
  * is over. suspends */
 bool session_start_tls(struct session *s);
