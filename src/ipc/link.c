@@ -14,10 +14,11 @@
 
 enum {
     LINKS_MAX = 4096,
-    RECEIVE_BATCH = 16,   /* frames a system call */
-    RECEIVE_ROUNDS = 4,   /* calls a wake-up: other links have their turn too */
-    SEND_AT_ONCE = 32,    /* waiting frames that are not kept for the end of the turn */
-    OPEN_CALLS_MAX = 8192 /* a peer's calls that we work on */
+    RECEIVE_BATCH = 16,    /* frames a system call */
+    RECEIVE_ROUNDS = 4,    /* calls a wake-up: other links have their turn too */
+    SEND_AT_ONCE = 32,     /* waiting frames that are not kept for the end of the turn */
+    OPEN_CALLS_MAX = 8192, /* a peer's calls that we work on */
+    FIBERS_MAX = 16384     /* of all peers: a process has 65,530 mappings, and a stack needs two */
 };
 
 struct link {
@@ -437,6 +438,8 @@ static void on_request(struct link *l, const struct frame_head *h, int *fds, uns
             msg_reply(&m, -EBUSY, SPAN_EMPTY);
         else
             link_close(l, "more messages than can be worked on");
+    } else if (handler->fiber && h->row->is_call && fiber_stats().parked >= FIBERS_MAX) {
+        msg_reply(&m, -EBUSY, SPAN_EMPTY);
     } else if (handler->fiber) {
         start_in_fiber(&l->ops, handler, h->row, &m);
     } else {

@@ -53,7 +53,7 @@ static void on_connect(void *arg, struct msg *m)
     int fds[2];
 
     handled++;
-    fiber_sleep_ms(3);
+    fiber_sleep_ms(span_eq_cstr(m->body, "slow") ? 500 : 3);
     if (span_eq_cstr(m->body, "none")) {
         msg_reply(m, -ENOENT, SPAN("why"));
         return;
@@ -294,7 +294,7 @@ TEST(waiting_calls_end_when_the_peer_goes)
 
 static void connect_fn(void *arg)
 {
-    EXPECT_INT(link_call(manager, MSG_CONTROL_CONNECT, SPAN("x"), NULL, 0, 1000, NULL, NULL),
+    EXPECT_INT(link_call(manager, MSG_CONTROL_CONNECT, SPAN("slow"), NULL, 0, 1000, NULL, NULL),
                -EPIPE);
     ended();
 }
@@ -308,7 +308,7 @@ TEST(handler_in_a_fiber_outlives_its_link)
     link_free(manager);
     link_free(supervisor); /* the handler sleeps; its answer is dropped */
     manager = supervisor = NULL;
-    settle();
+    turn(600);
     EXPECT_INT(fiber_stats().parked, 0);
     end();
 }
@@ -628,6 +628,49 @@ TEST(flood_of_calls_is_answered_busy)
     EXPECT_INT(closed, 0);
     link_free(supervisor);
     turn(1);
+    loop_free(L);
+    close(far);
+    supervisor = NULL;
+}
+
+static bool go_on;
+
+static void wait_fn(void *arg)
+{
+    while (!go_on)
+        fiber_cond_wait(arg, UINT64_MAX);
+}
+
+TEST(no_more_fibers_than_there_are_mappings)
+{
+    struct fiber_cond all = FIBER_COND_INIT;
+    struct buf store BUF_AUTO = BUF(FRAME_MAX_BYTES);
+    struct frame f;
+    int fds[2];
+
+    L = loop_new();
+    pair(fds);
+    far = fds[1];
+    handled = 0;
+    go_on = false;
+    supervisor = link_new(L, fds[0], ROLE_SUPERVISOR, ROLE_MANAGER, 0, &quiet);
+    for (int i = 0; i < 16384; i++)
+        fiber_start(L, wait_fn, &all, "wait");
+    for (uint32_t call = 1; call <= 2; call++) {
+        EXPECT_INT(link_raw_send(far, MSG_CONTROL_CONNECT, false, call, 0, SPAN("none"), NULL, 0),
+                   0);
+        settle();
+        EXPECT_INT(link_raw_recv(far, ROLE_MANAGER, ROLE_SUPERVISOR, 1000, &store, &f), 0);
+        EXPECT_INT(f.status, call == 1 ? -EBUSY : -ENOENT);
+        go_on = true;
+        fiber_cond_broadcast(&all);
+        for (int i = 0; i < 1000 && fiber_stats().parked > 0; i++)
+            settle();
+    }
+    EXPECT_INT(handled, 1);
+    EXPECT_INT(fiber_stats().parked, 0);
+    link_free(supervisor);
+    settle();
     loop_free(L);
     close(far);
     supervisor = NULL;

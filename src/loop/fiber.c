@@ -163,6 +163,7 @@ static void stack_give(struct fiber *f)
 void fiber_loop_gone(struct loop *l)
 {
     fibers_set_up();
+    fibers.deferred = false; /* what was deferred went with the loop */
     list_for_each (&fibers.pool, struct fiber, node, f) {
         if (f->timer_loop == l) {
             timer_free(f->timer);

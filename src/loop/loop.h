@@ -24,6 +24,7 @@ void loop_defer(struct loop *l, void (*fn)(void *arg), void *arg);
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 typedef void (*watch_fn)(void *arg, int events); /* an error or hang-up shows as the events asked for */
+/* A descriptor that cannot be watched (a regular file) has no callbacks. */
 struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg);
 void watch_set(struct watch *w, int events); /* 0: none */
 void watch_free(struct watch *w);            /* no callback afterwards; NULL is fine */

@@ -241,6 +241,31 @@ TEST(descriptor_number_used_again_at_once)
     loop_free(x.t.l);
 }
 
+TEST(regular_file_in_place_of_a_socket_harms_nobody)
+{
+    struct two x = {.t = {.l = loop_new()}};
+    char name[] = "/tmp/loop-test.XXXXXX";
+    struct timer *t;
+    int file = mkstemp(name);
+
+    REQUIRE(file >= 0);
+    unlink(name);
+    x.a = watch_new(x.t.l, file, on_b, &x);
+    x.b = watch_new(x.t.l, file, on_b, &x);
+    watch_set(x.a, WATCH_READ | WATCH_WRITE);
+    watch_set(x.b, WATCH_READ);
+    t = timer_new(x.t.l, stop, &x.t);
+    timer_start(t, 5);
+    loop_run(x.t.l);
+    EXPECT_STR(x.t.text, "");
+    watch_free(x.a);
+    watch_set(x.b, 0);
+    watch_free(x.b);
+    timer_free(t);
+    loop_free(x.t.l);
+    close(file);
+}
+
 static void on_usr1(void *arg, int signo)
 {
     struct trace *t = arg;
