@@ -109,12 +109,15 @@ void check_tls11(struct probe_run *p)
 
 /* ---- STARTTLS ---------------------------------------------------------------------------- */
 
-/* In one packet: the way into TLS, and a command behind it that must never be looked at. */
-static const char *const injected[PROTOCOL_COUNT] = {
-    [PROTOCOL_POP3] = "STLS\r\nCAPA\r\n",
-    [PROTOCOL_IMAP4] = "p1 STARTTLS\r\np2 CAPABILITY\r\n",
-    [PROTOCOL_SMTP] = "STARTTLS\r\nNOOP\r\n",
-    [PROTOCOL_NNTP] = "STARTTLS\r\nCAPABILITIES\r\n",
+/* In one packet: the way into TLS, and a command behind it that must never be looked at; and how an
+ * answer to it would begin. */
+static const struct {
+    const char *text, *answer;
+} injected[PROTOCOL_COUNT] = {
+    [PROTOCOL_POP3] = {"STLS\r\nCAPA\r\n",                 "+OK"         },
+    [PROTOCOL_IMAP4] = {"p1 STARTTLS\r\np2 CAPABILITY\r\n", "* CAPABILITY"},
+    [PROTOCOL_SMTP] = {"STARTTLS\r\nNOOP\r\n",             "250"         },
+    [PROTOCOL_NNTP] = {"STARTTLS\r\nCAPABILITIES\r\n",     "101"         },
 };
 
 /* The handshake came about although there were bytes behind STARTTLS. */
@@ -133,28 +136,43 @@ static void judge_open(struct probe_run *p, struct talk *t)
                  "the session");
 }
 
+/* The way into TLS was answered, and the session goes on. */
+static void judge_reply(struct probe_run *p, struct talk *t)
+{
+    struct buf said BUF_AUTO = BUF(65536);
+    enum wire_tls_end end;
+    bool closed = wire_closes(t->wire, REPLY_WAIT_MS, &said);
+
+    if (span_find_span(buf_span(&said), span_cstr(injected[t->protocol].answer)) != SPAN_NONE)
+        run_fail(p, "the command behind STARTTLS is answered in clear");
+    else if (closed)
+        run_pass(p, "the session ends");
+    else if (said.n > 0)
+        run_fail(p, "it goes on talking in clear");
+    else if (talk_handshake(t, TLS1_2_VERSION, 0, &end))
+        judge_open(p, t);
+    else if (end == WIRE_TLS_REFUSED)
+        run_pass(p, "the session ends in place of the handshake");
+    else
+        run_fail(p, "neither a handshake nor the end of the session: %.200s", t->error.text);
+}
+
 void check_injection(struct probe_run *p)
 {
     struct talk *t = talk_new(p);
-    enum wire_tls_end end;
-    struct buf said BUF_AUTO = BUF(4096);
 
-    if (!talk_open_clear(t) || !talk_put(t, span_cstr(injected[t->protocol]))) {
+    if (!talk_open_clear(t) || !talk_put(t, span_cstr(injected[t->protocol].text))) {
         run_fail_talk(p, t);
         talk_free(t);
         return;
     }
     snprintf(t->tag, sizeof t->tag, "p1");
     talk_reply(t); /* the way into TLS may be opened or refused, or the session ended */
-    if (t->failed)
-        run_pass(p, "the session ends: %.200s", t->error.text);
-    else if (wire_unread(t->wire) > 0)
-        run_fail(p, "the command behind STARTTLS is answered in clear");
-    else if (talk_handshake(t, TLS1_2_VERSION, 0, &end))
-        judge_open(p, t);
-    else if (end == WIRE_TLS_REFUSED || wire_closes(t->wire, CLOSE_WAIT_MS, &said))
+    if (!t->failed)
+        judge_reply(p, t);
+    else if (wire_closes(t->wire, CLOSE_WAIT_MS, NULL))
         run_pass(p, "the session ends");
     else
-        run_fail(p, "neither a handshake nor the end of the session: %.200s", t->error.text);
+        run_fail_talk(p, t);
     talk_free(t);
 }
