@@ -125,7 +125,7 @@ int control_open(const char *file, struct control **ret, struct err *e)
 {
     struct buf text BUF_AUTO = BUF(FILE_MAX_BYTES), data BUF_AUTO = BUF(PATH_BYTES);
     struct control *c;
-    int fd, r = file_read(AT_FDCWD, file, FILE_MAX_BYTES, &text, e);
+    int fd = -1, r = file_read(AT_FDCWD, file, FILE_MAX_BYTES, &text, e);
 
     if (r != 0)
         return err_set(e, r,
