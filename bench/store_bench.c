@@ -3,8 +3,8 @@
  * durable appends with 1 and 32 in flight, one flag at a time, and reading the index. CPU is that
  * of both processes.
  *
- *     store_bench [FOLDER [SECONDS]]      FOLDER should be on a real disk; default: a temporary
- * folder in the working directory
+ *     store_bench [FOLDER [SECONDS [PHASE]]]      FOLDER should be on a real disk; default: a
+ * temporary folder in the working directory
  */
 #include "store/harness/store_process.h"
 #include "store/store_harness.h"
@@ -196,6 +196,18 @@ static void reading(void)
     arena_free(a);
 }
 
+static const struct {
+    const char *name;
+    fiber_fn fn;
+    unsigned fibers;
+} phases[] = {
+    {"append 10 KiB, 1 in flight",  append_fiber, 1 },
+    {"append 10 KiB, 32 in flight", append_fiber, 32},
+    {"one flag, 1 in flight",       flag_fiber,   1 },
+    {"one flag, 32 in flight",      flag_fiber,   32},
+};
+static const char *only; /* part of a phase's name */
+
 static void bench(void *arg)
 {
     struct mailbox_info m;
@@ -207,11 +219,11 @@ static void bench(void *arg)
     CHECK(store_mailbox_find(&r, ALICE, SPAN("INBOX"), &m) == 0);
     inbox = m.id;
     store_read_end(&r);
-    measure("append 10 KiB, 1 in flight", append_fiber, 1);
-    measure("append 10 KiB, 32 in flight", append_fiber, 32);
-    measure("one flag, 1 in flight", flag_fiber, 1);
-    measure("one flag, 32 in flight", flag_fiber, 32);
-    reading();
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        if (!only || i == 1 || strstr(phases[i].name, only))
+            measure(phases[i].name, phases[i].fn, phases[i].fibers);
+    if (!only)
+        reading();
     loop_stop(loop);
 }
 
@@ -226,6 +238,7 @@ int main(int argc, char **argv)
     snprintf(root, sizeof(root), "%s/store-bench-XXXXXX", argc > 1 ? argv[1] : ".");
     if (argc > 2)
         seconds = (unsigned)atoi(argv[2]);
+    only = argc > 3 ? argv[3] : NULL;
     CHECK(mkdtemp(root));
     int n =
         snprintf(body, sizeof(body),

@@ -40,6 +40,7 @@ struct service {
     unsigned pooled;
     struct timer *tick;
     uint64_t started_ms;
+    bool tick_missed;
     bool scheduled, syncing, checkpointing, preparing, closing;
     int sync_err;
     struct checkpoint checkpoint;
@@ -162,6 +163,7 @@ static void finish_batch(struct service *s, int err)
 }
 
 static void background(struct service *s);
+static void on_tick(void *arg);
 
 static void on_synced(void *arg)
 {
@@ -177,6 +179,8 @@ static void on_synced(void *arg)
     }
     finish_batch(s, err ? -EIO : 0);
     background(s);
+    if (s->tick_missed && !s->closing)
+        on_tick(s);
     schedule(s);
 }
 
@@ -327,6 +331,8 @@ static void on_tick(void *arg)
 {
     struct service *s = arg;
 
+    /* Under load there is always a batch on its way: then it is done right behind one. */
+    s->tick_missed = s->syncing;
     if (s->syncing || s->engine->failed)
         return;
     background(s);
