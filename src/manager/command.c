@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "manager/control.h"
 #include "manager/text.h"
 
@@ -97,6 +98,15 @@ static bool near_enough(unsigned distance, size_t length)
     return distance <= (length < 6 ? 2 : 3) && distance < length;
 }
 
+/* Bytes of the noun and its blank where both have the same: only the verb is then wrong. */
+static size_t same_noun(struct span a, struct span b)
+{
+    size_t n = span_find(a, ' ');
+
+    return n != SPAN_NONE && n < b.n && span_eq(span_head(a, n + 1), span_head(b, n + 1)) ? n + 1
+                                                                                          : 0;
+}
+
 const char *command_nearest(struct span words)
 {
     const char *best = NULL;
@@ -104,7 +114,8 @@ const char *command_nearest(struct span words)
 
     for (size_t i = 0; i < manager_command_count; i++) {
         unsigned d = edit_distance(words, span_cstr(manager_commands[i].words));
-        if (d < least_distance && near_enough(d, words.n)) {
+        if (d < least_distance &&
+            near_enough(d, words.n - same_noun(words, span_cstr(manager_commands[i].words)))) {
             least_distance = d;
             best = manager_commands[i].words;
         }
@@ -374,6 +385,7 @@ int manager_main(int argc, char **argv)
     struct err e = {""};
     int r;
 
+    log_open("sealpost", LOG_LEVEL_ERROR);
     setlocale(LC_CTYPE, "C.UTF-8"); /* widths of characters */
     signal(SIGPIPE, SIG_IGN);
     r = command_parse(&c, argc, argv, &e);

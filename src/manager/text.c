@@ -100,6 +100,8 @@ size_t text_wrap(struct span safe, unsigned cells, size_t *ret_skip)
             n = safe.n - rest.n;
         return n;
     }
+    while (at > 1 && safe.p[at - 1] == ' ')
+        at--;
     while (at + *ret_skip < safe.n && safe.p[at + *ret_skip] == ' ')
         ++*ret_skip;
     return at;
