@@ -7,7 +7,9 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/parse.h"
+#include "base/random.h"
 #include "smtp/path.h"
 
 #include <errno.h>
@@ -27,6 +29,11 @@ enum { /* RFC 5321 section 4.5.3.2, milliseconds */
        TLS_MS = 60000,
 };
 enum { REPLY_MAX = 4096, REPLY_LINE_MAX = 1024, REPLY_LINES_MAX = 100, CHUNK_BYTES = 32 << 10 };
+enum {
+    PIPELINED_MAX =
+        50, /* RCPT without reading: the replies must fit the way back (RFC 2920 section 3.1) */
+    COMMAND_BYTES_MAX = 4096,
+};
 
 enum {
     HAS_STARTTLS = 1,
@@ -105,6 +112,9 @@ static void take_extension(struct client *c, struct span line)
 static bool read_line(struct client *c, uint64_t timeout_ms, char line[REPLY_LINE_MAX + 1],
                       size_t *ret_n)
 {
+    if (c->h->patience_ms && c->h->patience_ms < timeout_ms)
+        timeout_ms = c->h->patience_ms;
+    uint64_t deadline = clock_mono_ms() + timeout_ms;
     for (;;) {
         struct span in = conn_peek(c->conn);
         size_t nl = span_find(in, '\n');
@@ -120,7 +130,8 @@ static bool read_line(struct client *c, uint64_t timeout_ms, char line[REPLY_LIN
         }
         if (in.n > REPLY_LINE_MAX)
             return broken(c, "a reply line without end");
-        int r = conn_fill(c->conn, timeout_ms);
+        uint64_t now = clock_mono_ms(); /* a reply that trickles in has no more time than another */
+        int r = now < deadline ? conn_fill(c->conn, deadline - now) : -ETIMEDOUT;
         if (r <= 0)
             return broken(c, "%s",
                           r == 0            ? "the connection was closed"
@@ -148,7 +159,9 @@ static int read_reply(struct client *c, uint64_t timeout_ms, bool ehlo)
             return 0;
         }
         bool last = !s.n || s.p[0] == ' ';
-        reply_add(c, i ? SPAN(" ") : span_head(span_of(line, n), 4));
+        if (i == 0)
+            reply_add(c, span_head(span_of(line, n), 3));
+        reply_add(c, SPAN(" "));
         reply_add(c, span_skip(s, 1));
         code = this_code;
         if (ehlo && i)
@@ -195,9 +208,12 @@ static bool start_tls(struct client *c)
                                 .verify = c->h->tls_verify_name != NULL};
 
     int code = command(c, SPAN("STARTTLS\r\n"), COMMAND_MS, false);
+    if (code == 0)
+        return false;
     if (code != 220)
-        return code && !c->h->tls_required ? true
-                                           : broken(c, "STARTTLS was answered: %s", c->reply);
+        return !c->h->tls_required || broken(c, "STARTTLS was answered: %s", c->reply);
+    if (conn_peek(c->conn).n) /* put there in clear to be taken for a reply under TLS */
+        return broken(c, "more than a reply came before TLS");
     int r = conn_connect_tls(c->conn, &t, TLS_MS);
     if (r < 0) {
         c->tls_failed = true;
@@ -236,6 +252,8 @@ static bool log_in(struct client *c)
     } else {
         return broken(c, "login is configured, but the server offers neither AUTH PLAIN nor LOGIN");
     }
+    secret_wipe(plain.p, plain.n);
+    secret_wipe(line.p, line.n);
     if (code == 235)
         return true;
     return code ? broken(c, "login was answered: %s", c->reply) : false;
@@ -399,52 +417,71 @@ static bool send_body(struct client *c, const struct smtp_outgoing *m)
     return true;
 }
 
+static void take_rcpt_reply(struct client *c, struct smtp_recipient_result *r, int code, int taken)
+{
+    r->outcome = outcome_of(code);
+    if (code == 552 && taken) /* too many at once, says RFC 5321 section 4.5.3.1.10 */
+        r->outcome = QUEUE_DEFERRED;
+    snprintf(r->text, sizeof(r->text), "%.399s", c->reply);
+}
+
+/* How many RCPT may be on their way at once. */
+static size_t stride_of(const struct client *c)
+{
+    return c->extensions & HAS_PIPELINING ? PIPELINED_MAX : 1;
+}
+
+static void put_rcpts(struct client *c, const struct smtp_outgoing *m, size_t from, struct buf *out)
+{
+    for (size_t i = from; i < m->count && i < from + stride_of(c); i++)
+        put_rcpt(c, &m->recipients[i], out);
+}
+
+/* The recipients, some at a time. `begun`: the first of them are on their way behind MAIL. How many
+ * were taken; -1: the connection is of no use. */
+static int send_recipients(struct client *c, const struct smtp_outgoing *m,
+                           struct smtp_recipient_result *results, bool begun)
+{
+    struct buf out BUF_AUTO = BUF(COMMAND_BYTES_MAX * (PIPELINED_MAX + 1));
+    int taken = 0;
+
+    for (size_t i = 0; i < m->count; i++) {
+        int code;
+        if (i % stride_of(c) == 0 && !(i == 0 && begun)) {
+            buf_clear(&out);
+            put_rcpts(c, m, i, &out);
+            code = command(c, buf_span(&out), COMMAND_MS, false);
+        } else {
+            code = read_reply(c, COMMAND_MS, false);
+        }
+        if (!code)
+            return -1;
+        take_rcpt_reply(c, &results[i], code, taken);
+        taken += results[i].outcome == QUEUE_DELIVERED;
+    }
+    return taken;
+}
+
 /* MAIL and all RCPT; how many recipients were taken. -1: the connection is of no use. */
 static int send_envelope(struct client *c, const struct smtp_outgoing *m,
                          struct smtp_recipient_result *results)
 {
-    struct buf out BUF_AUTO = BUF(2048 * (m->count + 2));
+    struct buf out BUF_AUTO = BUF(COMMAND_BYTES_MAX * (PIPELINED_MAX + 1));
     bool pipelined = c->extensions & HAS_PIPELINING;
-    int taken = 0;
 
     put_mail(c, m, &out);
-    if (!pipelined) {
-        int code = command(c, buf_span(&out), COMMAND_MS, false);
-        if (!code)
+    if (pipelined)
+        put_rcpts(c, m, 0, &out);
+    int code = command(c, buf_span(&out), COMMAND_MS, false);
+    if (!code)
+        return -1;
+    if (code == 250)
+        return send_recipients(c, m, results, pipelined);
+    set_all(m, results, outcome_of(code) == QUEUE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED, c->reply);
+    for (size_t i = 0; pipelined && i < m->count && i < stride_of(c); i++)
+        if (!read_reply(c, COMMAND_MS, false))
             return -1;
-        if (code != 250) {
-            set_all(m, results, outcome_of(code) == QUEUE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED,
-                    c->reply);
-            return 0;
-        }
-    } else {
-        for (size_t i = 0; i < m->count; i++)
-            put_rcpt(c, &m->recipients[i], &out);
-        int code = command(c, buf_span(&out), COMMAND_MS, false);
-        if (!code)
-            return -1;
-        if (code != 250) {
-            set_all(m, results, outcome_of(code) == QUEUE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED,
-                    c->reply);
-            for (size_t i = 0; i < m->count; i++)
-                if (!read_reply(c, COMMAND_MS, false))
-                    return -1;
-            return 0;
-        }
-    }
-    for (size_t i = 0; i < m->count; i++) {
-        buf_clear(&out);
-        if (!pipelined)
-            put_rcpt(c, &m->recipients[i], &out);
-        int code = pipelined ? read_reply(c, COMMAND_MS, false)
-                             : command(c, buf_span(&out), COMMAND_MS, false);
-        if (!code)
-            return -1;
-        results[i].outcome = outcome_of(code);
-        snprintf(results[i].text, sizeof(results[i].text), "%.399s", c->reply);
-        taken += results[i].outcome == QUEUE_DELIVERED;
-    }
-    return taken;
+    return 0;
 }
 
 /* The reply to DATA or to the final dot speaks for all that were taken. */

@@ -37,6 +37,7 @@ struct smtp_host {
     const char *tls_verify_name; /* the certificate must have this name and a trusted chain; NULL:
                                     any will do */
     const char *user, *password; /* AUTH, only under TLS; NULL: none */
+    uint64_t patience_ms;        /* no reply is waited for longer; 0: as RFC 5321 says */
 };
 
 /* What the whole attempt came to; the recipients' results are always filled. */
