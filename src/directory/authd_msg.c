@@ -2,7 +2,10 @@
 
 #include "base/check.h"
 
-enum { TARGET_BYTES_MAX = 1 + 8 + 4 + NAME_ADDRESS_MAX, PAGE_HEAD_BYTES = 3 };
+enum {
+    TARGET_BYTES_MAX = 1 + 8 + 4 + NAME_ADDRESS_MAX + 4 + AUTHD_FORWARD_MAX,
+    PAGE_HEAD_BYTES = 3,
+};
 
 /* ------------------------------------------------------------------ logins */
 void wr_authd_context(struct buf *b, const struct authd_context *x)
@@ -156,7 +159,8 @@ bool rd_authd_resolve(struct span s, struct authd_resolve *ret)
 }
 
 void wr_authd_targets(struct buf *b, enum directory_found found, uint64_t version,
-                      const struct directory_target *v, size_t n, size_t first, size_t max)
+                      const struct directory_target *v, const struct span *grants, size_t n,
+                      size_t first, size_t max)
 {
     size_t start = b->n, at;
     uint32_t count = 0;
@@ -170,6 +174,7 @@ void wr_authd_targets(struct buf *b, enum directory_found found, uint64_t versio
         wr_u8(b, (uint8_t)v[i].kind);
         wr_u64(b, v[i].account);
         wr_cstr(b, v[i].address);
+        wr_span(b, grants ? grants[i] : SPAN_EMPTY);
     }
     for (size_t i = 0; i < 4 && !b->overflow; i++)
         b->p[at + i] = (char)(count >> (8 * i));
@@ -192,17 +197,19 @@ bool rd_authd_targets(struct span s, struct authd_targets *ret)
     return true;
 }
 
-bool rd_authd_target(struct rd *r, struct directory_target *ret)
+bool rd_authd_target(struct rd *r, struct directory_target *ret, struct span *ret_grant)
 {
     struct directory_target t;
     unsigned kind = rd_u8(r);
 
     t.account = rd_u64(r);
     rd_cstr(r, t.address, sizeof t.address);
-    if (kind > DIRECTORY_REMOTE)
+    struct span grant = rd_span(r, AUTHD_FORWARD_MAX);
+    if (kind > DIRECTORY_REMOTE || (grant.n && kind != DIRECTORY_REMOTE))
         rd_fail(r);
     if (r->bad)
         return false;
+    *ret_grant = grant;
     t.kind = (enum directory_target_kind)kind;
     *ret = t;
     return true;

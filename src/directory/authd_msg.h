@@ -16,6 +16,7 @@ enum {
     AUTHD_CHALLENGE_MAX = 2048,
     AUTHD_STATE_MAX = 4096, /* sealed state of an exchange */
     AUTHD_GRANT_MAX = 256,
+    AUTHD_FORWARD_MAX = 96, /* a grant to forward */
     AUTHD_BINDING_MAX = 64, /* channel binding data */
     AUTHD_MECHANISM_MAX = 32,
     AUTHD_VSERVER_MAX = 64,
@@ -84,11 +85,13 @@ struct authd_targets { /* its answer: targets first … first+count-1 of total; 
     uint32_t total, count;
     struct rd targets; /* rd_authd_target, count times, then rd_done */
 };
-/* Appends as many of v[first…] as fit in max bytes. */
+/* Appends as many of v[first…] as fit in max bytes. grants[i] goes with v[i]: of a remote one, what
+ * lets a stranger's message go on to it; NULL: none of them has one. */
 void wr_authd_targets(struct buf *b, enum directory_found found, uint64_t version,
-                      const struct directory_target *v, size_t n, size_t first, size_t max);
+                      const struct directory_target *v, const struct span *grants, size_t n,
+                      size_t first, size_t max);
 bool rd_authd_targets(struct span s, struct authd_targets *ret);
-bool rd_authd_target(struct rd *r, struct directory_target *ret);
+bool rd_authd_target(struct rd *r, struct directory_target *ret, struct span *ret_grant);
 
 struct authd_send_as { /* MAY_SEND_AS; the answer is one bool */
     uint64_t account;

@@ -146,11 +146,12 @@ static bool read_targets(struct span s)
 {
     struct authd_targets t;
     struct directory_target one;
+    struct span grant;
 
     if (!rd_authd_targets(s, &t))
         return false;
     for (uint32_t i = 0; i < t.count; i++)
-        if (!rd_authd_target(&t.targets, &one))
+        if (!rd_authd_target(&t.targets, &one, &grant))
             return false;
     return rd_done(&t.targets);
 }
@@ -158,16 +159,23 @@ static bool read_targets(struct span s)
 TEST(targets_come_in_pages)
 {
     struct directory_target v[50], one;
+    struct span grants[ARRAY_LEN(v)], grant;
     struct authd_targets t;
     size_t first = 0, pages = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(v); i++) {
         v[i] = (struct directory_target){.kind = DIRECTORY_ACCOUNT, .account = 16 + i};
         memset(v[i].address, 'a', 20 + i);
+        grants[i] = SPAN_EMPTY;
+        if (i % 3 == 0) {
+            v[i].kind = DIRECTORY_REMOTE;
+            grants[i] =
+                span_head(SPAN("a grant of which the end is not always there"), 20 + i % 20);
+        }
     }
     while (first < ARRAY_LEN(v)) {
         BUF_AUTO struct buf b = BUF(2000);
-        wr_authd_targets(&b, DIRECTORY_FOUND, 5, v, ARRAY_LEN(v), first, 2000);
+        wr_authd_targets(&b, DIRECTORY_FOUND, 5, v, grants, ARRAY_LEN(v), first, 2000);
         EXPECT(!b.overflow);
         if (pages == 0)
             expect_exact(&b, read_targets);
@@ -175,7 +183,8 @@ TEST(targets_come_in_pages)
         EXPECT_INT(t.total, ARRAY_LEN(v));
         REQUIRE(t.count > 0);
         for (uint32_t i = 0; i < t.count; i++, first++) {
-            REQUIRE(rd_authd_target(&t.targets, &one));
+            REQUIRE(rd_authd_target(&t.targets, &one, &grant));
+            EXPECT_SPAN(grant, grants[first]);
             EXPECT_INT(one.account, 16 + first);
             EXPECT_STR(one.address, v[first].address);
         }

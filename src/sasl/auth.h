@@ -71,7 +71,10 @@ struct auth_target {
     enum auth_target_kind kind;
     uint64_t id;                     /* account, or the name below for folders */
     char address[AUTH_NAME_MAX + 1]; /* ACCOUNT: primary address; REMOTE: address; FOLDER: newsgroup name */
+    char grant[96];                  /* REMOTE: lets mail of anybody go there, for AUTH_FORWARD_SECONDS (struct store_recipient) */
+    unsigned grant_bytes;
 };
+enum { AUTH_FORWARD_SECONDS = 600 };
 enum auth_resolved { RESOLVED, RESOLVE_NONE /* 5.1.1 */, RESOLVE_DISABLED /* 5.2.1 */, RESOLVE_NOT_LOCAL, RESOLVE_TEMPFAIL };
 /* Aliases and groups are expanded fully (loops end, at most 1,000 targets; beyond: RESOLVE_TEMPFAIL). suspends. *ret_targets is malloc'ed. */
 enum auth_resolved auth_resolve(struct auth_client *c, struct span address, struct auth_target **ret_targets, size_t *ret_count);

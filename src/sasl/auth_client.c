@@ -269,11 +269,16 @@ static bool take_targets(struct pages *p, struct authd_targets *t)
         return false;
     for (uint32_t i = 0; i < t->count; i++) {
         struct directory_target from;
+        struct span grant;
         struct auth_target *to = &p->v[p->n];
-        if (!rd_authd_target(&t->targets, &from))
+        if (!rd_authd_target(&t->targets, &from, &grant))
             return false;
         *to = (struct auth_target){.kind = kinds[from.kind], .id = from.account};
         memcpy(to->address, from.address, sizeof to->address);
+        CHECK(grant.n <= sizeof to->grant);
+        if (grant.n)
+            memcpy(to->grant, grant.p, grant.n);
+        to->grant_bytes = (unsigned)grant.n;
         p->n++;
     }
     return rd_done(&t->targets);

@@ -171,6 +171,29 @@ static int folder_id(struct session *s, const struct target_list *l, const char 
     return err;
 }
 
+static bool is_ascii(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 128)
+            return false;
+    return true;
+}
+
+/* The target whose delivery speaks for the address: one here, where there is one. */
+static size_t first_local(const struct smtp_recipient *r)
+{
+    for (size_t i = 0; i < r->target_count; i++)
+        if (r->targets[i].kind != TARGET_REMOTE)
+            return i;
+    return 0;
+}
+
+static uint8_t without_success(uint8_t notify)
+{
+    uint8_t rest = notify & (uint8_t)~NOTIFY_SUCCESS;
+    return rest || !notify ? rest : NOTIFY_NEVER;
+}
+
 static int add_recipient(struct session *s, struct target_list *l, const struct smtp_recipient *r)
 {
     struct smtp *t = session_data(s);
@@ -181,9 +204,16 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
         one.kind = RECIPIENT_REMOTE;
         return add_target(l, &one) ? 0 : -E2BIG;
     }
+    /* RFC 3461 section 5.2.7: what the sender hears of is the address he wrote to, and for many
+     * behind one address he hears once. */
+    if (!one.orcpt.n && is_ascii(r->address))
+        one.orcpt = span_cstr(arena_printf(l->arena, "rfc822;%.*s", SPAN_ARG(r->address)));
+    size_t told = first_local(r);
     for (size_t i = 0; i < r->target_count; i++) {
         const struct auth_target *target = &r->targets[i];
         struct store_recipient to = one;
+        if (i != told)
+            to.notify = without_success(to.notify);
         switch (target->kind) {
         case TARGET_ACCOUNT:
             to.kind = RECIPIENT_INBOX;
@@ -204,6 +234,7 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
         case TARGET_REMOTE:
             to.kind = RECIPIENT_REMOTE;
             to.address = span_cstr(target->address);
+            to.grant = span_of(target->grant, target->grant_bytes);
             break;
         }
         if (to.kind != RECIPIENT_REMOTE && !to.prefix.p)
@@ -286,6 +317,31 @@ static int deliver_all(struct session *s, struct target_list *l, struct store_de
     return d->count ? store_deliver(s->worker->store, t->body, d, done) : 0;
 }
 
+/* The body was long on its way: grants to forward must outlast the delivery. suspends */
+static int refresh_targets(struct session *s, struct smtp_recipient *r)
+{
+    enum { FRESH_MS = AUTH_FORWARD_SECONDS / 2 * 1000 };
+    struct auth_target *targets = NULL;
+    size_t count = 0;
+    bool forwards = false;
+
+    for (size_t i = 0; i < r->target_count; i++)
+        forwards = forwards || r->targets[i].grant_bytes;
+    if (!forwards || clock_mono_ms() - r->resolved_ms < FRESH_MS)
+        return 0;
+    switch (auth_resolve(s->worker->auth, r->address, &targets, &count)) {
+    case RESOLVED:
+        free(r->targets);
+        r->targets = targets;
+        r->target_count = count;
+        return 0;
+    case RESOLVE_TEMPFAIL:
+        return -EAGAIN;
+    default:
+        return -ENOENT;
+    }
+}
+
 static bool looping(struct session *s, struct span header)
 {
     return header_count(header, "Received") > s->conf->hops;
@@ -301,6 +357,13 @@ void transaction_deliver(struct session *s)
     struct store_delivered done;
     int err = 0;
 
+    for (struct smtp_recipient *r = t->first; r && err == 0; r = r->next)
+        err = refresh_targets(s, r);
+    if (err) {
+        answer(s, err, "", 0);
+        transaction_reset(s);
+        return;
+    }
     if (looping(s, header)) {
         session_puts(s, "554 5.4.6 Too many hops: this message goes in circles\r\n");
         transaction_reset(s);

@@ -3,6 +3,7 @@
 #include "smtp/smtp.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/utf8.h"
@@ -451,12 +452,12 @@ static bool relaying_refused(struct session *s, struct span address)
     return true;
 }
 
-/* An alias or group that leads outside makes us send mail: for those who may have mail sent only.
- */
+/* An alias or group that leads outside makes us send mail: authd says with a grant that it is meant
+ * to. */
 static bool leads_outside(const struct smtp_recipient *r)
 {
     for (size_t i = 0; i < r->target_count; i++)
-        if (r->targets[i].kind == TARGET_REMOTE)
+        if (r->targets[i].kind == TARGET_REMOTE && !r->targets[i].grant_bytes)
             return true;
     return false;
 }
@@ -468,6 +469,7 @@ static bool resolve_recipient(struct session *s, struct smtp_recipient *r, struc
 
     if (domain.n == 0 || conf_domain_is_local(s->conf, domain)) /* <postmaster> alone is ours too */
         found = auth_resolve(s->worker->auth, r->address, &r->targets, &r->target_count);
+    r->resolved_ms = clock_mono_ms();
     switch (found) {
     case RESOLVED:
         return !leads_outside(r) || !relaying_refused(s, r->address);
@@ -497,7 +499,8 @@ static bool recipient_fits(const struct session *s, const struct smtp_recipient 
     size_t bytes = r->target_count ? 0 : one;
 
     for (size_t i = 0; i < r->target_count; i++)
-        bytes += one + (r->targets[i].kind == TARGET_FOLDER ? GROUP_FIELDS_BYTES : 0);
+        bytes += one + r->targets[i].grant_bytes +
+                 (r->targets[i].kind == TARGET_FOLDER ? GROUP_FIELDS_BYTES : 0);
     if (t->target_count + r->target_count > STORE_RECIPIENTS_MAX ||
         t->delivery_bytes + bytes > DELIVERY_BYTES_MAX)
         return false;

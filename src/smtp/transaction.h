@@ -17,6 +17,7 @@ struct smtp_recipient {
     uint8_t notify;
     struct auth_target *targets; /* malloc'ed by auth_resolve; NULL for a remote one */
     size_t target_count;
+    uint64_t resolved_ms; /* when, on the clock that never goes back */
 };
 
 struct smtp {

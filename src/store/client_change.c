@@ -326,6 +326,11 @@ int store_queue_body(struct store *s, uint64_t id, int *ret_fd)
     return err;
 }
 
+int store_queue_progress(struct store *s, uint64_t id, const struct queue_result *r, size_t count)
+{
+    return store_queue_done(s, id, r, count, 0);
+}
+
 int store_queue_done(struct store *s, uint64_t id, const struct queue_result *r, size_t count,
                      int64_t next_try_seconds)
 {

@@ -3,7 +3,7 @@
 #include "base/random.h"
 #include <sodium.h>
 
-enum { GRANT_VERSION = 1, GRANT_MAC_BYTES = 16 };
+enum { GRANT_VERSION = 2, GRANT_MAC_BYTES = 16 };
 
 void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
                 struct buf *out)
@@ -18,6 +18,7 @@ void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_B
     wr_u64(out, g->session);
     wr_i64(out, g->expires_seconds);
     wr_u64(out, g->epoch);
+    wr_raw(out, g->address, sizeof(g->address));
     if (out->overflow)
         return;
     crypto_generichash(mac, sizeof(mac), (const unsigned char *)out->p + start, out->n - start,
@@ -48,8 +49,37 @@ bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES
     g.session = rd_u64(&r);
     g.expires_seconds = rd_i64(&r);
     g.epoch = rd_u64(&r);
+    struct span address = rd_raw(&r, sizeof(g.address));
     if (!rd_done(&r) || g.expires_seconds <= now)
         return false;
+    memcpy(g.address, address.p, sizeof(g.address));
     *ret = g;
     return true;
+}
+
+void grant_address(struct span address, unsigned char ret[GRANT_ADDRESS_BYTES])
+{
+    unsigned char lower[256];
+    crypto_generichash_state state;
+
+    crypto_generichash_init(&state, NULL, 0, GRANT_ADDRESS_BYTES);
+    for (size_t at = 0; at < address.n; at += sizeof(lower)) {
+        size_t n = address.n - at < sizeof(lower) ? address.n - at : sizeof(lower);
+        for (size_t i = 0; i < n; i++)
+            lower[i] = (unsigned char)ascii_lower(address.p[at + i]);
+        crypto_generichash_update(&state, lower, n);
+    }
+    crypto_generichash_final(&state, ret, GRANT_ADDRESS_BYTES);
+}
+
+bool grant_forwards(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
+                    struct span address)
+{
+    unsigned char hash[GRANT_ADDRESS_BYTES];
+    struct grant g;
+
+    if (!grant_open(token, secret, now, &g) || g.account != 0 || g.rights != GRANT_FORWARD)
+        return false;
+    grant_address(address, hash);
+    return memcmp(hash, g.address, sizeof(hash)) == 0;
 }

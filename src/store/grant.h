@@ -9,11 +9,13 @@
 #include "base/codec.h"
 
 enum {
-    GRANT_MAIL = 1,   /* read-write of the account's own mailboxes and subscriptions */
-    GRANT_SUBMIT = 2, /* remote recipients */
-    GRANT_POST = 4,   /* append to public folders that take posts */
-    GRANT_ADMIN = 8,  /* make, rename and delete public folders */
+    GRANT_MAIL = 1,     /* read-write of the account's own mailboxes and subscriptions */
+    GRANT_SUBMIT = 2,   /* remote recipients */
+    GRANT_POST = 4,     /* append to public folders that take posts */
+    GRANT_ADMIN = 8,    /* make, rename and delete public folders */
+    GRANT_FORWARD = 16, /* of no account: one remote address, to which an alias leads */
 };
+enum { GRANT_SECRET_BYTES = 32, GRANT_ADDRESS_BYTES = 16 };
 struct grant {
     uint64_t account;
     uint32_t rights;
@@ -21,13 +23,18 @@ struct grant {
     uint64_t session;
     int64_t expires_seconds;
     uint64_t epoch; /* raised when the account's password changes or it is disabled */
+    unsigned char address[GRANT_ADDRESS_BYTES]; /* GRANT_FORWARD: grant_address of it; else zeros */
 };
-enum { GRANT_SECRET_BYTES = 32 };
 /* Appends the token (at most STORE_GRANT_MAX bytes). */
 void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
                 struct buf *out);
 /* False: not ours, changed, or expired at `now`. */
 bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
                 struct grant *ret);
+/* What a grant to forward is bound to: a hash of the address, ASCII letters without case. */
+void grant_address(struct span address, unsigned char ret[GRANT_ADDRESS_BYTES]);
+/* True: the token lets mail go to that address, at `now`, whoever brings it. */
+bool grant_forwards(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
+                    struct span address);
 
 #endif

@@ -8,7 +8,7 @@ static const unsigned char secret[GRANT_SECRET_BYTES] = "one secret",
 
 TEST(sealed_and_opened)
 {
-    struct grant g = {16, GRANT_MAIL | GRANT_POST, 3, 77, 1000, 5}, got;
+    struct grant g = {16, GRANT_MAIL | GRANT_POST, 3, 77, 1000, 5, {0}}, got;
     struct buf b = BUF(STORE_GRANT_MAX);
 
     grant_seal(&g, secret, &b);
@@ -28,4 +28,34 @@ TEST(sealed_and_opened)
     for (size_t n = 0; n < b.n; n++)
         EXPECT(!grant_open(span_head(buf_span(&b), n), secret, 0, &got));
     buf_done(&b);
+}
+
+TEST(forwarding_is_bound_to_the_address)
+{
+    struct grant g = {.rights = GRANT_FORWARD, .expires_seconds = 1000};
+    struct buf b = BUF(STORE_GRANT_MAX), login = BUF(STORE_GRANT_MAX),
+               of_account = BUF(STORE_GRANT_MAX);
+    struct span to = SPAN("Friend@Far.example");
+
+    grant_address(to, g.address);
+    grant_seal(&g, secret, &b);
+    EXPECT(grant_forwards(buf_span(&b), secret, 999, to));
+    EXPECT(grant_forwards(buf_span(&b), secret, 999, SPAN("friend@far.EXAMPLE")));
+    EXPECT(!grant_forwards(buf_span(&b), secret, 1000, to));
+    EXPECT(!grant_forwards(buf_span(&b), other, 999, to));
+    EXPECT(!grant_forwards(buf_span(&b), secret, 999, SPAN("friend@far.example2")));
+    EXPECT(!grant_forwards(buf_span(&b), secret, 999, SPAN("riend@far.example")));
+    EXPECT(!grant_forwards(buf_span(&b), secret, 999, SPAN_EMPTY));
+    EXPECT(!grant_forwards(SPAN_EMPTY, secret, 999, to));
+    /* A login's grant is none of these, whatever stands in it. */
+    g.rights = GRANT_SUBMIT;
+    grant_seal(&g, secret, &login);
+    EXPECT(!grant_forwards(buf_span(&login), secret, 999, to));
+    g.rights = GRANT_FORWARD;
+    g.account = 16;
+    grant_seal(&g, secret, &of_account);
+    EXPECT(!grant_forwards(buf_span(&of_account), secret, 999, to));
+    buf_done(&b);
+    buf_done(&login);
+    buf_done(&of_account);
 }

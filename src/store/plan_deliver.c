@@ -42,6 +42,7 @@ struct delivery {
     struct msg_deliver m;
     struct mbox **to; /* by recipient; NULL: skipped */
     size_t local, remote, done_before;
+    size_t reported; /* of the local ones: their sender asked to be told */
 };
 
 static int recipient_mailbox(struct engine *e, enum role from, const struct store_recipient *t,
@@ -64,12 +65,17 @@ static int recipient_mailbox(struct engine *e, enum role from, const struct stor
     return 0;
 }
 
-/* A stranger may deliver; only a login makes sealpost send mail out, or relayd its reports. */
-static int may_relay(struct engine *e, const struct intent *i, const struct store_delivery *d)
+/* A stranger may deliver; only a login makes sealpost send mail out, or relayd its reports, or
+ * authd where an alias leads to that very address. */
+static int may_relay(struct engine *e, const struct intent *i, const struct store_delivery *d,
+                     const struct store_recipient *t)
 {
     struct grant g;
 
     if (i->role == ROLE_RELAYD && d->sender.n == 0)
+        return 0;
+    if (t->grant.n && e->options.grant_secret &&
+        grant_forwards(t->grant, e->options.grant_secret, e->now, t->address))
         return 0;
     int err = grant_check(e, d->grant, &g);
     return err ? err : (g.rights & GRANT_SUBMIT) ? 0 : -EACCES;
@@ -84,12 +90,21 @@ static bool named_before(const struct delivery *d, size_t k)
     return false;
 }
 
+/* RFC 3461 section 5.2.2: delivered into a mailbox, and the sender wants to know. */
+static bool is_reported(const struct delivery *d, size_t k)
+{
+    const struct store_recipient *t = &d->m.d.recipients[k];
+
+    return d->m.d.sender.n && t->kind != RECIPIENT_REMOTE && d->to[k] && t->address.n &&
+           t->notify & NOTIFY_SUCCESS;
+}
+
 static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
 {
     const struct store_delivery *s = &d->m.d;
     uint64_t bytes = (uint64_t)d->m.body.body.bytes + s->prefix.n;
     struct span room;
-    int err, refused = -ENOENT;
+    int err;
 
     if (!area_span(i, &d->m.body.body, &room) || !area_span(i, &d->m.body.summary, &room))
         return -EINVAL;
@@ -98,11 +113,11 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
     for (size_t k = 0; k < s->count; k++) {
         const struct store_recipient *t = &s->recipients[k];
         if (t->kind == RECIPIENT_REMOTE) {
-            err = may_relay(e, i, s);
-            if (err)
-                return err;
             if (t->address.n == 0)
                 return -EINVAL;
+            err = may_relay(e, i, s, t);
+            if (err)
+                return err;
             d->remote++;
             continue;
         }
@@ -123,16 +138,12 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
         err = quota_check(e, d->to[k]->row.account, bytes + t->prefix.n);
         if (!err)
             err = uid_room(d->to[k], s->count);
-        if (err) {
-            /* Over quota is that recipient's trouble, as if there were no such mailbox, unless
-             * nobody is left. */
-            refused = err;
-            d->to[k] = NULL;
-            continue;
-        }
+        if (err) /* there is one answer for all of them: none may be passed over with a 250 */
+            return err;
         d->local++;
+        d->reported += is_reported(d, k);
     }
-    return d->local + d->remote + d->done_before > 0 ? 0 : refused;
+    return d->local + d->remote + d->done_before > 0 ? 0 : -ENOENT;
 }
 
 static int deliver_local(struct engine *e, const struct delivery *d, struct row_message *row,
@@ -174,14 +185,20 @@ static size_t recipient_bytes(const struct store_recipient *t)
     return t->address.n + t->orcpt.n + 32;
 }
 
-/* The outgoing part is cut into items that fit a message to relayd. */
-static uint32_t remote_items(const struct store_delivery *s)
+static bool is_queued(const struct delivery *d, size_t k)
 {
+    return d->m.d.recipients[k].kind == RECIPIENT_REMOTE || is_reported(d, k);
+}
+
+/* The outgoing part is cut into items that fit a message to relayd. */
+static uint32_t queue_items(const struct delivery *d)
+{
+    const struct store_delivery *s = &d->m.d;
     size_t bytes = 0;
     uint32_t items = 0;
 
     for (size_t k = 0; k < s->count; k++) {
-        if (s->recipients[k].kind != RECIPIENT_REMOTE)
+        if (!is_queued(d, k))
             continue;
         if (items == 0 || bytes + recipient_bytes(&s->recipients[k]) > STORE_QUEUE_ITEM_BYTES) {
             items++;
@@ -207,8 +224,8 @@ static int queue_put(struct engine *e, struct queue_entry *q, struct store_deliv
     return err;
 }
 
-static int deliver_remote(struct engine *e, const struct delivery *d, const struct row_message *row,
-                          struct place common, struct store_delivered *ret)
+static int deliver_queue(struct engine *e, const struct delivery *d, const struct row_message *row,
+                         struct place common, struct store_delivered *ret)
 {
     const struct store_delivery *s = &d->m.d;
     struct queue_entry q = {.sender = s->sender, .envid = s->envid};
@@ -216,7 +233,7 @@ static int deliver_remote(struct engine *e, const struct delivery *d, const stru
     size_t bytes = 0;
     int err = 0;
 
-    q.recipients = arena_try_array(e->arena, sizeof(*q.recipients), d->remote);
+    q.recipients = arena_try_array(e->arena, sizeof(*q.recipients), d->remote + d->reported);
     if (!q.recipients)
         return -ENOMEM;
     prefix_set(&with, common);
@@ -240,16 +257,18 @@ static int deliver_remote(struct engine *e, const struct delivery *d, const stru
     };
     for (size_t k = 0; k < s->count && !err; k++) {
         const struct store_recipient *t = &s->recipients[k];
-        if (t->kind != RECIPIENT_REMOTE)
+        if (!is_queued(d, k))
             continue;
         if (q.count && bytes + recipient_bytes(t) > STORE_QUEUE_ITEM_BYTES) {
             err = queue_put(e, &q, ret);
             bytes = 0;
         }
-        q.recipients[q.count] = (struct queue_entry_recipient){.index = (uint32_t)q.count,
-                                                               .address = t->address,
-                                                               .orcpt = t->orcpt,
-                                                               .notify = t->notify};
+        q.recipients[q.count] =
+            (struct queue_entry_recipient){.index = (uint32_t)q.count,
+                                           .address = t->address,
+                                           .orcpt = t->orcpt,
+                                           .notify = t->notify,
+                                           .delivered = t->kind != RECIPIENT_REMOTE};
         q.count++;
         bytes += recipient_bytes(t);
     }
@@ -281,13 +300,13 @@ int plan_deliver(struct engine *e, struct intent *i)
     record_begin(e);
     row.received = d.m.d.received_seconds;
     row.saved = e->now;
-    err = body_put(e, i, &d.m.body, (uint32_t)d.local + remote_items(&d.m.d), &row);
+    err = body_put(e, i, &d.m.body, (uint32_t)d.local + queue_items(&d), &row);
     if (!err && d.m.d.prefix.n)
         common = journal_blob(&e->journal, BLOB_PREFIX, d.m.d.prefix);
     if (!err)
         err = deliver_local(e, &d, &row, common, &done);
-    if (!err && d.remote)
-        err = deliver_remote(e, &d, &row, common, &done);
+    if (!err && d.remote + d.reported)
+        err = deliver_queue(e, &d, &row, common, &done);
     if (err)
         return plan_broken(e, err);
     wr_delivered(i->answer, &done);

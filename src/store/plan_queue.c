@@ -103,8 +103,8 @@ static void item_of(uint64_t id, const struct queue_entry *q, struct queue_item 
     for (size_t i = 0; i < q->count; i++) {
         const struct queue_entry_recipient *t = &q->recipients[i];
         if (t->state == QUEUE_OPEN)
-            to[ret->count++] = (struct queue_recipient){t->index, t->address, t->orcpt, t->notify,
-                                                        t->delay_notified};
+            to[ret->count++] = (struct queue_recipient){t->index,  t->address,        t->orcpt,
+                                                        t->notify, t->delay_notified, t->delivered};
     }
 }
 
@@ -247,11 +247,15 @@ int plan_queue_done(struct engine *e, struct intent *i)
     }
     for (size_t n = 0; n < q.count; n++)
         open += q.recipients[n].state == QUEUE_OPEN;
-    q.row.tries++;
-    q.row.next_try = d.next_try_seconds;
+    bool progress = d.next_try_seconds == 0;
+    if (!progress) {
+        q.row.tries++;
+        q.row.next_try = d.next_try_seconds;
+    }
     record_begin(e);
     err = open ? entry_put(e, d.id, &q) : effect_queue_gone(e, d.id, false);
-    lease_ending(lease_find(e, d.id));
+    if (!progress || !open)
+        lease_ending(lease_find(e, d.id));
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }
 
@@ -293,7 +297,8 @@ static void json_entry(struct buf *b, struct engine *e, uint64_t id, const struc
         const struct queue_entry_recipient *t = &q->recipients[n];
         buf_printf(b, "%s{\"address\":", sep);
         json_string(b, t->address);
-        buf_printf(b, ",\"state\":\"%s\",\"text\":", states[t->state <= 2 ? t->state : 0]);
+        buf_printf(b, ",\"state\":\"%s\",\"text\":",
+                   t->delivered ? "to be reported" : states[t->state <= 2 ? t->state : 0]);
         json_string(b, t->text);
         buf_printf(b, "}");
         sep = ",";

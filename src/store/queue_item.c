@@ -14,7 +14,8 @@ void wr_queue_entry(struct buf *b, const struct queue_entry *q)
         wr_span(b, t->address);
         wr_span(b, t->orcpt);
         wr_span(b, t->text);
-        wr_u8(b, t->notify);
+        wr_u8(b, (uint8_t)((t->notify & (QUEUE_ROW_DELIVERED - 1)) |
+                           (t->delivered ? QUEUE_ROW_DELIVERED : 0)));
         wr_u8(b, t->state);
         wr_bool(b, t->delay_notified);
     }
@@ -41,7 +42,9 @@ bool rd_queue_entry(struct span s, struct arena *a, struct queue_entry *ret)
         t->address = rd_span(&r, STORE_ADDRESS_MAX);
         t->orcpt = rd_span(&r, STORE_ADDRESS_MAX);
         t->text = rd_span(&r, STORE_TEXT_MAX);
-        t->notify = rd_u8(&r);
+        uint8_t notify = rd_u8(&r);
+        t->notify = notify & (QUEUE_ROW_DELIVERED - 1);
+        t->delivered = notify & QUEUE_ROW_DELIVERED;
         t->state = rd_u8(&r);
         t->delay_notified = rd_bool(&r);
     }

@@ -7,6 +7,8 @@
 #include "store/store.h"
 
 enum { QUEUE_RET_HEADERS = 1, QUEUE_8BIT = 2, QUEUE_SMTPUTF8 = 4, QUEUE_REQUIRE_TLS = 8 };
+/* In the row `notify` has one bit more: delivered here, only its report is open. */
+enum { QUEUE_ROW_DELIVERED = 128 };
 enum queue_state { QUEUE_OPEN, QUEUE_IS_DELIVERED, QUEUE_IS_FAILED };
 
 struct queue_entry {
@@ -16,7 +18,7 @@ struct queue_entry {
         uint32_t index;
         struct span address, orcpt, text;
         uint8_t notify, state;
-        bool delay_notified;
+        bool delay_notified, delivered;
     } * recipients;
     size_t count;
 };

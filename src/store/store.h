@@ -210,6 +210,8 @@ struct store_recipient {
     struct span orcpt;   /* RFC 3461, "rfc822;…" or empty */
     uint8_t notify;      /* NOTIFY_… */
     struct span prefix;  /* this recipient's own trace fields, in front of the common ones */
+    struct span
+        grant; /* REMOTE, where an alias leads there: the grant to forward (GRANT_FORWARD) */
 };
 enum {
     NOTIFY_DEFAULT = 0,
@@ -219,7 +221,8 @@ enum {
     NOTIFY_DELAY = 8
 };
 struct store_delivery {
-    struct span grant;  /* needed for REMOTE recipients: right `submit`; empty for mx */
+    struct span grant;  /* needed for REMOTE recipients that have none of their own: right `submit`;
+                           empty for mx */
     struct span sender; /* reverse-path, empty for <> */
     struct span envid;
     bool ret_headers, body_8bit, smtputf8, require_tls;
@@ -237,7 +240,9 @@ struct store_delivered {
     uint32_t numbers[64]; /* news: article numbers, in the order of FOLDER recipients */
 };
 /* One durable record for all recipients. Recipients that are no more (deleted meanwhile) are
- * skipped if at least one is left, else -ENOENT. */
+ * skipped if at least one is left, else -ENOENT. -EDQUOT: one of them is over quota; nobody has got
+ * it, the sender tries again. A recipient with NOTIFY_SUCCESS who got it here becomes a queue item
+ * too, for relayd to report. */
 int store_deliver(struct store *s, struct store_body *b, const struct store_delivery *d,
                   struct store_delivered *ret);
 
@@ -294,6 +299,7 @@ struct queue_recipient {
     struct span address, orcpt;
     uint8_t notify;
     bool delay_notified;
+    bool delivered; /* into a mailbox here: all that is left is the report its sender asked for */
 };
 struct queue_item {
     uint64_t id;
@@ -319,6 +325,9 @@ struct queue_result {
 /* Ends the lease. Recipients not named stay deferred. Items without open recipients go. */
 int store_queue_done(struct store *s, uint64_t id, const struct queue_result *r, size_t count,
                      int64_t next_try_seconds);
+/* Keeps what is known of some recipients already; the lease and the item's next try stay as they
+ * are (an item without open recipients goes). */
+int store_queue_progress(struct store *s, uint64_t id, const struct queue_result *r, size_t count);
 void store_on_queue(struct store *s, void (*fn)(void *arg),
                     void *arg); /* something new may be due */
 

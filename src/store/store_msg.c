@@ -236,6 +236,7 @@ void wr_deliver(struct buf *b, const struct msg_deliver *m)
         wr_span(b, t->orcpt);
         wr_u8(b, t->notify);
         wr_span(b, t->prefix);
+        wr_span(b, t->grant);
     }
 }
 
@@ -277,6 +278,7 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
         t->orcpt = rd_span(&r, STORE_ADDRESS_MAX);
         t->notify = rd_u8(&r);
         t->prefix = rd_span(&r, STORE_PREFIX_MAX);
+        t->grant = rd_span(&r, STORE_GRANT_MAX);
     }
     return rd_done(&r);
 }
@@ -445,6 +447,7 @@ void wr_queue_item(struct buf *b, const struct queue_item *q)
         wr_span(b, t->orcpt);
         wr_u8(b, t->notify);
         wr_bool(b, t->delay_notified);
+        wr_bool(b, t->delivered);
     }
 }
 
@@ -478,6 +481,7 @@ bool rd_queue_item(struct span s, struct arena *a, struct queue_item *ret)
         t->orcpt = arena_span(a, rd_span(&r, STORE_ADDRESS_MAX));
         t->notify = rd_u8(&r);
         t->delay_notified = rd_bool(&r);
+        t->delivered = rd_bool(&r);
     }
     if (!rd_done(&r))
         return false;

@@ -157,7 +157,7 @@ bool rd_mailbox(struct span s, struct msg_mailbox *ret);
 struct msg_queue_done {
     struct msg_head head;
     uint64_t id;
-    int64_t next_try_seconds;
+    int64_t next_try_seconds; /* 0: the lease goes on, the results are kept already */
     struct queue_result *results;
     size_t count;
 };

@@ -38,8 +38,8 @@ static bool again_1(struct span s, struct buf *b)
 static void wr_2(struct buf *b)
 {
     struct store_recipient to[] = {
-        {RECIPIENT_INBOX,  16, SPAN("x@y"), SPAN_EMPTY,         2, SPAN("p: q\r\n")},
-        {RECIPIENT_REMOTE, 0,  SPAN("r@z"), SPAN("rfc822;r@z"), 4, SPAN_EMPTY      }
+        {RECIPIENT_INBOX,  16, SPAN("x@y"), SPAN_EMPTY,         2, SPAN("p: q\r\n"), SPAN_EMPTY},
+        {RECIPIENT_REMOTE, 0,  SPAN("r@z"), SPAN("rfc822;r@z"), 4, SPAN_EMPTY,       SPAN("g") }
     };
     struct msg_deliver d = {.head = head, .body = body};
     d.d = (struct store_delivery){.grant = SPAN("g"),
@@ -143,7 +143,7 @@ static bool again_7(struct span s, struct buf *b)
 static void wr_8(struct buf *b)
 {
     struct queue_recipient to[] = {
-        {1, SPAN("a@b"), SPAN("rfc822;a@b"), 7, true}
+        {1, SPAN("a@b"), SPAN("rfc822;a@b"), 7, true, true}
     };
     struct queue_item q = {.id = 3,
                            .sender = SPAN("s@t"),
@@ -168,7 +168,7 @@ static bool again_8(struct span s, struct buf *b)
 static void wr_9(struct buf *b)
 {
     struct queue_entry_recipient to[] = {
-        {1, SPAN("a@b"), SPAN("o"), SPAN("451 later"), 7, QUEUE_OPEN, true}
+        {1, SPAN("a@b"), SPAN("o"), SPAN("451 later"), 7, QUEUE_OPEN, true, true}
     };
     struct queue_entry q = {
         .row = {.body = 5, .next_try = 8},

@@ -62,8 +62,9 @@ static void fuzz_addresses(struct span s)
     }
     if (rd_authd_targets(s, &targets)) {
         struct directory_target t;
+        struct span grant;
         for (uint32_t i = 0; i < targets.count; i++)
-            if (rd_authd_target(&targets.targets, &t))
+            if (rd_authd_target(&targets.targets, &t, &grant))
                 CHECK(strlen(t.address) <= NAME_ADDRESS_MAX && t.kind <= DIRECTORY_REMOTE);
     }
 }

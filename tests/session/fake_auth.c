@@ -182,6 +182,20 @@ static void target(struct auth_target *t, enum auth_target_kind kind, uint64_t i
     snprintf(t->address, sizeof(t->address), "%s", address);
 }
 
+/* As authd gives it: with a grant to forward. "away" and "many" come without. */
+static void forward_target(struct auth_target *t, const char *address)
+{
+    struct grant g = {.rights = GRANT_FORWARD,
+                      .expires_seconds = clock_seconds() + AUTH_FORWARD_SECONDS};
+    struct buf token BUF_AUTO = BUF(sizeof(t->grant));
+
+    grant_address(span_cstr(address), g.address);
+    grant_seal(&g, runner_grant_secret(), &token);
+    target(t, TARGET_REMOTE, 0, address);
+    memcpy(t->grant, token.p, token.n);
+    t->grant_bytes = (unsigned)token.n;
+}
+
 enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
                                 struct auth_target **ret_targets, size_t *ret_count)
 {
@@ -222,6 +236,8 @@ enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
         }
     } else if (span_is(local, "away")) {
         target(&t[n++], TARGET_REMOTE, 0, "someone@remote.test");
+    } else if (span_is(local, "friend")) {
+        forward_target(&t[n++], "friend@remote.test");
     } else {
         free(t);
         return span_is(local, "disabled") ? RESOLVE_DISABLED

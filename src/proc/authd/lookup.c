@@ -1,10 +1,43 @@
 /* lookup.c: where mail goes, and who may send as whom. */
 #include "proc/authd/authd.h"
 
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "sasl/auth.h"
+#include "store/grant.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-enum { RESOLVE_REPLY_MAX = 65536, ONE_PAGE = 100 /* targets that fit for certain */ };
+enum {
+    RESOLVE_REPLY_MAX = 65536,
+    ONE_PAGE = 100,         /* targets that fit for certain */
+    GRANTS_BYTES = 1 << 18, /* of all targets there may be */
+};
+
+/* Who asks may send to where an alias leads, and there only: a grant for each remote target. NULL:
+ * there is none. */
+static const struct span *forward_grants(const struct authd *a, struct arena *arena,
+                                         const struct directory_target *v, size_t n, size_t first)
+{
+    struct span *grants = NULL;
+
+    for (size_t i = first; i < n; i++) {
+        BUF_AUTO struct buf b = BUF(AUTHD_FORWARD_MAX);
+        struct grant g = {.rights = GRANT_FORWARD,
+                          .expires_seconds = clock_seconds() + AUTH_FORWARD_SECONDS};
+        if (v[i].kind != DIRECTORY_REMOTE)
+            continue;
+        if (!grants)
+            grants = ARENA_ARRAY(arena, struct span, n);
+        CHECK(grants);
+        grant_address(span_cstr(v[i].address), g.address);
+        grant_seal(&g, a->child->grant_secret, &b);
+        grants[i] = arena_span(arena, buf_span(&b));
+    }
+    return grants;
+}
 
 void msg_resolve(void *arg, struct msg *m)
 {
@@ -30,7 +63,10 @@ void msg_resolve(void *arg, struct msg *m)
         found = directory_resolve(a->reader, q.address, &targets, &count);
     }
     a->count.resolved++;
-    wr_authd_targets(&b, found, version, targets, count, q.first, RESOLVE_REPLY_MAX);
+    struct arena *arena = arena_new(GRANTS_BYTES);
+    const struct span *grants = forward_grants(a, arena, targets, count, q.first);
+    wr_authd_targets(&b, found, version, targets, grants, count, q.first, RESOLVE_REPLY_MAX);
+    arena_free(arena);
     free(targets);
     msg_reply(m, 0, buf_span(&b));
 }

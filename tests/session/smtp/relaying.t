@@ -38,7 +38,21 @@ C+ RCPT TO:<someone@remote.test\x00@example.test>\r\n
 S: 501 5.1.3 That is not an address
 C+ RCPT TO:<alice@example.test\r>\r\n
 S: 501 5.1.3 That is not an address
-# an alias or a group that leads outside would make us send, too
+# an alias or a group that leads outside makes us send, too: only with a grant for it
+C: RCPT TO:<friend@example.test>
+S: 250 2.1.5 Ok
+C: DATA
+S: /^354 /
+C: go on
+C: .
+S: /^250 /
+Q
+S0: from <alice@example.test> envid=
+S0: to <friend@remote.test> orcpt=rfc822;friend@example.test notify=0
+S0* go on
+S0: .
+C: MAIL FROM:<alice@example.test>
+S: /^250 /
 C: RCPT TO:<away@example.test>
 S: 550 5.7.1 Relaying denied: not a recipient of this server
 C: RCPT TO:<many@example.test>

@@ -38,8 +38,8 @@ S: /^354 /
 S: /^250 /
 Q
 S0: from <alice@example.test> envid=
-S0: to <person-0@remote.test> orcpt= notify=0
-S0* to <person-199@remote.test> orcpt= notify=0
+S0: to <person-0@remote.test> orcpt=rfc822;many@example.test notify=0
+S0* to <person-199@remote.test> orcpt=rfc822;many@example.test notify=0
 S0* x
 S0: .
 Q
