@@ -119,7 +119,8 @@ const char *run_own_name(const struct probe_plan *plan, const struct probe_targe
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
 
-static void set_verdict(struct probe_run *p, enum probe_verdict v, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+set_verdict(struct probe_run *p, enum probe_verdict v, const char *fmt, va_list ap)
 {
     p->result->verdict = v;
     vsnprintf(p->result->detail, sizeof p->result->detail, fmt, ap);

@@ -129,7 +129,8 @@ bool talk_put(struct talk *t, struct span bytes)
     return !t->failed && result(t, wire_put(t->wire, bytes, &t->error));
 }
 
-static enum reply_kind command(struct talk *t, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static enum reply_kind command(struct talk *t,
+                                                                     const char *fmt, va_list ap)
 {
     struct buf line BUF_AUTO = BUF(COMMAND_MAX);
 

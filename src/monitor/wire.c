@@ -200,7 +200,7 @@ int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *
     w->ssl = SSL_new(w->ctx);
     CHECK(w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) == 1);
     if (t->name != NULL)
-        SSL_set_tlsext_host_name(w->ssl, t->name);
+        SSL_set_tlsext_host_name(w->ssl, (char *)(uintptr_t)t->name);
     offer_alpn(w->ssl, t->alpn);
     for (;;) {
         int events = 0, r, got;
