@@ -253,9 +253,10 @@ TEST(a_ticket_of_one_worker_is_good_at_another)
     EXPECT(t.client_info.verified);
     EXPECT_INT(tls_context_counters(t.context)->resumed, 1);
     SSL_SESSION_free(session);
-    session = t.session; /* tickets are for one use */
+    session = t.session; /* tickets are for one use: a resumed session brings the next */
     t.session = NULL;
     finish();
+    REQUIRE(session != NULL);
 
     vserver.name = "pop3-test"; /* another virtual server: a full handshake */
     begin("p256", &s);

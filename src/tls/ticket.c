@@ -70,7 +70,9 @@ int tls_ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CI
             continue;
         if (!set_up(&keys[i], iv, cipher, mac, false))
             return -1;
-        return i == 0 ? 1 : 2;
+        /* in TLS 1.3 a ticket is for one use: without a new one every second connection of a client
+         * that keeps to it is a full handshake */
+        return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
     }
     return 0;
 }
