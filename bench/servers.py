@@ -195,6 +195,7 @@ service pop3-login {{
 }}
 service imap {{
   service_count = 0
+  process_limit = 12000
   client_limit = 1
   process_min_avail = 4
 }}

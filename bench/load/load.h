@@ -27,6 +27,7 @@ struct options {
     unsigned warm;     /* per worker, before "ready" */
     unsigned seconds;  /* then it ends, whatever is left of ops */
     unsigned bytes;    /* of a message */
+    unsigned pause;    /* ms before each message whose arrival is watched */
     unsigned per;      /* messages a connection; 0: all */
     unsigned messages; /* in the mailbox or group */
     bool resume;       /* offer the last session ticket */
