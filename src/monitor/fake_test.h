@@ -53,6 +53,7 @@ enum leak {
     LEAK_HTTP_CLEAR, /* all pages in clear */
     LEAK_MUTE,       /* closes without a greeting */
     LEAK_GARBAGE,    /* speaks no protocol at all */
+    LEAK_RANDOM,     /* pieces of its protocol in any order */
 };
 
 /* ---- keys and certificates --------------------------------------------------------------- */
@@ -589,6 +590,51 @@ static void fake_http(struct fake_conn *c)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
+static void fake_random(struct fake_conn *c)
+{
+    static const char *const pieces[] = {
+        "250 ",
+        "250-",
+        "* ",
+        "p1 OK ",
+        "p2 OK ",
+        "+OK ",
+        "-ERR ",
+        "+ ",
+        "334 ",
+        "{5}",
+        "{70000}",
+        "{0}",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\n",
+        ".\r\n",
+        "..",
+        "HTTP/1.1 200 OK\r\n",
+        "Content-Length: 7\r\n",
+        "220 localhost\r\n",
+        "* OK localhost\r\n",
+        "200 localhost\r\n",
+        "101 ",
+        "382 ",
+        "\x15\x03\x01",
+        "\xff\xfe\x01",
+        "aGk=",
+        "STARTTLS",
+        "LOGINDISABLED",
+        "SEARCH 1",
+        "-----BEGIN CERTIFICATE-----",
+    };
+    unsigned n = (unsigned)(unit_random() % 60);
+
+    for (unsigned i = 0; i < n && !c->ended; i++) {
+        const char *piece = pieces[unit_random() % ARRAY_LEN(pieces)];
+        fake_write(c, piece, strlen(piece));
+    }
+    c->ended = true;
+}
+
 static void fake_serve(struct fake *f, int fd)
 {
     static void (*const speak[PROTOCOL_COUNT])(struct fake_conn *
@@ -604,9 +650,14 @@ static void fake_serve(struct fake *f, int fd)
     c->fd = fd;
     if (f->leak == LEAK_MUTE)
         c->ended = true;
+    if (f->leak == LEAK_RANDOM) {
+        if (f->policy == POLICY_TLS_ONLY && unit_random() % 4 != 0)
+            fake_tls(c);
+        fake_random(c);
+    }
     if (f->leak == LEAK_GARBAGE)
         fake_put(c, "%c\x80\xff hello?\n\n\n", 1);
-    if (f->policy == POLICY_TLS_ONLY && !c->ended) {
+    if (f->policy == POLICY_TLS_ONLY && !c->ended && c->ssl == NULL) {
         char first = 0;
         if (recv(fd, &first, 1, MSG_PEEK) == 1 && first == 'N' && f->leak == LEAK_TLS_TALKS)
             fake_put(c, "220 welcome\r\n");

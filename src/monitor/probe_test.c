@@ -287,6 +287,39 @@ TEST(nobody_listens)
     scene_free(s);
 }
 
+/* Whatever a server says, the probe comes to an end with a verdict and a reason. */
+TEST(any_server)
+{
+    static const struct {
+        enum conf_protocol protocol;
+        enum conf_policy policy;
+    } rows[] = {
+        {I, TL},
+        {P, TL},
+        {S, TL},
+        {N, TL},
+        {H, TL},
+        {I, ST},
+        {P, ST},
+        {S, ST},
+        {N, ST},
+        {H, PU}
+    };
+
+    for (unsigned round = 0; round < 3; round++)
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            struct scene *s =
+                scene_new(rows[i].protocol, rows[i].policy, SMTP_SUBMISSION, LEAK_RANDOM);
+            struct probe_result *results;
+            unsigned count;
+            probe_all(&s->plan, &results, &count);
+            for (unsigned k = 0; k < count; k++)
+                EXPECT(results[k].detail[0] != '\0');
+            free(results);
+            scene_free(s);
+        }
+}
+
 /* ---- the standing probe ------------------------------------------------------------------ */
 
 struct one_look {
