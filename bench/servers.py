@@ -15,7 +15,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests" / "system"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "system")]
+import measure  # noqa: E402
 import sealpost  # noqa: E402
 
 PASSWORD = "correct7horse"
@@ -67,6 +68,7 @@ class Peer:
         sealpost.wait_for(f"{self.name} listens", lambda: all(listening(p) for p in self.ports.values()), 20)
 
     def stop(self):
+        everyone = measure.tree(self.roots)
         for p in self.processes:
             if p.poll() is None:
                 p.send_signal(signal.SIGTERM)
@@ -76,6 +78,12 @@ class Peer:
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
+        try:
+            sealpost.wait_for("all processes end", lambda: not any(measure.stat(p) for p in everyone), 10)
+        except AssertionError:
+            for pid in everyone:
+                if measure.stat(pid):
+                    os.kill(pid, signal.SIGKILL)
         self.processes = []
 
     def remove(self):
