@@ -122,9 +122,9 @@ int checkpoint_begin(struct engine *e, struct checkpoint *c)
     return err;
 }
 
-void checkpoint_write(struct checkpoint *c)
+void checkpoint_image(const struct checkpoint *c, struct file_checkpoint *ret)
 {
-    struct file_checkpoint f = {
+    *ret = (struct file_checkpoint){
         .magic = "SPCHECK",
         .txn = c->held.id,
         .sequence = c->held.position.sequence,
@@ -132,14 +132,20 @@ void checkpoint_write(struct checkpoint *c)
         .file = c->held.position.file,
         .at = c->held.position.at,
     };
+    memcpy(ret->page, c->page, sizeof(ret->page));
+    ret->sum = XXH3_64bits(ret, offsetof(struct file_checkpoint, sum));
+}
+
+void checkpoint_write(struct checkpoint *c)
+{
+    struct file_checkpoint f;
     char path[512];
     struct err e;
 
     c->err = index_error(mdb_env_sync(c->e->index.env, 1));
     if (c->err)
         return;
-    memcpy(f.page, c->page, sizeof(f.page));
-    f.sum = XXH3_64bits(&f, offsetof(struct file_checkpoint, sum));
+    checkpoint_image(c, &f);
     snprintf(path, sizeof(path), "%s/store/checkpoint", c->e->options.root);
     c->err = file_write(AT_FDCWD, path, span_of(&f, sizeof(f)), 0640, &e);
 }

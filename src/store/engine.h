@@ -210,6 +210,7 @@ int ask_queue_body(struct engine *e, struct intent *i, int *ret_fd);
 int ask_queue_list(struct engine *e, struct intent *i);
 int ask_newsgroups(struct engine *e, struct intent *i);
 int ask_stat(struct engine *e, struct intent *i);
+int ask_grant(struct engine *e, struct intent *i); /* import.c */
 
 /* ------------------------------------------------------------------ checkpoint.c, replay.c */
 struct checkpoint {
@@ -224,6 +225,8 @@ bool checkpoint_due(const struct engine *e);
 int checkpoint_begin(struct engine *e, struct checkpoint *c);
 void checkpoint_write(struct checkpoint *c);
 int checkpoint_done(struct engine *e, struct checkpoint *c);
+/* What lies in the file `checkpoint`. */
+void checkpoint_image(const struct checkpoint *c, struct file_checkpoint *ret);
 /* Lets go of what no reader pins any more: transactions below `oldest_pin`. */
 void checkpoint_release(struct engine *e, uint64_t oldest_pin);
 uint64_t

@@ -108,7 +108,7 @@ int peer_attach(struct peers *ps, struct peer *p, struct msg *m)
         if (other->client == a.client && !other->gone)
             return -EBUSY;
     }
-    if (a.reads && p->role != ROLE_ACCESS)
+    if (a.reads && p->role != ROLE_ACCESS && p->role != ROLE_MANAGER)
         return -EACCES;
     const uint32_t sizes[STORE_AREAS] = {a.ring_bytes, a.spool_bytes};
     for (unsigned i = 0; i < STORE_AREAS && i < m->fd_count && !err; i++) {
@@ -290,6 +290,8 @@ uint64_t peers_oldest_pin(struct peers *ps, uint64_t now_ms, uint64_t max_ms)
     uint64_t oldest = UINT64_MAX;
 
     list_for_each (&ps->list, struct peer, node, p) {
+        if (p->backup_txn && !p->gone && p->backup_txn < oldest)
+            oldest = p->backup_txn;
         if (!p->pin)
             continue;
         uint64_t pin = __atomic_load_n(&p->pin->pin, __ATOMIC_SEQ_CST);

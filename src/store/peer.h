@@ -14,6 +14,8 @@ struct peer {
     struct pin_page *pin; /* NULL: does not read */
     uint32_t files_sent;  /* all up to this number */
     struct buf changes;   /* ids to be sent */
+    uint64_t backup_txn;  /* STORE_BACKUP: the checkpoint that is kept for it; 0: none */
+    uint32_t backup_call; /* waits for one; 0: does not */
     bool gone;
 };
 
@@ -41,5 +43,10 @@ void peers_publish_floor(struct peers *ps, uint64_t floor);
 /* The least pin of all readers, UINT64_MAX if none; a pin older than max_ms ends that reader's
  * link. */
 uint64_t peers_oldest_pin(struct peers *ps, uint64_t now_ms, uint64_t max_ms);
+
+/* STORE_BACKUP: who waits is kept the checkpoint that begins now; told when it is durable, or err.
+ */
+void peers_backup_begin(struct peers *ps, const struct checkpoint *c);
+void peers_backup(struct peers *ps, const struct checkpoint *c, int err);
 
 #endif

@@ -42,6 +42,7 @@ struct service {
     uint64_t started_ms;
     bool tick_missed;
     bool scheduled, syncing, checkpointing, preparing, closing;
+    bool backup_asked; /* a peer waits for a checkpoint of its own */
     int sync_err;
     struct checkpoint checkpoint;
     struct journal_prepare prepare;
@@ -284,7 +285,9 @@ static void on_checkpoint(void *arg)
     s->checkpointing = false;
     /* A batch in flight keeps its transaction open; failing now would tear it away under the sync.
      */
-    if (checkpoint_done(s->engine, &s->checkpoint) == 0)
+    int err = checkpoint_done(s->engine, &s->checkpoint);
+    peers_backup(&s->peers, &s->checkpoint, err);
+    if (err == 0)
         release_pages(s);
 }
 
@@ -316,8 +319,12 @@ static void background(struct service *s)
 
     if (e->failed || s->closing)
         return;
-    if (!s->checkpointing && checkpoint_due(e) && checkpoint_begin(e, &s->checkpoint) == 0) {
+    if (!s->checkpointing && (s->backup_asked || checkpoint_due(e)) &&
+        checkpoint_begin(e, &s->checkpoint) == 0) {
         s->checkpointing = true;
+        if (s->backup_asked)
+            peers_backup_begin(&s->peers, &s->checkpoint);
+        s->backup_asked = false;
         loop_offload(s->loop, checkpoint_work, on_checkpoint, s);
     }
     if (!s->preparing && journal_wants_file(&e->journal)) {
@@ -348,6 +355,7 @@ static bool is_question(const struct msg *m)
     case MSG_STORE_QUEUE_LEASE:
     case MSG_STORE_QUEUE_BODY:
     case MSG_STORE_STAT:
+    case MSG_STORE_GRANT:
         return true;
     case MSG_STORE_QUEUE_ADMIN: {
         struct msg_queue_admin q;
@@ -425,6 +433,20 @@ static void on_watch(struct service *s, struct msg *m, struct peer *p)
     }
 }
 
+/* Answered when a checkpoint that began after this is durable. */
+static void on_backup(struct service *s, struct msg *m, struct peer *p)
+{
+    if (s->engine->failed || p->backup_call) {
+        msg_reply(m, s->engine->failed ? -EIO : -EBUSY, SPAN_EMPTY);
+        return;
+    }
+    p->backup_call = m->call;
+    p->backup_txn = 0;
+    s->backup_asked = true;
+    if (!s->syncing)
+        background(s);
+}
+
 void service_message(struct service *s, struct msg *m)
 {
     struct peer *p = peer_of(&s->peers, m->link);
@@ -435,6 +457,9 @@ void service_message(struct service *s, struct msg *m)
         return;
     case MSG_STORE_WATCH:
         on_watch(s, m, p);
+        return;
+    case MSG_STORE_BACKUP:
+        on_backup(s, m, p);
         return;
     default:
         break;
