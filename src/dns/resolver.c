@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unbound.h>
+#include <unistd.h>
 
 enum { TYPE_A = 1, TYPE_MX = 15, TYPE_AAAA = 28, TYPE_TLSA = 52, CLASS_IN = 1 };
 
@@ -39,7 +40,8 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
                            "dns_servers: \"%s\": %s. Give a numeric address, or address@port.",
                            servers[i], ub_strerror(err));
     }
-    /* libunbound denies these itself (RFC 6761, RFC 8375); servers of one's own may well know them */
+    /* libunbound denies these itself (RFC 6761, RFC 8375); servers of one's own may well know them
+     */
     static const char *const ours[] = {"test.", "home.arpa."};
     for (size_t i = 0; i < ARRAY_LEN(ours) && server_count; i++)
         ub_ctx_zone_add(r->ub, ours[i], "nodefault");
@@ -47,6 +49,9 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
         ub_ctx_resolvconf(r->ub, NULL); /* none there: libunbound asks the root servers itself */
     ub_ctx_hosts(r->ub, NULL);
     if (trust_anchor[0]) {
+        /* libunbound opens it at the first question only, and then fails all of them */
+        if (access(trust_anchor, R_OK) < 0)
+            return err_set(e, -errno, "dns_trust_anchor: %s: %s.", trust_anchor, strerror(errno));
         err = ub_ctx_add_ta_file(r->ub, trust_anchor);
         if (err)
             return err_set(e, -EINVAL,
