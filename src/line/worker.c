@@ -92,8 +92,11 @@ static void take_vservers(struct worker *w)
         bool same = old && old->protocol == w->protocols[vc->protocol];
         v->protocol = w->protocols[vc->protocol];
         if (!same || old->conf == NULL || old->conf->tls_min != vc->tls_min) {
-            tls_context_unref(v->tls);
+            struct tls_context *before = v->tls;
             v->tls = tls_context_new(vc, v->protocol ? v->protocol->alpn : NULL, false);
+            if (before)
+                tls_context_take_identities(v->tls, before);
+            tls_context_unref(before);
         }
         v->conf = vc;
         rows[n++] = v;

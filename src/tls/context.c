@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "pki/key.h"
 #include "tls/context_internal.h"
@@ -325,6 +326,19 @@ int tls_context_identity_pkey(struct tls_context *c, enum tls_slot slot, STACK_O
 {
     CHECK(EVP_PKEY_up_ref(key) == 1);
     return slot_set(c, slot, X509_chain_up_ref(chain), key, e);
+}
+
+void tls_context_take_identities(struct tls_context *c, const struct tls_context *from)
+{
+    struct err e = {""};
+
+    for (int slot = TLS_SLOT_CURRENT; slot <= TLS_SLOT_NEXT; slot++) {
+        const struct tls_slot_state *s = &from->slots[slot];
+        if (s->chain != NULL &&
+            tls_context_identity_pkey(c, (enum tls_slot)slot, s->chain, s->key, &e) < 0)
+            log_error("%s: the certificate cannot be served under the new rules: %s", c->name,
+                      e.text);
+    }
 }
 
 int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span chain,

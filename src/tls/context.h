@@ -22,6 +22,8 @@ enum tls_slot { TLS_SLOT_CURRENT, TLS_SLOT_NEXT };
 /* chain: DER certificates, leaf first, each as wr_span, one after the other. key id and type as keyd knows them. Replaces that slot at once for new
  * handshakes. The empty chain empties the slot. */
 int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span chain, const char *key_id, struct err *e);
+/* What `from` shows, for a context with other rules that takes its place. */
+void tls_context_take_identities(struct tls_context *c, const struct tls_context *from);
 bool tls_context_has_identity(const struct tls_context *c);
 void tls_context_serial(const struct tls_context *c, char ret[68]);
 

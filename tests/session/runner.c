@@ -409,7 +409,10 @@ static bool behind_the_scenes(char who, struct span c)
         end_session(c);
         return true;
     case 'R':
-        world_reload(run.w);
+        world_reload(run.w, c);
+        return true;
+    case 'Z':
+        world_drain(run.w);
         return true;
     case '-':
         store_harness_away(run.w->harness);

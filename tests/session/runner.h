@@ -1,3 +1,4 @@
+/* clang-format off */
 /*
  * runner.h: plays golden dialogues against the real session engine, protocols, TLS and store, all
  * in one process; only authd is a fake (fake_auth.c).
@@ -27,20 +28,23 @@
  *   when first used. What a regular expression caught in ( ) of the last match of that session is
  *   $1 … $9 in later lines.
  *   Behind the scenes:
- *     M 16 1                       message 1 in the INBOX of account 16 (or M local.test 1: of a
- *                                  newsgroup) becomes the lines of session 0, which end with "."
  *     D 16 text\r\n                that message (C escapes) comes into the INBOX of account 16
- *     D local.test <1@x> text\r\n   … or as an article of that Message-ID into the newsgroup
+ *     D local.test <1@x> text\r\n  … or as an article of that Message-ID into the newsgroup
+ *     L 16 1000 x\r\n              … that text a thousand times
  *     N 300 local.test             so many articles <1@many> … come into it
  *     P local.test A: b\r\n|<1@x>|text\r\n   one with a prefix
- *     L 16 1000 x\r\n               … that text a thousand times
  *     E 16 1                       somebody else removes message 1 (or E local.test 1)
- *     Q                            the same for the next item of the outgoing queue, which is then
- * done V errors 3                   that counter of the virtual server is so W 300 waits that many
- * ms K 2 some reason              an administrator ends session 2 R                            the
- * configuration is loaded again
+ *     M 16 1                       message 1 in the INBOX of account 16 (or M local.test 1: of a
+ *                                  newsgroup) becomes the lines of session 0, which end with "."
+ *     Q                            the same for the next item of the outgoing queue, which is done then
+ *     V errors 3                   that counter of the virtual server is so
+ *     W 300                        waits that many ms
+ *     K 2 some reason              an administrator ends session 2
+ *     R tls_min = "1.3";           the configuration is loaded again, perhaps with one option more
+ *     Z                            the server begins to stop
  *     - / +                        stored goes away / comes back
  */
+/* clang-format on */
 #ifndef SESSION_RUNNER_H
 #define SESSION_RUNNER_H
 

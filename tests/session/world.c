@@ -322,9 +322,14 @@ bool world_counter(struct world *w, struct span name, uint64_t *ret)
     return false;
 }
 
-void world_reload(struct world *w)
+void world_reload(struct world *w, struct span option)
 {
-    worker_conf(w->worker, w->conf);
+    if (span_trim(option).n)
+        world_option(w, span_trim(option));
+    struct conf *c = read_conf(w);
+    worker_conf(w->worker, c);
+    conf_free(w->conf);
+    w->conf = c;
 }
 
 /* ------------------------------------------------------------------ end */
@@ -332,12 +337,24 @@ void world_reload(struct world *w)
 static void drained(void *arg)
 {
     struct world *w = arg;
-    loop_stop(w->loop);
+    w->drained = true;
+    if (w->ending)
+        loop_stop(w->loop);
+}
+
+void world_drain(struct world *w)
+{
+    w->draining = true;
+    worker_drain(w->worker, DRAIN_MS, drained, w);
 }
 
 void world_end(struct world *w)
 {
-    worker_drain(w->worker, DRAIN_MS, drained, w);
+    w->ending = true;
+    if (!w->draining)
+        world_drain(w);
+    else if (w->drained)
+        loop_stop(w->loop);
 }
 
 void world_free(struct world *w)

@@ -15,6 +15,7 @@ struct world {
     enum conf_smtp_kind smtp_kind;
     struct buf options, root_options; /* lines for the virtual server, and beside it */
     struct conf *conf;
+    bool draining, drained, ending;
 };
 
 /* Opens an empty store; not from a fiber. */
@@ -41,7 +42,10 @@ void world_expunge(struct world *w, struct span where, uint32_t uid);
 void world_queue(struct world *w, struct buf *out);
 /* "accepted", "errors", "plaintext_bytes", … of the virtual server. False: no such counter. */
 bool world_counter(struct world *w, struct span name, uint64_t *ret);
-void world_reload(struct world *w);
+/* Perhaps with one option more of the virtual server. */
+void world_reload(struct world *w, struct span option);
+/* The server begins to stop. */
+void world_drain(struct world *w);
 /* Ends the sessions and stops the loop. */
 void world_end(struct world *w);
 void world_free(struct world *w);
