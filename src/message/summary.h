@@ -67,10 +67,23 @@ enum {
     SUMMARY_HEADER_8BIT = 8, /* bytes over 127 in a header: SMTPUTF8 or damage */
     SUMMARY_ATTACHMENT = 16, /* a part that a person would call an attachment */
     SUMMARY_TRUNCATED = 32,  /* a limit was met */
+    SUMMARY_ALL = 63,
 };
 
 /* False: not a block (or another version). Never reads outside `block`. */
 bool summary_open(struct span block, struct summary *ret);
+
+/*
+ * For blocks of a process that may be in wrong hands: true if every text has the grammar it is sent
+ * in, so that no block can speak for the server. ENVELOPE, BODY and BODYSTRUCTURE are read by their
+ * ABNF (RFC 9051 section 9) to the last byte: quoted strings and literals of the length they say,
+ * nothing else with a line end. The overview is five columns of one line; a Message-ID and
+ * newsgroup names hold no blanks; CR, LF and NUL are nowhere. Known flags only, a date that can be
+ * printed, every part within the body_bytes of the message beside it. That the texts tell the truth
+ * about the message is not known. Every block of summary_make passes. Linear; about 0.3 µs for a
+ * usual block.
+ */
+bool summary_vet(struct span block, uint32_t body_bytes);
 
 /* Where a section of the message lies. */
 struct part_range {

@@ -93,12 +93,18 @@ struct span thread_strip_subject(struct span s)
     }
 }
 
-/* Step 1: a run of blanks is one blank. */
+/* What encoded words may smuggle in. */
+static bool ends_line(char c)
+{
+    return c == '\r' || c == '\n' || c == 0;
+}
+
+/* Step 1: a run of blanks is one blank; no key ever holds a line end. */
 static void squeeze_blanks(struct buf *b)
 {
     size_t to = 0;
     for (size_t i = 0; i < b->n; i++) {
-        char c = is_wsp(b->p[i]) ? ' ' : b->p[i];
+        char c = is_wsp(b->p[i]) || ends_line(b->p[i]) ? ' ' : b->p[i];
         if (c != ' ' || to == 0 || b->p[to - 1] != ' ')
             b->p[to++] = c;
     }
@@ -157,6 +163,11 @@ void thread_sender(const struct fields *f, struct buf *out, struct buf *scratch)
     buf_put_span(out, a.local);
     buf_putc(out, '@');
     buf_put_span(out, a.domain);
-    for (size_t i = start; i < out->n; i++)
+    for (size_t i = start; i < out->n; i++) {
+        if (ends_line(out->p[i]) || out->p[i] == '\t') { /* of a quoted word that never ended */
+            buf_truncate(out, start);
+            return;
+        }
         out->p[i] = ascii_lower(out->p[i]);
+    }
 }
