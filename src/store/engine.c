@@ -335,7 +335,9 @@ int engine_open(struct engine **ret, const struct engine_options *o, struct err 
     answers_init(&e->answers);
     buf_init(&e->effects, 64 << 20);
     buf_init(&e->commit, 65 << 20);
-    e->arena = arena_new(4 << 20);
+    /* the largest MULTIAPPEND: its blocks are copied */
+    e->arena =
+        arena_new(STORE_BODIES_MAX * (size_t)message_limits_default.summary_bytes + (4 << 20));
     r = open_parts(e, err);
     if (r) {
         engine_close(e, false);

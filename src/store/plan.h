@@ -12,7 +12,14 @@ int plan_broken(struct engine *e, int err);
 /* Bits of the keywords of a mailbox; make: unknown ones are added (there must be room). */
 int keyword_bits(struct engine *e, struct mbox *m, const struct span *k, size_t count, bool make,
                  uint64_t *ret);
-/* Writes body and summary, and fills their part of the row. */
+/*
+ * Copies the summary block out of the worker's area (it can still change there) and vets it. A
+ * block that no parser of ours can have made is refused, -EBADMSG: its texts would go to clients as
+ * they stand. stored makes none itself, so that it never parses a stranger's message; the sender
+ * still has it.
+ */
+int body_check(struct engine *e, const struct intent *i, struct msg_body *b);
+/* Writes body and summary (checked before), and fills their part of the row. */
 int body_put(struct engine *e, const struct intent *i, const struct msg_body *b,
              uint32_t references, struct row_message *row);
 void prefix_set(struct row_message *row, struct place p);

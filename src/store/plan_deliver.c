@@ -103,11 +103,10 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
 {
     const struct store_delivery *s = &d->m.d;
     uint64_t bytes = (uint64_t)d->m.body.body.bytes + s->prefix.n;
-    struct span room;
-    int err;
+    int err = body_check(e, i, &d->m.body);
 
-    if (!area_span(i, &d->m.body.body, &room) || !area_span(i, &d->m.body.summary, &room))
-        return -EINVAL;
+    if (err)
+        return err;
     if (s->news && (s->message_id.n == 0 || article_known(e, s->message_id, 0)))
         return s->message_id.n == 0 ? -EINVAL : -EEXIST;
     for (size_t k = 0; k < s->count; k++) {

@@ -2,6 +2,7 @@
  * effects; past that point a failure is the store's own. */
 #include "store/plan.h"
 
+#include "base/log.h"
 #include <errno.h>
 
 /* ------------------------------------------------------------------ what planners share */
@@ -107,8 +108,7 @@ static uint32_t post_right(const struct mbox *m)
 }
 
 /* ------------------------------------------------------------------ APPEND */
-static int append_check(struct engine *e, struct intent *i, const struct msg_append *a,
-                        struct mbox **ret)
+static int append_check(struct engine *e, struct intent *i, struct msg_append *a, struct mbox **ret)
 {
     struct mbox *m = mbox_get(e, a->mailbox);
     uint64_t bytes = 0;
@@ -122,10 +122,10 @@ static int append_check(struct engine *e, struct intent *i, const struct msg_app
     if (m->row.attributes & MAILBOX_NOSELECT)
         return -ENOENT;
     for (size_t k = 0; k < a->count; k++) {
-        const struct msg_item *t = &a->items[k];
-        struct span s;
-        if (!area_span(i, &t->body.body, &s) || !area_span(i, &t->body.summary, &s))
-            return -EINVAL;
+        struct msg_item *t = &a->items[k];
+        err = body_check(e, i, &t->body);
+        if (err)
+            return err;
         if ((m->row.attributes & MAILBOX_NEWSGROUP) && t->body.message_id.n &&
             article_known(e, t->body.message_id, m->id))
             return -EEXIST;
@@ -145,13 +145,34 @@ int body_put(struct engine *e, const struct intent *i, const struct msg_body *b,
              uint32_t references, struct row_message *row)
 {
     struct effect_body body = {.references = references};
-    struct span bytes, summary;
+int body_check(struct engine *e, const struct intent *i, struct msg_body *b)
+{
+    struct span bytes, block;
 
-    if (!area_span(i, &b->body, &bytes) || !area_span(i, &b->summary, &summary))
+    if (!area_span(i, &b->body, &bytes) || !area_span(i, &b->summary, &block))
+        return -EINVAL;
+    if (block.n == 0) /* readers make it */
+        return 0;
+    if (block.n > message_limits_default.summary_bytes)
+        return -EBADMSG;
+    b->block = arena_span(e->arena, block);
+    if (!b->block.p)
+        return -ENOMEM;
+    if (summary_vet(b->block, b->body.bytes))
+        return 0;
+    log_error("store: refused a message of %s: the block beside it was not made by summary_make; "
+              "the worker is broken or in wrong hands",
+              role_name(i->role));
+    return -EBADMSG;
+}
+
+    struct span bytes;
+
+    if (!area_span(i, &b->body, &bytes))
         return -EINVAL;
     body.body = journal_blob(&e->journal, BLOB_BODY, bytes);
-    if (summary.n)
-        body.summary = journal_blob(&e->journal, BLOB_SUMMARY, summary);
+    if (b->block.n)
+        body.summary = journal_blob(&e->journal, BLOB_SUMMARY, b->block);
     row->body = body_id(body.body);
     row->thread = b->thread;
     row->body_file = body.body.file;

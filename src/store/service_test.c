@@ -22,7 +22,8 @@ static void near_closed(void *arg, struct link *l)
     near = NULL;
 }
 
-static void connect_as(enum role role)
+/* says: what the worker's end lets it send, which a broken worker decides itself */
+static void connect_as(enum role role, enum role says)
 {
     static struct link_ops near_ops = {NULL, near_closed, NULL};
     static const struct msg_handler none[] = {
@@ -33,7 +34,7 @@ static void connect_as(enum role role)
 
     near_ops.handlers = none;
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
-    near = link_new(loop, fds[0], role, ROLE_STORED, 0, &near_ops);
+    near = link_new(loop, fds[0], says, ROLE_STORED, 0, &near_ops);
     far = link_new(loop, fds[1], ROLE_STORED, role, 0, &ops);
 }
 
@@ -47,6 +48,8 @@ static int memory(size_t n, bool sealed)
     return fd;
 }
 
+static char *shared; /* the ring as the worker sees it */
+
 static int attach(uint64_t client, uint32_t ring, size_t real, bool sealed)
 {
     struct msg_attach a = {client, ring, 0, false};
@@ -55,6 +58,8 @@ static int attach(uint64_t client, uint32_t ring, size_t real, bool sealed)
 
     wr_attach(&b, &a);
     int err = link_call(near, MSG_STORE_ATTACH, buf_span(&b), fds, 2, 1000, NULL, NULL);
+    shared = mmap(NULL, real, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    CHECK(shared != MAP_FAILED);
     close(fds[0]);
     close(fds[1]);
     buf_done(&b);
@@ -96,14 +101,15 @@ static void hostile(void *arg)
         struct msg_blob body, summary;
         int want;
     } cases[] = {
-        {{AREA_RING, 0, 4096},       {AREA_RING, 4096, 0}, 0      },
-        {{AREA_RING, 1, 4096},       {AREA_RING, 0, 0},    -EINVAL},
-        {{AREA_RING, UINT64_MAX, 2}, {AREA_RING, 0, 0},    -EINVAL},
-        {{AREA_RING, 0, UINT32_MAX}, {AREA_RING, 0, 0},    -EINVAL},
-        {{AREA_SPOOL, 0, 1},         {AREA_RING, 0, 0},    -EINVAL},
-        {{AREA_RING, 0, 1},          {AREA_RING, 4095, 2}, -EINVAL},
-        {{7, 0, 1},                  {AREA_RING, 0, 0},    -EINVAL},
-        {{AREA_RING, 0, 1},          {AREA_RING, 4095, 1}, 0      },
+        {{AREA_RING, 0, 4096},       {AREA_RING, 4096, 0}, 0       },
+        {{AREA_RING, 1, 4096},       {AREA_RING, 0, 0},    -EINVAL },
+        {{AREA_RING, UINT64_MAX, 2}, {AREA_RING, 0, 0},    -EINVAL },
+        {{AREA_RING, 0, UINT32_MAX}, {AREA_RING, 0, 0},    -EINVAL },
+        {{AREA_SPOOL, 0, 1},         {AREA_RING, 0, 0},    -EINVAL },
+        {{AREA_RING, 0, 1},          {AREA_RING, 4095, 2}, -EINVAL },
+        {{7, 0, 1},                  {AREA_RING, 0, 0},    -EINVAL },
+        {{AREA_RING, 0, 1},          {AREA_RING, 4095, 1}, -EBADMSG},
+        {{AREA_RING, 0, 1},          {AREA_RING, 4096, 0}, 0       },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         a.head = (struct msg_head){10 + i, 10 + i};
@@ -134,6 +140,129 @@ static void hostile(void *arg)
     EXPECT(m && m->row.messages == 2);
     buf_done(&token);
     buf_done(&b);
+}
+
+static struct span sealed(struct buf *b, uint64_t account, uint32_t rights, int64_t expires,
+                          const unsigned char *secret)
+{
+    struct grant g = {.account = account, .rights = rights, .epoch = 1, .expires_seconds = expires};
+    buf_clear(b);
+    grant_seal(&g, secret, b);
+    return buf_span(b);
+}
+
+/* Texts of a block go to whoever reads the message: those that would speak for the server are
+ * refused, and so is a word as keyword that is none. */
+static void forged_texts(void *arg)
+{
+    static const char *const forged = "INBOX\r\na1 OK [ALERT] x";
+    struct buf token BUF_AUTO = BUF(STORE_GRANT_MAX), block BUF_AUTO = BUF(4096);
+    struct span body = SPAN("Subject: a subject of some length\r\n\r\ntext\r\n");
+    struct span keyword = SPAN("$Good");
+    struct msg_item item = {.body = {.body = {AREA_RING, 0, (uint32_t)body.n}}};
+    struct msg_append a = {
+        {1, 1},
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1
+    };
+
+    EXPECT_INT(attach(5, 8192, 8192, true), 0);
+    memcpy(shared, body.p, body.n);
+    CHECK(summary_make(body, NULL, &block) == 0);
+    item.body.summary = (struct msg_blob){AREA_RING, 4096, (uint32_t)block.n};
+    memcpy(shared + 4096, block.p, block.n);
+    EXPECT_INT(send_append(&a), 0);
+    /* into the subject of the ENVELOPE, at the same length */
+    size_t at = span_find_span(buf_span(&block), SPAN("subject of some length"));
+    REQUIRE(at != SPAN_NONE);
+    memcpy(shared + 4096 + at, forged, 22);
+    a.head = (struct msg_head){2, 2};
+    EXPECT_INT(send_append(&a), -EBADMSG);
+    /* a good block, of another message */
+    memcpy(shared + 4096, block.p, block.n);
+    item.body.body.bytes--;
+    a.head = (struct msg_head){3, 3};
+    EXPECT_INT(send_append(&a), -EBADMSG);
+    item.body.body.bytes++;
+    item.keywords = &keyword;
+    item.keyword_count = 1;
+    a.head = (struct msg_head){4, 4};
+    EXPECT_INT(send_append(&a), 0);
+    static const struct span bad[] = {SPAN("x) UID 1\r\na1 OK"),
+                                      SPAN("a b"),
+                                      SPAN("\\Recent"),
+                                      SPAN("a\""),
+                                      SPAN("\xff"),
+                                      SPAN("")};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        keyword = bad[i];
+        a.head = (struct msg_head){10 + i, 10 + i};
+        EXPECT_INT(send_append(&a), -EINVAL);
+    }
+    struct mbox *m = map64_get(service_engine(service)->mailboxes, 1);
+    EXPECT(m && m->row.messages == 2);
+}
+
+/* Who may: the right account, the right secret, in time. */
+static void grants(void *arg)
+{
+    static const unsigned char other[GRANT_SECRET_BYTES] = {1};
+    struct buf token BUF_AUTO = BUF(STORE_GRANT_MAX);
+    struct msg_item item = {
+        .body.body = {AREA_RING, 0, 10}
+    };
+    struct msg_append a = {.mailbox = 1, .items = &item, .count = 1};
+    static const struct {
+        const char *what;
+        uint64_t account;
+        uint32_t rights;
+        int64_t expires;
+        bool forged;
+        int want;
+    } rows[] = {
+        {"good",            ALICE,     GRANT_MAIL,   INT64_MAX, false, 0      },
+        {"another account", ALICE + 1, GRANT_MAIL,   INT64_MAX, false, -EACCES},
+        {"no right",        ALICE,     GRANT_SUBMIT, INT64_MAX, false, -EACCES},
+        {"expired",         ALICE,     GRANT_MAIL,   1,         false, -EACCES},
+        {"another secret",  ALICE,     GRANT_MAIL,   INT64_MAX, true,  -EACCES},
+    };
+    EXPECT_INT(attach(5, 4096, 4096, true), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unit_case(rows[i].what);
+        a.head = (struct msg_head){1 + i, 1 + i};
+        a.grant = sealed(&token, rows[i].account, rows[i].rights, rows[i].expires,
+                         rows[i].forged ? other : store_harness_secret);
+        EXPECT_INT(send_append(&a), rows[i].want);
+    }
+    /* every bit of a token counts */
+    sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret);
+    for (size_t i = 0; i < token.n; i++) {
+        token.p[i] ^= 1;
+        a.head = (struct msg_head){100 + i, 100 + i};
+        a.grant = buf_span(&token);
+        EXPECT_INT(send_append(&a), -EACCES);
+        token.p[i] ^= 1;
+    }
+    a.head = (struct msg_head){999, 999};
+    a.grant = span_head(buf_span(&token), token.n - 1);
+    EXPECT_INT(send_append(&a), -EACCES);
+}
+
+/* What only access may is no message from mx at all: the link is closed before any handler. */
+static void stranger(void *arg)
+{
+    struct buf token BUF_AUTO = BUF(STORE_GRANT_MAX);
+    struct msg_item item = {
+        .body.body = {AREA_RING, 0, 10}
+    };
+    struct msg_append a = {
+        {1, 1},
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1
+    };
+    EXPECT_INT(attach(5, 4096, 4096, true), 0);
+    EXPECT_INT(send_append(&a), -EPIPE);
+    EXPECT(!far);
+    struct mbox *m = map64_get(service_engine(service)->mailboxes, 1);
+    EXPECT(!m || m->row.messages == 0);
 }
 
 /* A queue belongs to the one that leased from it. */
@@ -167,7 +296,7 @@ static void in_fiber(void *arg)
     loop_stop(loop);
 }
 
-static void with_service(enum role role, void (*fn)(void *arg))
+static void with_service(enum role role, enum role says, void (*fn)(void *arg))
 {
     struct engine_options o = {.root = root,
                                .map_bytes = UINT64_C(1) << 30,
@@ -195,7 +324,7 @@ static void with_service(enum role role, void (*fn)(void *arg))
     loop = loop_new();
     loop_threads(3);
     service = service_new(loop, e);
-    connect_as(role);
+    connect_as(role, says);
     fiber_start(loop, in_fiber, &r, "test");
     loop_run(loop);
     if (far)
@@ -212,10 +341,25 @@ static void with_service(enum role role, void (*fn)(void *arg))
 
 TEST(hostile)
 {
-    with_service(ROLE_ACCESS, hostile);
+    with_service(ROLE_ACCESS, ROLE_ACCESS, hostile);
 }
 
 TEST(foreign_lease)
 {
-    with_service(ROLE_RELAYD, foreign_lease);
+    with_service(ROLE_RELAYD, ROLE_RELAYD, foreign_lease);
+}
+
+TEST(forged_texts)
+{
+    with_service(ROLE_ACCESS, ROLE_ACCESS, forged_texts);
+}
+
+TEST(grants)
+{
+    with_service(ROLE_ACCESS, ROLE_ACCESS, grants);
+}
+
+TEST(stranger)
+{
+    with_service(ROLE_MX, ROLE_ACCESS, stranger);
 }

@@ -1,5 +1,7 @@
 #include "store/store_msg.h"
 
+#include <string.h>
+
 void wr_rangeset(struct buf *b, const struct rangeset *s)
 {
     uint32_t before = 0;
@@ -52,6 +54,15 @@ static void wr_keywords(struct buf *b, const struct span *k, size_t count)
         wr_span(b, k[i]);
 }
 
+/* atom, RFC 9051 section 9. A name is sent to everybody who has the mailbox open, as it stands. */
+static bool keyword_valid(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 127 || strchr("(){%*\"\\]", s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
 static void rd_keywords(struct rd *r, struct arena *a, struct span **ret, size_t *ret_count)
 {
     size_t n = rd_u8(r);
@@ -69,7 +80,7 @@ static void rd_keywords(struct rd *r, struct arena *a, struct span **ret, size_t
     }
     for (size_t i = 0; i < n; i++) {
         (*ret)[i] = rd_span(r, STORE_KEYWORD_BYTES_MAX);
-        if ((*ret)[i].n == 0)
+        if (!keyword_valid((*ret)[i]))
             rd_fail(r);
     }
     *ret_count = n;

@@ -42,6 +42,7 @@ struct msg_body {
     struct msg_blob body, summary;
     uint64_t thread;
     struct span message_id; /* of the summary; for newsgroups */
+    struct span block;      /* stored's own copy of the summary, vetted; not sent */
 };
 
 void wr_indirect(struct buf *b, const struct msg_blob *at);
