@@ -82,6 +82,22 @@ bool answers_find(const struct answers *a, uint64_t client, uint64_t counter, st
     return true;
 }
 
+static bool undo_client(uint64_t key, void *value, void *arg)
+{
+    const uint64_t *sequence = arg;
+    struct client *c = value;
+
+    for (uint64_t i = 0; i < c->slots; i++)
+        if (c->at[i].sequence > *sequence)
+            c->at[i] = (struct answer_at){0};
+    return true;
+}
+
+void answers_undo(struct answers *a, uint64_t sequence)
+{
+    map64_each(a->clients, undo_client, &sequence);
+}
+
 void answers_forget(struct answers *a, uint64_t client)
 {
     struct client *c = map64_remove(a->clients, client);

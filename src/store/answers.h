@@ -21,6 +21,8 @@ void answers_done(struct answers *a);
 void answers_put(struct answers *a, uint64_t client, const struct answer_at *at);
 bool answers_find(const struct answers *a, uint64_t client, uint64_t counter,
                   struct answer_at *ret);
+/* Those of records after this one were undone. */
+void answers_undo(struct answers *a, uint64_t sequence);
 void answers_forget(struct answers *a, uint64_t client);
 
 #endif

@@ -2,6 +2,15 @@
  * with it the page that leads to a state of which no page was written over meanwhile. */
 #include "store/peer.h"
 
+bool peers_backup_running(struct peers *ps)
+{
+    list_for_each (&ps->list, struct peer, node, p) {
+        if (!p->gone && (p->backup_txn || p->backup_call))
+            return true;
+    }
+    return false;
+}
+
 void peers_backup_begin(struct peers *ps, const struct checkpoint *c)
 {
     list_for_each (&ps->list, struct peer, node, p) {

@@ -115,6 +115,7 @@ int checkpoint_begin(struct engine *e, struct checkpoint *c)
     c->held.id = mdb_txn_id(c->held.txn);
     c->held.position =
         (struct journal_position){e->state.file, e->state.at, e->state.sequence, e->state.chain};
+    c->answers_file = e->answers_committed;
     err = read_meta(e, c->held.id, c->page);
     if (err)
         mdb_txn_abort(c->held.txn);
@@ -148,6 +149,8 @@ void checkpoint_write(struct checkpoint *c)
     checkpoint_image(c, &f);
     snprintf(path, sizeof(path), "%s/store/checkpoint", c->e->options.root);
     c->err = file_write(AT_FDCWD, path, span_of(&f, sizeof(f)), 0640, &e);
+    /* The one before stands, and its pages are kept. */
+    c->skipped = engine_no_room(c->err);
 }
 
 /* Answers stay findable for a while: the place in the log where that while began is kept in the
@@ -157,7 +160,7 @@ static void remember_point(struct engine *e, const struct journal_position *p)
     uint64_t now = clock_mono_ms();
     unsigned keep = 0;
 
-    while (keep + 1 < e->point_count && e->points[keep + 1].ms + ENGINE_ANSWERS_MS < now)
+    while (keep + 1 < e->point_count && e->points[keep + 1].ms + e->options.answers_ms < now)
         keep++;
     /* One a second is enough; when they are too many the eldest goes, which only shortens the
      * while. */
@@ -174,6 +177,11 @@ static void remember_point(struct engine *e, const struct journal_position *p)
 
 int checkpoint_done(struct engine *e, struct checkpoint *c)
 {
+    if (c->skipped) {
+        mdb_txn_abort(c->held.txn);
+        log_warn("store: no room for a checkpoint; the log is kept back to the one before");
+        return c->err;
+    }
     if (c->err) {
         mdb_txn_abort(c->held.txn);
         /* Pages may be lost that no later sync would miss: this index must not be believed any
@@ -185,6 +193,7 @@ int checkpoint_done(struct engine *e, struct checkpoint *c)
     CHECK(e->held);
     e->held[e->held_count++] = c->held;
     e->last_checkpoint = c->held.position;
+    e->answers_durable = c->answers_file;
     e->stats.checkpoints++;
     remember_point(e, &c->held.position);
     return 0;

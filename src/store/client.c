@@ -116,6 +116,8 @@ void store_close(struct store *s)
     for (size_t i = 0; i < s->file_count; i++)
         close(s->files[i].fd);
     free(s->files);
+    free(s->gone);
+    timer_free(s->gone_timer);
     list_for_each (&s->abandoned, struct abandoned, node, a) {
         free(a);
     }
@@ -373,6 +375,40 @@ static void on_files(void *arg, struct msg *m)
     }
 }
 
+static void file_close(struct store *s, uint32_t number)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        if (s->files[i].number != number)
+            continue;
+        close(s->files[i].fd);
+        memmove(s->files + i, s->files + i + 1, (s->file_count - i - 1) * sizeof(*s->files));
+        s->file_count--;
+        return;
+    }
+}
+
+void client_files_expire(struct store *s, uint64_t now_ms)
+{
+    size_t keep = 0;
+
+    for (size_t i = 0; i < s->gone_count; i++) {
+        if (s->gone[i].until_ms > now_ms)
+            s->gone[keep++] = s->gone[i];
+        else
+            file_close(s, s->gone[i].number);
+    }
+    s->gone_count = keep;
+    if (keep == 0) {
+        timer_free(s->gone_timer);
+        s->gone_timer = NULL;
+    }
+}
+
+static void on_gone_timer(void *arg)
+{
+    client_files_expire(arg, clock_mono_ms());
+}
+
 static void on_files_gone(void *arg, struct msg *m)
 {
     struct store *s = arg;
@@ -380,14 +416,15 @@ static void on_files_gone(void *arg, struct msg *m)
 
     while (r.n > 0 && !r.bad) {
         uint32_t number = rd_u32(&r);
-        for (size_t i = 0; i < s->file_count; i++) {
-            if (s->files[i].number != number)
-                continue;
-            close(s->files[i].fd);
-            memmove(s->files + i, s->files + i + 1, (s->file_count - i - 1) * sizeof(*s->files));
-            s->file_count--;
-            break;
-        }
+        if (r.bad || client_file(s, number) < 0)
+            continue;
+        s->gone = realloc(s->gone, (s->gone_count + 1) * sizeof(*s->gone));
+        CHECK(s->gone);
+        s->gone[s->gone_count++] = (struct gone){number, clock_mono_ms() + FILE_GRACE_MS};
+    }
+    if (s->gone_count && !s->gone_timer) {
+        s->gone_timer = timer_new(s->loop, on_gone_timer, s);
+        timer_repeat(s->gone_timer, FILE_GRACE_MS / 10);
     }
 }
 

@@ -8,7 +8,12 @@
 #include "store/journal.h"
 #include "store/store_msg.h"
 
-enum { CALL_TIMEOUT_MS = 30000, ROOM_TIMEOUT_MS = 30000, DETACHED_MAX_MS = 60000 };
+enum {
+    FILE_GRACE_MS = 60000,
+    CALL_TIMEOUT_MS = 30000,
+    ROOM_TIMEOUT_MS = 30000,
+    DETACHED_MAX_MS = 60000
+};
 
 /* Shared memory given out in pages, contiguous. */
 struct ring {
@@ -63,6 +68,12 @@ struct store {
 
     struct journal_file *files;
     size_t file_count;
+    struct gone { /* files that stored has removed; whoever is in the midst of a message reads on */
+        uint32_t number;
+        uint64_t until_ms;
+    } * gone;
+    size_t gone_count;
+    struct timer *gone_timer;
     struct map64 *watches; /* mailbox → struct store_watch, the first of a ring */
     void (*on_queue)(void *arg);
     void *on_queue_arg;
@@ -89,6 +100,8 @@ int client_room(struct store *s, uint64_t bytes, struct region *ret);
 /* After a call that ended with `status`: free at once, or when stored cannot look any more. */
 void client_give(struct store *s, struct region *g, int status);
 int client_file(const struct store *s, uint32_t number); /* -1 */
+/* Closes removed files whose grace is over. */
+void client_files_expire(struct store *s, uint64_t now_ms);
 void watch_changed(struct store *s, uint64_t mailbox);
 void watch_all_again(struct store *s);
 uint64_t client_snapshot(const struct store *s);

@@ -512,9 +512,34 @@ int store_history_since(struct store_read *r, int64_t seconds,
 }
 
 /* ------------------------------------------------------------------ bodies */
+/*
+ * Compaction may have moved the bytes since the caller's snapshot, and the file they lay in is
+ * closed when its grace is over. The message itself is the same, by the id of its body; `room` gets
+ * where it lies now.
+ */
+static const struct message_info *where_now(struct store *s, const struct message_info *m,
+                                            struct message_info *room)
+{
+    struct store_read r = {s, s->txn, 0};
+    bool own = !s->reading;
+
+    if (client_file(s, m->body_file) >= 0 &&
+        (m->summary_bytes == 0 || client_file(s, m->summary_file) >= 0) &&
+        (m->prefix_bytes == 0 || client_file(s, m->prefix_file) >= 0))
+        return m;
+    if (own && store_read_begin(s, &r) != 0)
+        return m;
+    int err = store_message_get(&r, m->mailbox, m->uid, room);
+    if (own)
+        store_read_end(&r);
+    return err || room->body != m->body || room->size != m->size ? m : room;
+}
+
 int store_summary(struct store *s, const struct message_info *m, struct arena *a,
                   struct summary *ret)
 {
+    struct message_info room;
+    m = where_now(s, m, &room);
     int fd = client_file(s, m->summary_file);
     struct blob_head h;
     char *p;
@@ -550,10 +575,12 @@ int store_message_read(struct store *s, const struct message_info *m, uint64_t o
                        struct buf *out)
 {
     uint64_t end = offset + n < offset || offset + n > m->size ? m->size : offset + n;
+    struct message_info room;
     int err = 0;
 
     if (offset >= end)
         return 0;
+    m = where_now(s, m, &room);
     if (offset < m->prefix_bytes) {
         uint64_t stop = end < m->prefix_bytes ? end : m->prefix_bytes;
         err = read_part(s, m->prefix_file, m->prefix_at + offset, stop - offset, out);
@@ -567,8 +594,10 @@ int store_message_read(struct store *s, const struct message_info *m, uint64_t o
 
 int store_message_read_all(struct store *s, const struct message_info *m, struct buf *out)
 {
+    struct message_info room;
     int err = 0;
 
+    m = where_now(s, m, &room);
     if (m->prefix_bytes) {
         int fd = client_file(s, m->prefix_file);
         err = fd < 0 ? -EIO : blob_read(fd, (uint32_t)m->prefix_at, m->prefix_bytes, true, out);

@@ -2,6 +2,7 @@
  * applied; the same function applies. */
 #include "store/effect_parts.h"
 
+#include "store/compact.h"
 #include <errno.h>
 
 uint64_t body_id(struct place body)
@@ -9,14 +10,14 @@ uint64_t body_id(struct place body)
     return (uint64_t)body.file << 32 | body.at;
 }
 
-static void wr_place(struct buf *b, struct place p)
+void wr_place(struct buf *b, struct place p)
 {
     wr_u32(b, p.file);
     wr_u32(b, p.at);
     wr_u32(b, p.bytes);
 }
 
-static struct place rd_place(struct rd *r)
+struct place rd_place(struct rd *r)
 {
     struct place p = {rd_u32(r), rd_u32(r), rd_u32(r)};
     return p;
@@ -186,6 +187,9 @@ static int apply_add(struct engine *e, uint64_t mailbox, uint32_t uid,
     m->row.uidnext = uid + 1;
     m->row.highestmodseq = row->modseq;
     live_add(e, row->prefix_file, blob_cost(row->prefix_bytes));
+    if (e->compact)
+        compact_note(e->compact, mailbox, uid, row->body,
+                     (const uint32_t[3]){row->body_file, row->summary_file, row->prefix_file});
     account_use(e, m->row.account, (int64_t)row->prefix_bytes + row->body_bytes);
     mbox_dirty(e, m);
     engine_note_changed(e, mailbox);

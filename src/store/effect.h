@@ -35,6 +35,10 @@ enum effect_kind {
     EFFECT_MARK,
     EFFECT_PURGE,
     EFFECT_TRIM,
+    EFFECT_COPIED,    /* compaction: the bytes of a body or summary lie there now, too */
+    EFFECT_MOVED,     /* this row refers to them there */
+    EFFECT_FILE_GONE, /* nothing refers to that log file any more */
+    EFFECT_FORGET,    /* Message-IDs that arrived long ago and have no article any more */
 };
 
 struct effect_body {
@@ -92,5 +96,22 @@ int effect_account_gone(struct engine *e, uint64_t account);
 int effect_mark(struct engine *e, struct span name, uint32_t low, uint32_t high);
 int effect_purge(struct engine *e, uint64_t mailbox);
 int effect_trim(struct engine *e, uint64_t mailbox, uint64_t modseq);
+
+/* Compaction, effect_move.c. */
+enum { MOVED_BODY = 1, MOVED_SUMMARY = 2, MOVED_PREFIX = 4 };
+struct effect_moved {
+    uint64_t mailbox; /* 0: of the queue */
+    uint64_t number;  /* UID, or id of the item */
+    uint8_t what;     /* MOVED_… */
+    struct place body, summary, prefix;
+};
+int effect_copied(struct engine *e, struct place from, struct place to);
+int effect_moved(struct engine *e, const struct effect_moved *m);
+int effect_file_gone(struct engine *e, uint32_t file);
+/* arrived: the rows of INDEX_ARRIVED, by their keys (seconds, sequence). */
+struct arrived {
+    uint64_t seconds, sequence;
+};
+int effect_forget(struct engine *e, const struct arrived *a, size_t count);
 
 #endif

@@ -5,6 +5,8 @@
 #include "store/engine.h"
 
 int64_t blob_cost(uint32_t bytes);
+void wr_place(struct buf *b, struct place p);
+struct place rd_place(struct rd *r);
 int shared_put(struct engine *e, uint64_t body, uint32_t references);
 int body_release(struct engine *e, uint64_t body, bool maybe_shared, struct place at,
                  struct place summary);
@@ -32,5 +34,9 @@ int read_account_gone(struct engine *e, struct rd *r);
 int read_mark(struct engine *e, struct rd *r);
 int read_purge(struct engine *e, struct rd *r);
 int read_trim(struct engine *e, struct rd *r);
+int read_copied(struct engine *e, struct rd *r);
+int read_moved(struct engine *e, struct rd *r);
+int read_file_gone(struct engine *e, struct rd *r);
+int read_forget(struct engine *e, struct rd *r);
 
 #endif

@@ -1,6 +1,7 @@
 /* Effects on the queue and on accounts, and the table by which a record is read again. */
 #include "store/effect_parts.h"
 
+#include "store/compact.h"
 #include "store/queue_item.h"
 #include <errno.h>
 
@@ -28,6 +29,9 @@ static int apply_queue_put(struct engine *e, uint64_t id, struct span item)
         err = index_del(&e->index, e->txn, INDEX_DUE, &due);
     } else if (err == -ENOENT) {
         live_add(e, row.prefix_file, blob_cost(row.prefix_bytes));
+        if (e->compact)
+            compact_note(e->compact, 0, id, row.body,
+                         (const uint32_t[3]){row.body_file, row.summary_file, row.prefix_file});
         err = 0;
     }
     if (!err)
@@ -201,6 +205,10 @@ static int (*const readers[])(struct engine *e, struct rd *r) = {
     [EFFECT_MARK] = read_mark,
     [EFFECT_PURGE] = read_purge,
     [EFFECT_TRIM] = read_trim,
+    [EFFECT_COPIED] = read_copied,
+    [EFFECT_MOVED] = read_moved,
+    [EFFECT_FILE_GONE] = read_file_gone,
+    [EFFECT_FORGET] = read_forget,
 };
 
 int effects_apply(struct engine *e, struct span effects)

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "store/compact.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,7 +40,12 @@ int engine_batch_begin(struct engine *e, uint64_t bytes)
     err = index_error(mdb_txn_begin(e->index.env, NULL, 0, &e->txn));
     if (err)
         return engine_fail(e, err, "cannot begin a transaction of the index");
+    e->no_room = false;
     err = journal_batch_begin(&e->journal, bytes, &rotated);
+    if (engine_no_room(err)) {
+        engine_batch_drop(e);
+        return err;
+    }
     if (err)
         return engine_fail(e, err, "cannot take the next log file");
     e->changed_count = 0;
@@ -60,7 +66,80 @@ uint64_t engine_batch_bytes(const struct engine *e)
 int engine_batch_sync(struct engine *e)
 {
     int err = journal_write(&e->journal);
-    return err ? err : journal_sync(&e->journal);
+
+    /* Kept for this: deleting and sending on are what makes room. */
+    if (engine_no_room(err) && ballast_drop(e->options.root))
+        err = journal_write(&e->journal);
+    if (err)
+        return err;
+    err = journal_sync(&e->journal);
+    /* What a sync could not write is lost, for whatever reason. */
+    return engine_no_room(err) ? -EIO : err;
+}
+
+bool engine_no_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT;
+}
+
+/* The state as it is in the index; the places of answers belong to this run. */
+static int reload_state(struct engine *e)
+{
+    struct row_state old = e->state;
+    struct key k = {.n = 5};
+    MDB_txn *t;
+    int err = index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &t));
+
+    if (err)
+        return err;
+    memcpy(k.b, "state", 5);
+    err = index_get_row(&e->index, t, INDEX_STATE, &k, &e->state, sizeof(e->state));
+    mdb_txn_abort(t);
+    e->state.answers_file = old.answers_file;
+    e->state.answers_at = old.answers_at;
+    e->state.answers_sequence = old.answers_sequence;
+    e->state.answers_chain = old.answers_chain;
+    return err;
+}
+
+int engine_batch_undo(struct engine *e)
+{
+    int err;
+
+    if (e->failed)
+        return -EIO;
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    e->txn = NULL;
+    e->no_room = false;
+    engine_forget(e);
+    e->changed_count = 0;
+    e->queue_changed = false;
+    e->leftovers = true;
+    queue_undone(e);
+    err = journal_batch_undo(&e->journal);
+    answers_undo(&e->answers, e->journal.end.sequence);
+    if (!err)
+        err = reload_state(e);
+    if (err)
+        return engine_fail(e, err, "cannot take back what there was no room for");
+    log_error("store: no room for a batch on the disk of %s; nothing of it was kept",
+              e->options.root);
+    return 0;
+}
+
+/* The log has the batch, the index has no room for it: once more, with the ballast thrown off. */
+static int commit_again(struct engine *e)
+{
+    int err;
+
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    e->txn = NULL;
+    engine_forget(e);
+    ballast_drop(e->options.root);
+    err = reload_state(e);
+    return err ? err : replay_rest(e);
 }
 
 int engine_batch_commit(struct engine *e)
@@ -80,8 +159,11 @@ int engine_batch_commit(struct engine *e)
         err = index_error(mdb_txn_commit(e->txn));
         e->txn = NULL;
     }
+    if (engine_no_room(err))
+        err = commit_again(e);
     if (err)
         return engine_fail(e, err, "cannot commit to the index");
+    e->answers_committed = e->state.answers_file;
     journal_batch_done(&e->journal);
     queue_committed(e);
     mbox_trim(e);
@@ -102,11 +184,15 @@ static int batch_finish(struct engine *e)
 
     if (e->failed)
         return -EIO;
+    if (e->no_room)
+        return engine_batch_undo(e) ? -EIO : -ENOSPC;
     if (engine_batch_empty(e)) {
         engine_batch_drop(e);
         return 0;
     }
     err = engine_batch_sync(e);
+    if (engine_no_room(err))
+        return engine_batch_undo(e) ? -EIO : err;
     if (err) {
         state_write(e->options.root, false, true);
         return engine_fail(e, err, "cannot make the log durable");
@@ -147,6 +233,7 @@ bool engine_housekeep(struct engine *e)
         err = batch_finish(e);
     if (!err && !found)
         forget_seen(e);
+    ballast_make(e->options.root, e->options.min_free_bytes);
     return !err && found;
 }
 
@@ -286,6 +373,7 @@ static int open_parts(struct engine *e, struct err *err)
     r = journal_open(&e->journal, o->root, o->log_file_bytes);
     if (r)
         return err_set(err, r, "cannot open the log in %s/store/log: %s", o->root, strerror(-r));
+    e->journal.reserve = o->min_free_bytes;
     r = recover_index(e, err);
     if (r)
         return r;
@@ -296,6 +384,7 @@ static int open_parts(struct engine *e, struct err *err)
     r = load_state(e, err);
     if (r)
         return r;
+    e->answers_committed = e->state.answers_file;
     /* Answers from before this start are looked for as long again. */
     e->points[e->point_count++] = (struct checkpoint_point){
         {e->state.answers_file, e->state.answers_at, e->state.answers_sequence,
@@ -305,7 +394,11 @@ static int open_parts(struct engine *e, struct err *err)
     /* Before the index is written to: a state to come back to whose pages are kept, and the mark
      * that this run writes. */
     r = first_checkpoint(e);
+    if (engine_no_room(r) && ballast_drop(o->root))
+        r = first_checkpoint(e);
     if (!r)
+        r = state_write(o->root, false, false);
+    if (engine_no_room(r) && ballast_drop(o->root))
         r = state_write(o->root, false, false);
     if (r)
         return err_set(err, r, "cannot write a checkpoint below %s/store: %s", o->root,
@@ -322,6 +415,8 @@ int engine_open(struct engine **ret, const struct engine_options *o, struct err 
     e->options = *o;
     if (!e->options.checkpoint_ms)
         e->options.checkpoint_ms = ENGINE_CHECKPOINT_MS;
+    if (!e->options.answers_ms)
+        e->options.answers_ms = ENGINE_ANSWERS_MS;
     if (!e->options.start_hold_ms)
         e->options.start_hold_ms = ENGINE_START_HOLD_MS;
     e->lock_fd = -1;
@@ -343,6 +438,7 @@ int engine_open(struct engine **ret, const struct engine_options *o, struct err 
         engine_close(e, false);
         return r;
     }
+    e->compact = compact_new(e);
     *ret = e;
     return 0;
 }
@@ -360,6 +456,7 @@ void engine_close(struct engine *e, bool clean)
     }
     if (e->txn)
         mdb_txn_abort(e->txn);
+    compact_free(e->compact);
     for (size_t i = 0; i < e->held_count; i++)
         mdb_txn_abort(e->held[i].txn);
     free(e->held);

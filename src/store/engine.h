@@ -45,6 +45,10 @@ struct engine_options {
     /* So long after a start a worker may still read without being attached: no page is given up. 0:
      * ENGINE_START_HOLD_MS */
     uint64_t start_hold_ms;
+    uint64_t answers_ms; /* 0: ENGINE_ANSWERS_MS */
+    /* Log files of which less than so many percent live are compacted; 0: never. */
+    unsigned compact_percent;
+    uint64_t compact_rate; /* bytes a second that are copied; 0: as fast as may be */
 };
 
 /* A mailbox as of the batch at hand. Written to the index when the batch is committed. */
@@ -82,6 +86,7 @@ struct engine {
     struct row_state state;
     MDB_txn *txn; /* of the batch at hand */
     bool failed;  /* for good: nothing is acknowledged any more */
+    bool no_room; /* for the batch at hand */
     bool replaying;
     bool leftovers; /* something deleted may still have rows */
 
@@ -116,6 +121,10 @@ struct engine {
     } points[64];
     unsigned point_count;
     struct journal_position last_checkpoint;
+    /* From this log file on records may be read again for their answers: as committed, and as it
+     * stands in the index of the last checkpoint. */
+    uint32_t answers_committed, answers_durable;
+    struct compact *compact;
     uint64_t checkpoint_ms;
     uint64_t free_checked_ms;
     bool disk_full;
@@ -150,6 +159,10 @@ bool engine_batch_empty(const struct engine *e);
 uint64_t engine_batch_bytes(const struct engine *e);
 int engine_batch_sync(struct engine *e);
 int engine_batch_commit(struct engine *e);
+/* There was no room (-ENOSPC, -EDQUOT) in the plans or the sync: takes all of the batch back. The
+ * store goes on; 0, or it has failed. */
+int engine_batch_undo(struct engine *e);
+bool engine_no_room(int err);
 /* All three at once, for internal work and tests. */
 int engine_run(struct engine *e, struct intent *i);
 /* Something is left of what was deleted: do a piece of it. True if there may be more. */
@@ -171,6 +184,8 @@ void mbox_trim(struct engine *e); /* forgets the oldest when there are many */
 struct account *account_get(struct engine *e, uint64_t id, bool create);
 void account_dirty(struct engine *e, struct account *a);
 void live_add(struct engine *e, uint32_t file, int64_t bytes);
+void live_forget(struct engine *e, uint32_t file);
+uint64_t live_bytes(struct engine *e, MDB_txn *t, uint32_t file);
 int engine_flush(struct engine *e);   /* dirty mailboxes, accounts, counters, state → index */
 void engine_forget(struct engine *e); /* after a rollback: nothing cached may be trusted */
 void engine_note_changed(struct engine *e, uint64_t mailbox);
@@ -205,6 +220,7 @@ int plan_trim(struct engine *e, const struct intent *i);
 
 void queue_leases_done(struct engine *e);
 void queue_committed(struct engine *e);
+void queue_undone(struct engine *e);
 int ask_queue_lease(struct engine *e, struct intent *i, int *ret_fd);
 int ask_queue_body(struct engine *e, struct intent *i, int *ret_fd);
 int ask_queue_list(struct engine *e, struct intent *i);
@@ -216,6 +232,8 @@ int ask_grant(struct engine *e, struct intent *i); /* import.c */
 struct checkpoint {
     struct engine *e;
     struct held held;
+    uint32_t answers_file;
+    bool skipped; /* there was no room for the file */
     int err;
     unsigned char page[4096];
 };
@@ -232,6 +250,11 @@ void checkpoint_release(struct engine *e, uint64_t oldest_pin);
 uint64_t
 checkpoint_floor(const struct engine *e); /* what readers must not go below, if nobody pins less */
 int state_write(const char *root, bool clean, bool failed);
+/* ballast.c: a file that only takes room, so that some can be given back when there is none. Made
+ * when there is more than `reserve` and that. */
+enum { BALLAST_BYTES = 8 << 20 };
+void ballast_make(const char *root, uint64_t reserve);
+bool ballast_drop(const char *root); /* did it free anything? */
 /* May the index be believed as it lies there (the machine did not go down since, or stored ended
  * cleanly)? */
 enum store_trust { TRUST_INDEX, TRUST_CHECKPOINT };
@@ -242,5 +265,7 @@ void state_fake_boot(const char *boot);
 /* Restores the saved meta page; -ENOENT: there is no checkpoint. */
 int checkpoint_restore(const char *root, uint64_t *ret_txn);
 int replay(struct engine *e, struct err *err);
+/* The log is ahead of the index (there was no room to commit): the rest of it is applied again. */
+int replay_rest(struct engine *e);
 
 #endif

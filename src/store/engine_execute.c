@@ -191,7 +191,7 @@ int engine_execute(struct engine *e, struct intent *i)
             continue;
         i->more = false;
         status = plans[k].adds && disk_full(e) ? -ENOSPC : plans[k].plan(e, i);
-        if (e->failed)
+        if (e->failed || e->no_room)
             i->more = false;
         return e->failed ? -EIO : status;
     }

@@ -1,6 +1,7 @@
 #include "store/journal.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include <dirent.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -16,6 +18,7 @@
 enum {
     FIRST_FILE_BYTES = 16 << 20,
     PREPARE_STEP = 1 << 20,
+    PREPARE_AGAIN_MS = 10000,
     KEEP_BUFFER_BYTES = 16 << 20,
     PAGE_BYTES = 4096
 };
@@ -114,6 +117,23 @@ void journal_close(struct journal *j)
     fd_close(&j->dir);
     j->files = NULL;
     j->b = NULL;
+}
+
+int journal_remove(struct journal *j, uint32_t file)
+{
+    char name[24];
+
+    CHECK(file < j->end.file);
+    for (size_t i = 0; i < j->file_count; i++) {
+        if (j->files[i].number != file)
+            continue;
+        file_name(file, false, name);
+        if (unlinkat(j->dir, name, 0) < 0)
+            return -errno;
+        files_remove(j, i);
+        return fsync(j->dir) < 0 ? -errno : 0;
+    }
+    return -ENOENT;
 }
 
 static uint64_t planned_size(const struct journal *j, uint32_t number)
@@ -262,8 +282,16 @@ static int take_file(struct journal *j, uint32_t number)
             return -errno;
         files_add(j, number, fd);
     }
-    if (renameat(j->dir, from, j->dir, to) < 0 || fsync(j->dir) < 0)
-        return -errno;
+    if (renameat(j->dir, from, j->dir, to) < 0) {
+        int err = -errno;
+        if (j->next_fd < 0) {
+            unlinkat(j->dir, from, 0);
+            files_remove(j, j->file_count - 1);
+        }
+        return err;
+    }
+    if (fsync(j->dir) < 0)
+        return errno == ENOSPC ? -EIO : -errno;
     j->next_fd = -1;
     j->end.file = number;
     j->end.at = 0;
@@ -276,6 +304,7 @@ int journal_batch_begin(struct journal *j, uint64_t bytes, bool *ret_rotated)
 {
     *ret_rotated = false;
     j->n = 0;
+    j->before = j->end;
     if (j->end.at + bytes > UINT32_MAX / 2)
         return -EFBIG;
     /* While the next file is being written by another thread it cannot be taken: this one grows
@@ -285,11 +314,11 @@ int journal_batch_begin(struct journal *j, uint64_t bytes, bool *ret_rotated)
         if (err)
             return err;
         *ret_rotated = true;
-        j->batch_at = 0;
-        file_record(j);
-        return 0;
+        j->before = j->end;
     }
     j->batch_at = j->end.at;
+    if (j->end.at == 0)
+        file_record(j);
     return 0;
 }
 
@@ -331,6 +360,23 @@ int journal_write(struct journal *j)
 int journal_sync(struct journal *j)
 {
     return fdatasync(j->fd) < 0 ? -errno : 0;
+}
+
+int journal_batch_undo(struct journal *j)
+{
+    static const char nothing[sizeof(struct log_head)];
+    struct stat st;
+    int err = 0;
+
+    j->end = j->before;
+    j->n = 0;
+    if (fstat(j->fd, &st) < 0)
+        return -errno;
+    if ((uint64_t)st.st_size > j->batch_at)
+        err = write_at(j->fd, nothing, sizeof(nothing), j->batch_at);
+    if (err == -ENOSPC || err == -EDQUOT)
+        err = ftruncate(j->fd, (off_t)j->batch_at) < 0 ? -errno : 0;
+    return err ? err : journal_sync(j);
 }
 
 void journal_batch_done(struct journal *j)
@@ -397,14 +443,22 @@ int journal_resume(struct journal *j, const struct journal_position *at,
 
 bool journal_wants_file(const struct journal *j)
 {
-    return !j->preparing && j->next_fd < 0 && j->end.at > j->planned_bytes / 4;
+    return !j->preparing && j->next_fd < 0 && j->end.at > j->planned_bytes / 4 &&
+           (j->prepare_after_ms == 0 || clock_mono_ms() >= j->prepare_after_ms);
 }
 
 struct journal_prepare journal_prepare_begin(struct journal *j)
 {
+    uint64_t bytes = planned_size(j, j->end.file + 1), room = UINT64_MAX;
+    struct statvfs v;
+
     j->preparing = true;
-    return (struct journal_prepare){j->dir, j->end.file + 1, planned_size(j, j->end.file + 1), -1,
-                                    0};
+    if (fstatvfs(j->dir, &v) == 0)
+        room = (uint64_t)v.f_bavail * v.f_frsize;
+    room = room > j->reserve ? room - j->reserve : 0;
+    if (bytes > room) /* grows as it is written, then */
+        bytes = room - room % PREPARE_STEP;
+    return (struct journal_prepare){j->dir, j->end.file + 1, bytes, -1, 0};
 }
 
 /* Past the page cache where the file system can do that: zeros that nobody reads cost copying and
@@ -453,6 +507,7 @@ void journal_prepared(struct journal *j, const struct journal_prepare *p)
     j->preparing = false;
     if (p->err) {
         log_warn("store: cannot prepare log file %u: %s", p->number, strerror(-p->err));
+        j->prepare_after_ms = clock_mono_ms() + PREPARE_AGAIN_MS;
         return;
     }
     if (p->number != j->end.file + 1) {

@@ -40,7 +40,8 @@ struct journal {
     uint64_t planned_bytes; /* of the file at hand */
     int fd; /* of the file at hand; all that journal_write and journal_sync look at besides the
                buffer */
-    uint32_t batch_at; /* where the buffer goes in the file at hand */
+    uint32_t batch_at;              /* where the buffer goes in the file at hand */
+    struct journal_position before; /* the batch at hand */
     char *b;
     size_t n, cap;
     /* the record being made */
@@ -50,6 +51,8 @@ struct journal {
     /* the file that comes next */
     int next_fd;
     bool preparing;
+    uint64_t reserve; /* files are not filled beforehand with the last so many bytes of the disk */
+    uint64_t prepare_after_ms;
 };
 
 /* Opens the folder and all files. Nothing is written. */
@@ -61,6 +64,8 @@ int journal_create(struct journal *j, const unsigned char uuid[16]);
 int journal_resume(struct journal *j, const struct journal_position *at,
                    const unsigned char uuid[16]);
 int journal_fd(const struct journal *j, uint32_t file); /* -1: not there */
+/* A file that nothing needs any more, never the one at hand. */
+int journal_remove(struct journal *j, uint32_t file);
 
 /* Starts a batch of about `bytes`; takes the next file when the one at hand is full: *ret_rotated.
  */
@@ -76,6 +81,9 @@ bool journal_batch_empty(const struct journal *j);
 int journal_write(struct journal *j);
 int journal_sync(struct journal *j);
 void journal_batch_done(struct journal *j);
+/* There was no room for the batch: as if it had not been begun. What was written of it already is
+ * made unreadable, durably. 0 or what the disk says. */
+int journal_batch_undo(struct journal *j);
 
 /* Should the next file be prepared? Then run journal_prepare on another thread and hand its result
  * to journal_prepared. */

@@ -152,6 +152,23 @@ void live_add(struct engine *e, uint32_t file, int64_t bytes)
     l->dirty = true;
 }
 
+void live_forget(struct engine *e, uint32_t file)
+{
+    free(map64_remove(e->files, file));
+}
+
+uint64_t live_bytes(struct engine *e, MDB_txn *t, uint32_t file)
+{
+    const struct live *l = map64_get(e->files, file);
+    struct key k = key_u64(file);
+    struct row_file row = {0};
+
+    if (l)
+        return l->bytes > 0 ? (uint64_t)l->bytes : 0;
+    index_get_row(&e->index, t, INDEX_FILE, &k, &row, sizeof(row));
+    return row.live_bytes;
+}
+
 void engine_note_changed(struct engine *e, uint64_t mailbox)
 {
     if (e->replaying || (e->changed_count > 0 && e->changed[e->changed_count - 1] == mailbox))

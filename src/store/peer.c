@@ -275,6 +275,20 @@ void peers_send_files(struct peers *ps, const struct journal *j)
     }
 }
 
+void peers_send_files_gone(struct peers *ps, const uint32_t *numbers, unsigned count)
+{
+    struct buf b = BUF(4096);
+
+    for (unsigned i = 0; i < count; i++)
+        wr_u32(&b, numbers[i]);
+    list_for_each (&ps->list, struct peer, node, p) {
+        struct link *l = p->pin ? link_by_id(p->link) : NULL;
+        if (l && !p->gone)
+            link_send(l, MSG_STORE_FILES_GONE, buf_span(&b), NULL, 0);
+    }
+    buf_done(&b);
+}
+
 /* ------------------------------------------------------------------ snapshots in use */
 void peers_publish_floor(struct peers *ps, uint64_t floor)
 {

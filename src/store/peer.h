@@ -39,6 +39,7 @@ void peers_changed(struct peers *ps,
 void peers_send_changes(struct peers *ps);
 void peers_send_queue_due(struct peers *ps);
 void peers_send_files(struct peers *ps, const struct journal *j);
+void peers_send_files_gone(struct peers *ps, const uint32_t *numbers, unsigned count);
 void peers_publish_floor(struct peers *ps, uint64_t floor);
 /* The least pin of all readers, UINT64_MAX if none; a pin older than max_ms ends that reader's
  * link. */
@@ -46,6 +47,8 @@ uint64_t peers_oldest_pin(struct peers *ps, uint64_t now_ms, uint64_t max_ms);
 
 /* STORE_BACKUP: who waits is kept the checkpoint that begins now; told when it is durable, or err.
  */
+/* Is one copying the log? Then no file of it may go. */
+bool peers_backup_running(struct peers *ps);
 void peers_backup_begin(struct peers *ps, const struct checkpoint *c);
 void peers_backup(struct peers *ps, const struct checkpoint *c, int err);
 

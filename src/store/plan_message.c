@@ -98,6 +98,10 @@ int uid_room(const struct mbox *m, uint64_t count)
 /* An effect failed: what was applied cannot be taken back one by one. */
 int plan_broken(struct engine *e, int err)
 {
+    if (engine_no_room(err)) {
+        e->no_room = true; /* whoever runs the batch takes it back */
+        return err;
+    }
     return engine_fail(e, err, "cannot apply a change to the index");
 }
 

@@ -50,6 +50,13 @@ void engine_link_gone(struct engine *e, uint64_t link)
     }
 }
 
+void queue_undone(struct engine *e)
+{
+    list_for_each (&e->leases, struct lease, node, l) {
+        l->ending = false;
+    }
+}
+
 void queue_committed(struct engine *e)
 {
     list_for_each (&e->leases, struct lease, node, l) {

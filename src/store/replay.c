@@ -184,6 +184,27 @@ static void learn_uuid(struct engine *e)
     journal_reader_done(&r);
 }
 
+int replay_rest(struct engine *e)
+{
+    struct journal_position from = {e->state.file, e->state.at, e->state.sequence, e->state.chain};
+    struct journal_reader reader;
+    struct err err = {0};
+    int r;
+
+    e->replaying = true;
+    journal_reader_init(&reader, &e->journal, &from, true);
+    r = replay_all(e, &reader, &err);
+    if (!r && reader.at.sequence != e->journal.end.sequence)
+        r = -EBADMSG;
+    journal_reader_done(&reader);
+    e->replaying = false;
+    if (r && e->txn) {
+        mdb_txn_abort(e->txn);
+        e->txn = NULL;
+    }
+    return r;
+}
+
 int replay(struct engine *e, struct err *err)
 {
     struct journal_position from;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/compact.h"
 #include "store/peer.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ struct service {
     struct timer *tick;
     uint64_t started_ms;
     bool tick_missed;
-    bool scheduled, syncing, checkpointing, preparing, closing;
+    bool scheduled, syncing, checkpointing, preparing, compacting, closing;
+    bool copy_due;     /* compaction has a piece for the next batch */
     bool backup_asked; /* a peer waits for a checkpoint of its own */
     int sync_err;
     struct checkpoint checkpoint;
@@ -172,13 +174,17 @@ static void on_synced(void *arg)
     int err = s->sync_err;
 
     s->syncing = false;
-    if (err) {
+    if (engine_no_room(err)) {
+        err = engine_batch_undo(s->engine) ? -EIO : -ENOSPC;
+    } else if (err) {
         state_write(s->engine->options.root, false, true);
-        err = engine_fail(s->engine, err, "cannot make the log durable");
+        engine_fail(s->engine, err, "cannot make the log durable");
+        err = -EIO;
     } else {
-        err = engine_batch_commit(s->engine);
+        err = engine_batch_commit(s->engine) ? -EIO : 0;
     }
-    finish_batch(s, err ? -EIO : 0);
+    compact_committed(s->engine->compact, !err);
+    finish_batch(s, err);
     background(s);
     if (s->tick_missed && !s->closing)
         on_tick(s);
@@ -211,17 +217,20 @@ static void run_batch(void *arg)
 {
     struct service *s = arg;
     struct engine *e = s->engine;
+    uint64_t bytes = BATCH_GUESS_BYTES + compact_piece_bytes(e->compact);
     unsigned count = 0;
 
     s->scheduled = false;
-    if (s->syncing || list_empty(&s->queue))
+    if (s->syncing || (list_empty(&s->queue) && !s->copy_due))
         return;
-    if (engine_batch_begin(e, BATCH_GUESS_BYTES) != 0) {
-        refuse_all(s, -EIO);
+    int err = engine_batch_begin(e, bytes);
+    if (err) {
+        s->copy_due = false;
+        refuse_all(s, engine_no_room(err) ? err : -EIO);
         return;
     }
     while (!list_empty(&s->queue) && count++ < BATCH_REQUESTS &&
-           engine_batch_bytes(e) < ENGINE_BATCH_BYTES && !e->failed) {
+           engine_batch_bytes(e) < ENGINE_BATCH_BYTES && !e->failed && !e->no_room) {
         struct work *w = list_item(s->queue.next, struct work, node);
         list_remove(&w->node);
         if (w->kind == 0) {
@@ -233,14 +242,23 @@ static void run_batch(void *arg)
         list_append(&s->batch, &w->node);
         execute(s, w);
     }
+    if (s->copy_due && !e->failed && !e->no_room)
+        compact_put(e->compact);
+    s->copy_due = false;
     if (e->failed) {
         finish_batch(s, -EIO);
+        return;
+    }
+    if (e->no_room) {
+        finish_batch(s, engine_batch_undo(e) ? -EIO : -ENOSPC);
+        compact_committed(e->compact, false);
         return;
     }
     /* Whoever sees the new rows must be able to read what they lead to. */
     peers_send_files(&s->peers, &e->journal);
     if (engine_batch_empty(e)) {
         engine_batch_drop(e);
+        compact_committed(e->compact, true);
         finish_batch(s, 0);
         schedule(s);
         return;
@@ -258,7 +276,7 @@ static void run_batch(void *arg)
 
 static void schedule(struct service *s)
 {
-    if (s->scheduled || s->syncing || s->closing || list_empty(&s->queue))
+    if (s->scheduled || s->syncing || s->closing || (list_empty(&s->queue) && !s->copy_due))
         return;
     s->scheduled = true;
     loop_defer(s->loop, run_batch, s);
@@ -312,6 +330,53 @@ static void prepare_work(void *arg)
     journal_prepare(&s->prepare);
 }
 
+static void on_compact_helped(void *arg)
+{
+    struct service *s = arg;
+
+    s->compacting = false;
+    compact_helped(s->engine->compact);
+    if (!s->syncing) {
+        background(s);
+        schedule(s);
+    }
+}
+
+static void compact_work(void *arg)
+{
+    struct service *s = arg;
+    compact_help(s->engine->compact);
+}
+
+static void compact(struct service *s)
+{
+    struct engine *e = s->engine;
+    uint32_t gone[COMPACT_FILES_MAX];
+
+    if (s->compacting || s->copy_due)
+        return;
+    switch (compact_next(e->compact)) {
+    case COMPACT_SCAN:
+    case COMPACT_WARM:
+        s->compacting = true;
+        loop_offload(s->loop, compact_work, on_compact_helped, s);
+        break;
+    case COMPACT_COPY:
+    case COMPACT_FORGET:
+        s->copy_due = true;
+        schedule(s);
+        break;
+    case COMPACT_SETTLE: {
+        unsigned n = peers_backup_running(&s->peers) ? 0 : compact_unlink(e->compact, gone);
+        if (n)
+            peers_send_files_gone(&s->peers, gone, n);
+        break;
+    }
+    default:
+        break;
+    }
+}
+
 /* Between batches. */
 static void background(struct service *s)
 {
@@ -332,6 +397,7 @@ static void background(struct service *s)
         s->prepare = journal_prepare_begin(&e->journal);
         loop_offload(s->loop, prepare_work, on_prepared, s);
     }
+    compact(s);
 }
 
 static void on_tick(void *arg)
@@ -543,7 +609,7 @@ static void service_end(struct service *s, bool clean)
     CHECK(!s->scheduled);
     /* A helper thread may be at work on our memory: the caller stops the loop only when
      * service_busy says no. */
-    CHECK(!s->syncing && !s->checkpointing && !s->preparing);
+    CHECK(!s->syncing && !s->checkpointing && !s->preparing && !s->compacting);
     s->closing = true;
     timer_free(s->tick);
     refuse_all(s, -EPIPE);
@@ -569,10 +635,10 @@ void service_kill(struct service *s)
 
 bool service_helpers_busy(const struct service *s)
 {
-    return s->syncing || s->checkpointing || s->preparing || s->scheduled;
+    return s->syncing || s->checkpointing || s->preparing || s->compacting || s->scheduled;
 }
 
 bool service_busy(const struct service *s)
 {
-    return s->syncing || s->checkpointing || s->preparing || s->scheduled || !list_empty(&s->queue);
+    return service_helpers_busy(s) || !list_empty(&s->queue);
 }

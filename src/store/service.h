@@ -13,14 +13,16 @@
     X(STORE_ATTACH)                                                                                \
     X(STORE_WATCH)                                                                                 \
     X(STORE_APPEND)                                                                                \
-    X(STORE_DELIVER) X(STORE_FLAGS) X(STORE_EXPUNGE) X(STORE_COPY) X(STORE_MAILBOX_CREATE)         \
-        X(STORE_MAILBOX_DELETE) X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE)    \
-            X(STORE_QUEUE_BODY) X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT)          \
-                X(STORE_NEWSGROUP) X(STORE_STAT) X(STORE_GRANT) X(STORE_BACKUP)
+    X(STORE_DELIVER)                                                                               \
+    X(STORE_FLAGS) X(STORE_EXPUNGE) X(STORE_COPY) X(STORE_MAILBOX_CREATE) X(STORE_MAILBOX_DELETE)  \
+        X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY)        \
+            X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT) X(STORE_NEWSGROUP)           \
+                X(STORE_STAT) X(STORE_GRANT) X(STORE_BACKUP)
 
 struct service;
 
-/* Takes the engine; loop_threads must be at least 3 (sync, checkpoint, the next log file). */
+/* Takes the engine; loop_threads must be at least 4 (sync, checkpoint, the next log file,
+ * compaction). */
 struct service *service_new(struct loop *l, struct engine *take_engine);
 /* Finishes what is under way, then closes the engine cleanly. Links are the caller's. NULL is fine.
  */

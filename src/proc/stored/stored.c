@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    HELPER_THREADS = 3, /* the sync of a batch, a checkpoint, the next log file */
+    HELPER_THREADS = 4, /* the sync of a batch, a checkpoint, the next log file, compaction */
     MIN_FREE_BYTES = 128 << 20,
     DAY_SECONDS = 86400,
     STOP_LOOK_MS = 5,

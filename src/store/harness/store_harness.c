@@ -127,7 +127,7 @@ struct store_harness *store_harness_new_at(struct loop *l, const char *root)
 
     CHECK(h);
     h->loop = l;
-    loop_threads(3);
+    loop_threads(4);
     if (root) {
         snprintf(h->root, sizeof(h->root), "%s", root);
     } else {
