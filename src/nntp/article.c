@@ -180,6 +180,7 @@ static bool send_range(struct session *s, const struct message_info *m, uint64_t
             return false;
         }
         session_put_dotted(s, buf_span(&chunk), w);
+        session_give_turn(s);
         from += chunk.n;
     }
     return !s->closing;

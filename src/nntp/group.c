@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { TURN_EACH = 1000 };
+
 int group_find(struct store_read *r, struct span name, struct mailbox_info *ret)
 {
     struct mailbox_info m;
@@ -138,8 +140,11 @@ static void put_numbers(struct session *s, const struct rangeset *numbers, struc
             r.lo = only.lo;
         if (r.hi > only.hi)
             r.hi = only.hi;
-        for (uint64_t n = r.lo; n <= r.hi && !s->closing; n++)
+        for (uint64_t n = r.lo; n <= r.hi && !s->closing; n++) {
             session_printf(s, "%" PRIu64 "\r\n", n);
+            if (n % TURN_EACH == 0)
+                session_give_turn(s);
+        }
     }
 }
 

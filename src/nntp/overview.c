@@ -101,6 +101,7 @@ static void each_article(struct session *s, struct selection *sel, const char *s
             arena_reset(s->scratch);
         }
         session_put(s, buf_span(&out));
+        session_give_turn(s);
     }
     if (!any && n < 0)
         reader_unavailable(s);

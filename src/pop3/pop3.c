@@ -365,6 +365,7 @@ static void send_message(struct session *s, const struct drop_message *m, struct
     for (uint64_t at = 0; chunk.n; at += CHUNK_BYTES) {
         size_t take = top_take(t, buf_span(&chunk));
         session_put_dotted(s, span_head(buf_span(&chunk), take), &writer);
+        session_give_turn(s);
         if (take < chunk.n || s->closing)
             break;
         buf_clear(&chunk);
