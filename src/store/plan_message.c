@@ -145,10 +145,6 @@ static int append_check(struct engine *e, struct intent *i, struct msg_append *a
     return err;
 }
 
-int body_put(struct engine *e, const struct intent *i, const struct msg_body *b,
-             uint32_t references, struct row_message *row)
-{
-    struct effect_body body = {.references = references};
 int body_check(struct engine *e, const struct intent *i, struct msg_body *b)
 {
     struct span bytes, block;
@@ -170,6 +166,10 @@ int body_check(struct engine *e, const struct intent *i, struct msg_body *b)
     return -EBADMSG;
 }
 
+int body_put(struct engine *e, const struct intent *i, const struct msg_body *b,
+             uint32_t references, struct row_message *row)
+{
+    struct effect_body body = {.references = references};
     struct span bytes;
 
     if (!area_span(i, &b->body, &bytes))
@@ -348,7 +348,7 @@ static int flags_piece(struct engine *e, struct intent *i, const struct msg_flag
                        struct mbox *m)
 {
     struct flags_plan *p = arena_try(e->arena, sizeof(*p));
-    uint64_t wanted, modseq = m->row.highestmodseq;
+    uint64_t wanted, modseq = 0; /* of the change, if there is one */
     bool make = f->op != FLAGS_REMOVE;
     int err;
 

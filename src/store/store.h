@@ -257,7 +257,8 @@ struct store_flags {
     size_t keyword_count;
     uint64_t unchanged_since; /* UINT64_MAX: no condition */
 };
-/* ret_modified (may be NULL): UIDs that failed the condition. */
+/* ret_modified (may be NULL): UIDs that failed the condition. *ret_modseq: of the change, 0 if no
+ * message had other flags before. */
 int store_flags(struct store *s, const struct store_flags *f, struct rangeset *ret_modified,
                 uint64_t *ret_modseq);
 
