@@ -84,6 +84,7 @@ struct conf_connector { /* SMTP connector: where mail for an address space goes 
     const char *smart_host;    /* host[:port], "[1.2.3.4]:25"; empty: MX lookup */
     bool tls_required;
     const char *tls_name;      /* name that the certificate must have; empty: not verified (opportunistic) */
+    const char *tls_ca_file;   /* PEM, trusted for tls_name instead of the machine's CAs; empty: those */
     const char *user, *password_file; /* AUTH at the smart host; empty: none */
 };
 
@@ -111,6 +112,9 @@ struct conf {
     uint64_t log_file_bytes;   /* size of one log file; default 256 MiB */
     uint64_t index_map_bytes;  /* LMDB map; default 1 TiB */
     uint32_t change_log_days;
+    uint32_t compact_live_percent; /* log files less alive are compacted; default 50, 0: never */
+    uint64_t compact_rate_bytes;   /* a second; default 16 MiB, 0: no limit */
+    uint64_t reserve_bytes;        /* of the disk; below that no new mail is taken; default 128 MiB */
     uint32_t ring_bytes;       /* per worker; default 8 MiB */
     uint32_t spool_bytes;      /* larger messages in flight per worker; default 256 MiB */
     /* outgoing */

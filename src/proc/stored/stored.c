@@ -7,7 +7,6 @@
 
 enum {
     HELPER_THREADS = 4, /* the sync of a batch, a checkpoint, the next log file, compaction */
-    MIN_FREE_BYTES = 128 << 20,
     DAY_SECONDS = 86400,
     STOP_LOOK_MS = 5,
 };
@@ -42,7 +41,9 @@ void stored_begin(struct child *c)
         .map_bytes = c->conf->index_map_bytes,
         .log_file_bytes = c->conf->log_file_bytes,
         .change_log_seconds = (uint64_t)c->conf->change_log_days * DAY_SECONDS,
-        .min_free_bytes = MIN_FREE_BYTES,
+        .min_free_bytes = c->conf->reserve_bytes,
+        .compact_percent = c->conf->compact_live_percent,
+        .compact_rate = c->conf->compact_rate_bytes,
         .grant_secret = c->grant_secret,
     };
     struct engine *engine;
