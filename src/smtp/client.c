@@ -51,7 +51,7 @@ struct client {
     struct conn *conn;
     unsigned extensions;
     uint64_t size_limit; /* 0: none said */
-    bool tls_failed;
+    struct smtp_facts facts;
     char reply[REPLY_MAX]; /* the last reply's lines, joined by blanks, the code in front */
     char problem[300];     /* why the connection is of no use */
 };
@@ -212,11 +212,13 @@ static bool start_tls(struct client *c)
         return false;
     if (code != 220)
         return !c->h->tls_required || broken(c, "STARTTLS was answered: %s", c->reply);
-    if (conn_peek(c->conn).n) /* put there in clear to be taken for a reply under TLS */
+    if (conn_peek(c->conn).n) { /* put there in clear to be taken for a reply under TLS */
+        c->facts.tls_failed = true;
         return broken(c, "more than a reply came before TLS");
+    }
     int r = conn_connect_tls(c->conn, &t, TLS_MS);
     if (r < 0) {
-        c->tls_failed = true;
+        c->facts.tls_failed = true;
         return broken(c, "TLS failed: %s", conn_error(c->conn));
     }
     return hello(c);
@@ -271,6 +273,7 @@ static bool client_open(struct client *c)
     c->conn = conn_new(fd, &p);
     if (!c->conn)
         return broken(c, "no connection");
+    c->facts.connected = true;
     int code = read_reply(c, GREETING_MS, false);
     if (code != 220)
         return code ? broken(c, "greeted with: %s", c->reply) : false;
@@ -285,6 +288,10 @@ static bool client_open(struct client *c)
     }
     struct conn_tls_info info;
     conn_tls_info(c->conn, &info);
+    c->facts.tls = info.on;
+    c->facts.verified = info.verified;
+    c->facts.version = info.version;
+    c->facts.cipher = info.cipher;
     if (c->h->tls_required && !info.on)
         return broken(c, "TLS is required for this route, but it did not come about");
     if (!c->h->user)
@@ -357,10 +364,11 @@ static void put_rcpt(struct client *c, const struct smtp_outgoing_recipient *r, 
 }
 
 static void set_all(const struct smtp_outgoing *m, struct smtp_recipient_result *results,
-                    enum queue_outcome o, const char *text)
+                    enum queue_outcome o, const char *text, bool replied)
 {
     for (size_t i = 0; i < m->count; i++) {
         results[i].outcome = o;
+        results[i].replied = replied;
         snprintf(results[i].text, sizeof(results[i].text), "%.399s", text);
     }
 }
@@ -422,6 +430,7 @@ static void take_rcpt_reply(struct client *c, struct smtp_recipient_result *r, i
     r->outcome = outcome_of(code);
     if (code == 552 && taken) /* too many at once, says RFC 5321 section 4.5.3.1.10 */
         r->outcome = QUEUE_DEFERRED;
+    r->replied = true;
     snprintf(r->text, sizeof(r->text), "%.399s", c->reply);
 }
 
@@ -477,7 +486,8 @@ static int send_envelope(struct client *c, const struct smtp_outgoing *m,
         return -1;
     if (code == 250)
         return send_recipients(c, m, results, pipelined);
-    set_all(m, results, outcome_of(code) == QUEUE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED, c->reply);
+    set_all(m, results, outcome_of(code) == QUEUE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED, c->reply,
+            true);
     for (size_t i = 0; pipelined && i < m->count && i < stride_of(c); i++)
         if (!read_reply(c, COMMAND_MS, false))
             return -1;
@@ -493,6 +503,7 @@ static void settle(struct client *c, const struct smtp_outgoing *m,
             continue;
         results[i].outcome = outcome_of(code);
         results[i].dsn = (c->extensions & HAS_DSN) != 0;
+        results[i].replied = true;
         snprintf(results[i].text, sizeof(results[i].text), "%.399s", c->reply);
     }
 }
@@ -502,12 +513,12 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
 {
     if (m->smtputf8 && !(c->extensions & HAS_SMTPUTF8)) {
         set_all(m, results, QUEUE_FAILED,
-                "550 5.6.7 The next server does not take internationalized mail (SMTPUTF8)");
+                "550 5.6.7 The next server does not take internationalized mail (SMTPUTF8)", false);
         return true;
     }
     if (c->size_limit && m->size > c->size_limit) {
         set_all(m, results, QUEUE_FAILED,
-                "552 5.3.4 The message is larger than the next server takes");
+                "552 5.3.4 The message is larger than the next server takes", false);
         return true;
     }
     int taken = send_envelope(c, m, results);
@@ -522,29 +533,37 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
     }
     if (!send_body(c, m))
         return false;
+    c->facts.body_sent = true;
     code = read_reply(c, FINAL_MS, false);
     if (!code)
         return false;
+    c->facts.body_sent = false;
     settle(c, m, results, code);
     return true;
 }
 
 enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
-                            struct smtp_recipient_result *results, bool *ret_tls_failed)
+                            struct smtp_recipient_result *results, struct smtp_facts *ret_facts)
 {
     struct client c = {.h = h};
+    memset(results, 0, m->count * sizeof(*results));
     bool answered = client_open(&c) && transact(&c, m, results);
 
     if (!answered) {
         char text[400];
         snprintf(text, sizeof(text), "%s: %s", h->name, c.problem);
-        set_all(m, results, QUEUE_DEFERRED, text);
+        for (size_t i = 0; i < m->count; i++) { /* what was refused for good stays refused */
+            if (results[i].replied && results[i].outcome == QUEUE_FAILED)
+                continue;
+            results[i] = (struct smtp_recipient_result){.outcome = QUEUE_DEFERRED};
+            snprintf(results[i].text, sizeof(results[i].text), "%.399s", text);
+        }
     } else if (c.conn && conn_put(c.conn, SPAN("QUIT\r\n")) == 0 && conn_flush(c.conn) == 0) {
         read_reply(&c, 5000, false);
     }
     if (c.conn && answered)
         conn_shutdown(c.conn);
     conn_free(c.conn);
-    *ret_tls_failed = c.tls_failed;
+    *ret_facts = c.facts;
     return answered ? SMTP_ANSWERED : SMTP_UNREACHABLE;
 }

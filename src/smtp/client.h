@@ -11,6 +11,7 @@
 struct smtp_recipient_result {
     enum queue_outcome outcome;
     bool dsn;       /* the next server takes the request for reports (RFC 3461) on itself */
+    bool replied;   /* text is what the server said */
     char text[400]; /* the reply, "250 2.1.5 Ok", or what went wrong in words */
 };
 
@@ -46,9 +47,19 @@ enum smtp_attempt {
     SMTP_UNREACHABLE, /* no connection, or it broke before the message was taken: another host may
                          be tried */
 };
-/* suspends. *ret_tls_failed: the handshake was what failed (without tls_required a try in clear,
- * h->tls NULL, may follow). */
+/* What the connection was like, for the log and for what may follow. */
+struct smtp_facts {
+    bool connected;
+    bool tls, verified; /* verified: against h->tls_verify_name */
+    bool tls_failed; /* the handshake was what failed (without tls_required a try in clear, h->tls
+                        NULL, may follow) */
+    bool body_sent;  /* to the final dot, and no reply came: the server may have it or not. It must
+                        be sent again, but not at once to another one */
+    const char *version; /* of TLS */
+    const char *cipher;
+};
+/* suspends */
 enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
-                            struct smtp_recipient_result *results, bool *ret_tls_failed);
+                            struct smtp_recipient_result *results, struct smtp_facts *ret_facts);
 
 #endif

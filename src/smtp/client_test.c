@@ -116,13 +116,13 @@ struct play {
     struct smtp_recipient_result results[RECIPIENTS_MAX];
     char names[RECIPIENTS_MAX][40];
     enum smtp_attempt attempt;
-    bool tls_failed;
+    struct smtp_facts facts;
 };
 
 static void send_one(void *arg)
 {
     struct play *p = arg;
-    p->attempt = smtp_send(&p->host, &p->m, p->results, &p->tls_failed);
+    p->attempt = smtp_send(&p->host, &p->m, p->results, &p->facts);
     fiber_sleep_ms(20); /* the server ends */
     loop_stop(p->fake.loop);
 }
@@ -314,7 +314,7 @@ TEST(broken_off)
         EXPECT_INT(p->attempt, SMTP_UNREACHABLE);
         EXPECT_INT(p->results[0].outcome, QUEUE_DEFERRED);
         EXPECT(span_starts(span_cstr(p->results[0].text), SPAN("mx.test: ")));
-        EXPECT(!p->tls_failed);
+        EXPECT(!p->facts.tls_failed);
         play_done(p);
     }
     unit_case(NULL);

@@ -249,6 +249,7 @@ class Session:
         if not self.decide("starttls", line, "220 2.0.0 go on"):
             return
         if self.r.tls == "broken":
+            self.c.recv(1)
             self.c.sendall(b"this is no TLS\r\n")
             raise Drop
         self.c = self.r.tls.wrap_socket(self.c, server_side=True)

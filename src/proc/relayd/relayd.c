@@ -2,9 +2,11 @@
 #include "proc/relayd/relayd.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/random.h"
 #include "pki/key.h"
 
 #include <fcntl.h>
@@ -25,27 +27,48 @@ static struct link *keyd_link(void *arg)
     return child_peer(arg, ROLE_KEYD);
 }
 
-/* Passwords of connectors: one line in a file of root's. */
+/* A connector's own CA certificates, instead of the machine's. */
+static void read_connector_trust(struct route_secret *s, const struct conf_connector *k)
+{
+    struct buf pem BUF_AUTO = BUF(TRUST_MAX_BYTES);
+    struct err e = {""};
+
+    if (file_read(AT_FDCWD, k->tls_ca_file, TRUST_MAX_BYTES / 2, &pem, &e) == 0)
+        s->tls = tls_client_context_new(buf_span(&pem), &e);
+    if (!s->tls)
+        log_error("connector %s: the certificates in %s cannot be read; mail over it will wait: %s",
+                  k->name, k->tls_ca_file, e.text);
+}
+
+/* One line in a file of root's. */
+static void read_connector_password(struct route_secret *s, const struct conf_connector *k)
+{
+    struct buf text BUF_AUTO = BUF(300);
+    struct err e = {""};
+
+    if (file_read(AT_FDCWD, k->password_file, 256, &text, &e) < 0 ||
+        !span_to_cstr(span_trim(buf_span(&text)), s->password, sizeof(s->password)) ||
+        !s->password[0]) {
+        s->password[0] = 0;
+        log_error("connector %s: the password in %s cannot be read; mail over it will wait",
+                  k->name, k->password_file);
+    }
+    secret_wipe(text.p, text.n);
+}
+
 static void read_secrets(struct relay *r, const struct conf *conf)
 {
     r->secrets = calloc(conf->connector_count ? conf->connector_count : 1, sizeof(*r->secrets));
     CHECK(r->secrets);
     for (uint32_t i = 0; i < conf->connector_count; i++) {
         const struct conf_connector *k = &conf->connectors[i];
-        struct buf text BUF_AUTO = BUF(300);
-        struct err e;
-        struct secret *s = &r->secrets[r->secret_count];
+        struct route_secret *s = &r->secrets[r->secret_count++];
 
-        if (!k->user[0])
-            continue;
-        if (file_read(AT_FDCWD, k->password_file, 256, &text, &e) < 0 ||
-            !span_to_cstr(span_trim(buf_span(&text)), s->password, sizeof(s->password))) {
-            log_error("connector %s: the password in %s cannot be read; mail over it will wait",
-                      k->name, k->password_file);
-            continue;
-        }
         snprintf(s->connector, sizeof(s->connector), "%s", k->name);
-        r->secret_count++;
+        if (k->user[0])
+            read_connector_password(s, k);
+        if (k->tls_ca_file[0])
+            read_connector_trust(s, k);
     }
 }
 
@@ -71,7 +94,8 @@ void relay_open(struct child *c)
     CHECK(r);
     r->child = c;
     c->state = r;
-    r->busy_domains = map_new();
+    r->domains = map_new();
+    r->items = map64_new();
     r->resolver = resolver_new(c->loop, c->conf->dns_servers.v, c->conf->dns_servers.n,
                                c->conf->dns_trust_anchor, &e);
     if (!r->resolver)
@@ -87,8 +111,7 @@ void relay_open(struct child *c)
 
 static void on_queue(void *arg)
 {
-    struct relay *r = arg;
-    fiber_cond_broadcast(&r->work);
+    relay_kick(arg);
 }
 
 static void on_ready(struct child *c)
@@ -103,7 +126,7 @@ static void on_peer(struct child *c, struct link *l)
     struct relay *r = relay_of(c);
     if (link_peer(l) == ROLE_STORED) {
         store_attach(r->store, l);
-        fiber_cond_broadcast(&r->work);
+        relay_kick(r);
     } else if (link_peer(l) == ROLE_AUTHD) {
         auth_client_attach(r->auth, l);
     }
@@ -129,25 +152,68 @@ static void to_store(void *arg, struct msg *m)
         }
 }
 
+/* What is under way may end; what ends before its reply came is tried again after the start. */
+static void drain(void *arg)
+{
+    struct relay *r = arg;
+    uint64_t until = clock_mono_ms() + r->drain_ms, now;
+
+    while (r->active && (now = clock_mono_ms()) < until)
+        fiber_cond_wait(&r->work, until - now);
+    loop_stop(r->child->loop);
+}
+
+static void on_stop(struct child *c, uint64_t drain_ms)
+{
+    struct relay *r = relay_of(c);
+    if (r->stopping)
+        return;
+    r->stopping = true;
+    r->drain_ms = drain_ms;
+    fiber_start(c->loop, drain, r, "drain");
+}
+
+/* X(name, value, what Prometheus calls it) */
+#define NUMBERS(X)                                                                                 \
+    X("active", r->active, "sealpost_outgoing_active")                                             \
+    X("open", r->connections_open, "sealpost_outgoing_connections_open")                           \
+    X("delivered", r->count.delivered, "sealpost_outgoing_delivered_total")                        \
+    X("failed", r->count.failed, "sealpost_outgoing_failed_total")                                 \
+    X("expired", r->count.expired, "sealpost_outgoing_expired_total")                              \
+    X("deferred", r->count.deferred, "sealpost_outgoing_deferred_total")                           \
+    X("connections", r->count.connections, "sealpost_outgoing_connections_total")                  \
+    X("unreachable", r->count.unreachable, "sealpost_outgoing_unreachable_total")                  \
+    X("plain", r->count.plain, "sealpost_outgoing_plaintext_connections_total")                    \
+    X("tls", r->count.tls, "sealpost_outgoing_tls_connections_total")                              \
+    X("tls_verified", r->count.tls_verified, "sealpost_outgoing_tls_verified_total")               \
+    X("tls_failed", r->count.tls_failed, "sealpost_outgoing_tls_failures_total")                   \
+    X("reports_failed", r->count.reports[REPORT_FAILED],                                           \
+      "sealpost_outgoing_reports_total{action=\"failed\"}")                                        \
+    X("reports_delayed", r->count.reports[REPORT_DELAYED],                                         \
+      "sealpost_outgoing_reports_total{action=\"delayed\"}")                                       \
+    X("reports_relayed", r->count.reports[REPORT_RELAYED],                                         \
+      "sealpost_outgoing_reports_total{action=\"relayed\"}")                                       \
+    X("reports_delivered", r->count.reports[REPORT_DELIVERED],                                     \
+      "sealpost_outgoing_reports_total{action=\"delivered\"}")                                     \
+    X("reports_held", r->count.reports_failed, "sealpost_outgoing_reports_held_total")
+
 static void on_status(struct child *c, struct buf *json)
 {
     struct relay *r = relay_of(c);
-    buf_printf(json,
-               "\"active\":%u,\"delivered\":%" PRIu64 ",\"failed\":%" PRIu64
-               ",\"deferred\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"plain\":%" PRIu64,
-               r->active, r->delivered, r->failed, r->deferred, r->connections, r->plain);
+    const char *between = "";
+#define X(name, value, metric)                                                                     \
+    buf_printf(json, "%s\"" name "\":%" PRIu64, between, (uint64_t)(value));                       \
+    between = ",";
+    NUMBERS(X)
+#undef X
 }
 
 static void on_metrics(struct child *c, struct buf *text)
 {
     struct relay *r = relay_of(c);
-    buf_printf(text,
-               "sealpost_outgoing_active %u\nsealpost_outgoing_delivered_total %" PRIu64
-               "\nsealpost_outgoing_failed_total %" PRIu64
-               "\nsealpost_outgoing_deferred_total %" PRIu64
-               "\nsealpost_outgoing_connections_total %" PRIu64
-               "\nsealpost_outgoing_plaintext_connections_total %" PRIu64 "\n",
-               r->active, r->delivered, r->failed, r->deferred, r->connections, r->plain);
+#define X(name, value, metric) buf_printf(text, metric " %" PRIu64 "\n", (uint64_t)(value));
+    NUMBERS(X)
+#undef X
 }
 
 static const struct msg_handler handlers[] = {
@@ -160,6 +226,7 @@ const struct child_ops relayd_ops = {
     .on_ready = on_ready,
     .on_peer = on_peer,
     .on_peer_gone = on_peer_gone,
+    .on_stop = on_stop,
     .on_status = on_status,
     .on_metrics = on_metrics,
 };

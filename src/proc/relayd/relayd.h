@@ -5,13 +5,15 @@
 
 #include "dns/resolver.h"
 #include "proc/child/child.h"
+#include "proc/relayd/policy/policy.h"
 #include "sasl/auth.h"
 #include "smtp/client.h"
 #include "store/store.h"
 
-struct secret { /* a connector's password, read before the jail */
+struct route_secret { /* of a connector, read before the jail */
     char connector[64];
     char password[256];
+    struct tls_client_context *tls; /* NULL: as for everybody */
 };
 
 struct relay {
@@ -20,12 +22,23 @@ struct relay {
     struct auth_client *auth;
     struct resolver *resolver;
     struct tls_client_context *tls;
-    struct secret *secrets;
+    struct route_secret *secrets;
     size_t secret_count;
-    struct map *busy_domains; /* connections open per domain */
-    struct fiber_cond work, domain_free;
-    unsigned active;
-    uint64_t delivered, failed, deferred, connections, plain;
+    struct map64 *items; /* under way, by id */
+    struct map *domains; /* slots.c: where connections are open or waited for */
+    unsigned connections_open;
+    struct fiber_cond work, slot_free;
+    unsigned active; /* items */
+    bool kicked;     /* something may be due: look again before waiting */
+    bool stopping;
+    uint64_t drain_ms;
+    struct {
+        uint64_t delivered, failed, expired, deferred; /* recipients */
+        uint64_t connections, unreachable;             /* tries, and those that came to nothing */
+        uint64_t plain, tls, tls_verified,
+            tls_failed; /* how messages went; handshakes that failed */
+        uint64_t reports[REPORT_KINDS], reports_failed;
+    } count;
 };
 
 extern const struct child_ops relayd_ops;
@@ -35,21 +48,27 @@ void relay_open(struct child *c);
 
 /* queue.c: leases what is due and has it delivered, for ever. A fiber. */
 void relay_dispatch(void *arg);
-
-/* deliver.c: tries every recipient of one item. results in the order of item->recipients. suspends
+void relay_kick(struct relay *r); /* something may be due */
+/* A message under way. */
+struct job;
+const struct queue_item *job_item(const struct job *j);
+/* The message, from the store at the first call; the job closes it. suspends; 0 or negative errno
  */
-void relay_deliver(struct relay *r, const struct queue_item *item, int body_fd,
-                   struct smtp_recipient_result *results);
+int job_body(struct job *j, int *ret_fd);
+
+/* slots.c: a connection to that domain may be opened now; relay_slot_leave is due. False: while
+ * this waited others found that nobody can be reached there; *ret_why says how. suspends */
+bool relay_slot_enter(struct relay *r, const char *domain, struct smtp_recipient_result *ret_why);
+/* unreachable: why nobody could be reached, NULL if somebody was */
+void relay_slot_leave(struct relay *r, const char *domain,
+                      const struct smtp_recipient_result *unreachable);
+
+/* deliver.c: tries the recipients of one domain; v is of the whole item. suspends */
+void relay_deliver(struct relay *r, struct job *j, const struct policy_group *g,
+                   struct relay_verdict *v);
 
 /* report.c: what the sender must be told about this try (RFC 3464). Sets delay_notified of
- * recipients that were told of a delay. suspends */
-struct relay_verdict {
-    const struct queue_recipient *recipient;
-    const struct smtp_recipient_result *result;
-    bool expired; /* deferred so long that it is given up */
-    bool delay_notified;
-};
-int relay_report(struct relay *r, const struct queue_item *item, int body_fd,
-                 struct relay_verdict *v, size_t count);
+ * recipients that were told of a delay. 0: all that must be is in the store. suspends */
+int relay_report(struct relay *r, struct job *j, struct relay_verdict *v);
 
 #endif

@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "message/build.h"
 #include "message/header.h"
 
@@ -15,93 +14,135 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ORIGINAL_MAX = 1 << 20, REPORT_MAX = 4 << 20, SECONDS_AN_HOUR = 3600 };
-
-enum kind { KIND_NONE, KIND_FAILED, KIND_DELAYED, KIND_RELAYED };
+enum {
+    ORIGINAL_MAX = 1 << 20,
+    REPORT_MAX = 8 << 20,
+    EXPLANATION_MAX = 1 << 20,
+    ARENA_MAX = 8 << 20
+};
 
 static const struct {
     const char *action, *subject, *explanation;
-} kinds[] = {
-    [KIND_FAILED] = {"failed",  "Undeliverable mail",
-                     "Your message could not be delivered to the recipients below, and it will not "
-                     "be tried again."                             },
-    [KIND_DELAYED] = {"delayed", "Delayed mail",
-                     "Your message has not been delivered to the recipients below yet. You need "
-                      "not send it again: it is still being tried."},
-    [KIND_RELAYED] = {"relayed", "Mail passed on",
-                     "Your message was passed on to a server that does not confirm deliveries. "
-                      "You will hear no more unless it fails."     },
+} kinds[REPORT_KINDS] = {
+    [REPORT_FAILED] =
+        {"failed",    "Undeliverable mail",
+                         "Your message could not be delivered to the recipients below, and it will not "
+         "be tried again."                                                    },
+    [REPORT_DELAYED] = {"delayed",   "Delayed mail",
+                         "Your message has not been delivered to the recipients below yet. You need "
+                        "not send it again: it is still being tried."         },
+    [REPORT_RELAYED] = {"relayed",   "Mail passed on",
+                         "Your message was passed on to a server that does not confirm deliveries. "
+                        "You will hear no more unless it fails."              },
+    [REPORT_DELIVERED] = {"delivered", "Delivered mail",
+                         "Your message was delivered to the recipients below."},
 };
 
-static enum kind kind_of(const struct relay *r, const struct queue_item *item,
-                         const struct relay_verdict *v)
+struct report {
+    struct relay *r;
+    struct job *job;
+    const struct queue_item *item;
+    struct relay_verdict *v;
+    enum report_kind kind;
+    struct arena *arena;
+    struct build_report_recipient *rows;
+    size_t count;
+};
+
+static void fill_rows(struct report *p)
 {
-    uint8_t notify = v->recipient->notify;
-    int64_t waited = clock_seconds() - item->queued_seconds;
-
-    if (notify & NOTIFY_NEVER)
-        return KIND_NONE;
-    if (v->expired || v->result->outcome == QUEUE_FAILED)
-        return !notify || notify & NOTIFY_FAILURE ? KIND_FAILED : KIND_NONE;
-    if (v->result->outcome == QUEUE_DELIVERED)
-        return notify & NOTIFY_SUCCESS && !v->result->dsn ? KIND_RELAYED : KIND_NONE;
-    if (v->delay_notified || waited < (int64_t)r->child->conf->delay_notice_hours * SECONDS_AN_HOUR)
-        return KIND_NONE;
-    return !notify || notify & NOTIFY_DELAY ? KIND_DELAYED : KIND_NONE;
-}
-
-/* "550 5.1.1 text": the enhanced status, or what the code alone says. Copied into the arena. */
-static struct span status_of(struct arena *a, const struct relay_verdict *v, enum kind k)
-{
-    struct span text = span_cstr(v->result->text), code, status;
-    char first = k == KIND_FAILED ? '5' : k == KIND_DELAYED ? '4' : '2';
-
-    if (parse_word(&text, 3, &code) && parse_word(&text, 11, &status) && status.n >= 5 &&
-        status.p[1] == '.' && ascii_is_digit(status.p[0]) && ascii_is_digit(status.p[2])) {
-        char *own = arena_dup(a, status);
-        own[0] = first;
-        return span_cstr(v->expired ? "5.4.7" : own);
+    p->rows = ARENA_ARRAY(p->arena, struct build_report_recipient, p->item->count + 1);
+    CHECK(p->rows);
+    for (size_t i = 0; i < p->item->count; i++) {
+        struct relay_verdict *v = &p->v[i];
+        if (policy_report(p->r->child->conf, p->item, v, clock_seconds()) != p->kind)
+            continue;
+        p->rows[p->count++] = (struct build_report_recipient){
+            .original = v->recipient->orcpt,
+            .final = v->recipient->address,
+            .action = span_cstr(kinds[p->kind].action),
+            .status = policy_status(p->arena, v, p->kind),
+            .remote_mta = span_cstr(v->host),
+            .diagnostic = span_cstr(v->result.text),
+        };
     }
-    return span_cstr(v->expired     ? "5.4.7"
-                     : first == '5' ? "5.0.0"
-                     : first == '4' ? "4.0.0"
-                                    : "2.0.0");
 }
 
-/* The message, or its header where it is large or the sender asked for no more. */
-static bool read_original(const struct queue_item *item, int fd, struct buf *out,
-                          bool *ret_headers_only)
+/* The message, or its header where it is large or no more is wanted. A message that cannot be read
+ * is reported without. */
+static void read_original(const struct report *p, struct buf *out, bool *ret_headers_only)
 {
-    size_t want = item->size < ORIGINAL_MAX ? item->size : ORIGINAL_MAX;
+    size_t size = p->item->size, want = size < ORIGINAL_MAX ? size : ORIGINAL_MAX;
     char *room = buf_reserve(out, want);
-    ssize_t n = room ? pread(fd, room, want, 0) : -1;
-    if (n < 0)
-        return false;
-    buf_commit(out, (size_t)n);
-    *ret_headers_only = item->ret_headers || item->size > ORIGINAL_MAX;
+    ssize_t n = -1;
+    int fd;
+
+    if (room && job_body(p->job, &fd) == 0)
+        n = pread(fd, room, want, 0);
+    buf_commit(out, n > 0 ? (size_t)n : 0);
+    *ret_headers_only = p->kind != REPORT_FAILED || p->item->ret_headers || size > ORIGINAL_MAX;
     if (*ret_headers_only)
         buf_truncate(out, header_block_bytes(buf_span(out)));
-    return true;
 }
 
-/* Where reports for an address of ours go, or remote. At most one recipient is needed: an alias'
- * first. suspends */
-static int report_recipient(struct relay *r, struct span to, struct arena *a,
-                            struct store_recipient *ret)
+static void explain(const struct report *p, struct buf *out)
+{
+    buf_printf(out, "%s\n\n", kinds[p->kind].explanation);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct build_report_recipient *row = &p->rows[i];
+        buf_printf(out, "<%.*s>\n", SPAN_ARG(row->final));
+        if (row->remote_mta.n)
+            buf_printf(out, "    %.*s said:\n", SPAN_ARG(row->remote_mta));
+        if (row->diagnostic.n)
+            buf_printf(out, "    %.*s\n", SPAN_ARG(row->diagnostic));
+    }
+}
+
+static bool write_report(const struct report *p, struct span to, struct buf *out)
+{
+    const struct conf *c = p->r->child->conf;
+    struct buf original BUF_AUTO = BUF(ORIGINAL_MAX), from BUF_AUTO = BUF(400),
+                        explanation BUF_AUTO = BUF(EXPLANATION_MAX);
+    struct build_report b = {
+        .reporting_mta = span_cstr(c->hostname),
+        .to = to,
+        .envelope_id = p->item->envid,
+        .subject = span_cstr(kinds[p->kind].subject),
+        .when = {.seconds = clock_seconds()},
+        .arrival = {.seconds = p->item->queued_seconds},
+        .recipients = p->rows,
+        .recipient_count = p->count,
+    };
+
+    buf_printf(&from, "Mail Delivery System <%s>", c->postmaster);
+    b.from = buf_span(&from);
+    explain(p, &explanation);
+    b.explanation = buf_span(&explanation);
+    read_original(p, &original, &b.headers_only);
+    b.original = buf_span(&original);
+    return build_report(out, &b);
+}
+
+/* ------------------------------------------------------------------ to whom */
+/* Where reports for an address of ours go, or remote. One recipient is enough: an alias' first.
+ * suspends */
+static int find_recipient(const struct report *p, struct span to, struct store_recipient *ret)
 {
     struct auth_target *targets = NULL;
     size_t count = 0;
-    struct store_recipient one = {.kind = RECIPIENT_REMOTE, .address = to, .notify = NOTIFY_NEVER};
+    struct store_recipient one = {.kind = RECIPIENT_REMOTE, .address = to};
+    int err = 0;
 
-    switch (auth_resolve(r->auth, to, &targets, &count)) {
+    switch (auth_resolve(p->r->auth, to, &targets, &count)) {
     case RESOLVED:
-        for (size_t i = 0; i < count; i++) {
+        err = -ENOENT;
+        for (size_t i = 0; i < count && err; i++) {
             if (targets[i].kind == TARGET_FOLDER)
                 continue;
             one.kind = targets[i].kind == TARGET_ACCOUNT ? RECIPIENT_INBOX : RECIPIENT_REMOTE;
             one.id = targets[i].id;
-            one.address = arena_span(a, span_cstr(targets[i].address));
-            break;
+            one.address = arena_span(p->arena, span_cstr(targets[i].address));
+            err = 0;
         }
         free(targets);
         break;
@@ -114,116 +155,96 @@ static int report_recipient(struct relay *r, struct span to, struct arena *a,
         return -EAGAIN;
     }
     *ret = one;
-    return 0;
+    return err;
 }
 
-/* Into the store, from <>: a report is never answered with a report. suspends */
-static int store_report(struct relay *r, struct span text, const struct store_recipient *to)
+/* Into the store, from <>: a report is never answered with a report, but its failure is told to the
+ * postmaster (notify NOTIFY_DEFAULT), and the failure of that to nobody (NOTIFY_NEVER). suspends */
+static int deposit(const struct report *p, struct span to, uint8_t notify)
 {
-    struct store_body *b = NULL;
+    struct buf text BUF_AUTO = BUF(REPORT_MAX);
+    struct store_recipient one;
     struct store_delivered done;
-    struct store_delivery d = {.recipients = to,
+    struct store_body *b = NULL;
+    struct store_delivery d = {.recipients = &one,
                                .count = 1,
                                .received_seconds = clock_seconds(),
                                .prefix = SPAN("Return-Path: <>\r\n")};
 
-    if (to->kind == RECIPIENT_REMOTE)
+    int err = find_recipient(p, to, &one);
+    if (err)
+        return err;
+    one.notify = notify;
+    if (one.kind == RECIPIENT_REMOTE)
         d.prefix = SPAN_EMPTY;
-    int err = store_body_begin(r->store, text.n, REPORT_MAX, &b);
+    if (!write_report(p, to, &text))
+        return -E2BIG;
+    err = store_body_begin(p->r->store, text.n, REPORT_MAX, &b);
     if (err == 0)
-        err = store_body_write(b, text);
+        err = store_body_write(b, buf_span(&text));
     if (err == 0)
         err = store_body_finish(b);
     if (err == 0)
-        err = store_deliver(r->store, b, &d, &done);
+        err = store_deliver(p->r->store, b, &d, &done);
     store_body_free(b);
     return err;
 }
 
-static size_t fill_recipients(struct relay *r, const struct queue_item *item, struct arena *a,
-                              const struct relay_verdict *v, size_t count, enum kind k,
-                              struct build_report_recipient *rows)
+/* Will it be the same at the next try? A full mailbox may be emptied; as long as the message would
+ * have been tried, its report is. */
+static bool is_final(const struct report *p, int err)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (kind_of(r, item, &v[i]) != k)
-            continue;
-        rows[n++] = (struct build_report_recipient){
-            .original = v[i].recipient->orcpt,
-            .final = v[i].recipient->address,
-            .action = span_cstr(kinds[k].action),
-            .status = status_of(a, &v[i], k),
-            .diagnostic = span_cstr(v[i].result->text),
-        };
-    }
-    return n;
+    if (err == -EDQUOT)
+        return policy_expired(p->r->child->conf, p->item, clock_seconds());
+    return err == -ENOENT || err == -EACCES || err == -EINVAL || err == -E2BIG || err == -EMSGSIZE;
 }
 
-static int report_kind(struct relay *r, const struct queue_item *item, int body_fd,
-                       const struct relay_verdict *v, size_t count, enum kind k)
+static int send_report(const struct report *p)
 {
-    const struct conf *c = r->child->conf;
-    struct arena *a = arena_new(4 << 20);
-    struct buf original BUF_AUTO = BUF(ORIGINAL_MAX), text BUF_AUTO = BUF(REPORT_MAX),
-                        from BUF_AUTO = BUF(400);
-    struct build_report_recipient *rows = arena_alloc(a, count * sizeof(*rows));
-    struct store_recipient to;
-    /* a report that failed itself goes to the postmaster, once */
-    struct span sender = item->sender.n ? item->sender : span_cstr(c->postmaster);
-    size_t n = fill_recipients(r, item, a, v, count, k, rows);
+    const struct queue_item *item = p->item;
+    struct span postmaster = span_cstr(p->r->child->conf->postmaster);
     int err = 0;
 
-    if (n == 0 || (!item->sender.n &&
-                   (k != KIND_FAILED || span_eq_nocase(rows[0].final, span_cstr(c->postmaster)))))
-        goto out;
-    buf_printf(&from, "Mail Delivery System <%s>", c->postmaster);
-    struct build_report report = {
-        .reporting_mta = span_cstr(c->hostname),
-        .from = buf_span(&from),
-        .to = sender,
-        .envelope_id = item->envid,
-        .subject = span_cstr(kinds[k].subject),
-        .explanation = span_cstr(kinds[k].explanation),
-        .when = {.seconds = clock_seconds()},
-        .arrival = {.seconds = item->queued_seconds},
-        .recipients = rows,
-        .recipient_count = n,
-    };
-    if (!read_original(item, body_fd, &original, &report.headers_only)) {
-        err = -EIO;
-        goto out;
+    if (item->sender.n) {
+        err = deposit(p, item->sender, NOTIFY_DEFAULT);
+        if (!err || !is_final(p, err))
+            return err;
+        log_warn("queue %" PRIu64 ": the report cannot be delivered to <%s> (%s)", item->id,
+                 log_quote(item->sender), strerror(-err));
     }
-    report.original = buf_span(&original);
-    if (!build_report(&text, &report)) {
-        err = -E2BIG;
-        goto out;
-    }
-    err = report_recipient(r, sender, a, &to);
-    if (err == 0)
-        err = store_report(r, buf_span(&text), &to);
-    if (err == -ENOENT) { /* nobody is there to be told */
-        log_warn("queue %" PRIu64 ": nobody at <%s> to report to", item->id, log_quote(sender));
-        err = 0;
-    }
-out:
-    arena_free(a);
-    return err;
+    if (p->kind != REPORT_FAILED)
+        return 0;
+    err = deposit(p, postmaster, NOTIFY_NEVER);
+    if (!err || !is_final(p, err))
+        return err;
+    log_error("queue %" PRIu64
+              ": nobody could be told of the failure: nor the postmaster <%s> (%s)",
+              item->id, log_quote(postmaster), strerror(-err));
+    return 0;
 }
 
-int relay_report(struct relay *r, const struct queue_item *item, int body_fd,
-                 struct relay_verdict *v, size_t count)
+int relay_report(struct relay *r, struct job *j, struct relay_verdict *v)
 {
+    const struct queue_item *item = job_item(j);
     int worst = 0;
-    for (enum kind k = KIND_FAILED; k <= KIND_RELAYED; k++) {
-        int err = report_kind(r, item, body_fd, v, count, k);
+
+    for (enum report_kind k = REPORT_FAILED; k < REPORT_KINDS; k++) {
+        struct report p = {
+            .r = r, .job = j, .item = item, .v = v, .kind = k, .arena = arena_new(ARENA_MAX)};
+        fill_rows(&p);
+        int err = p.count ? send_report(&p) : 0;
         if (err < 0) {
-            log_error("queue %" PRIu64 ": the report could not be stored: %s", item->id,
+            log_error("queue %" PRIu64 ": the report could not be stored yet: %s", item->id,
                       strerror(-err));
+            r->count.reports_failed++;
             worst = err;
+        } else if (p.count) {
+            r->count.reports[k]++;
         }
+        arena_free(p.arena);
+        for (size_t i = 0; k == REPORT_DELAYED && err == 0 && i < item->count; i++)
+            v[i].delay_notified = v[i].delay_notified ||
+                                  policy_report(r->child->conf, item, &v[i], clock_seconds()) == k;
     }
-    for (size_t i = 0; worst == 0 && i < count; i++)
-        if (kind_of(r, item, &v[i]) == KIND_DELAYED)
-            v[i].delay_notified = true;
     return worst;
 }
