@@ -107,7 +107,7 @@ void identity_issued(struct identity *id, struct identity_slot *s, struct span c
 
 void identity_swap(struct identity *id, const char *note)
 {
-    identity_set(id, &id->next, IDENTITY_LIVE, note);
+    identity_set(id, &id->next, IDENTITY_LIVE, "in service");
     if (id->current.state != IDENTITY_NONE) {
         CHECK(id->retired_count < IDENTITY_RETIRED_MAX);
         identity_set(id, &id->current, IDENTITY_RETIRED, note);
