@@ -9,13 +9,13 @@
 #include <errno.h>
 
 static const struct view cert_columns[] = {
-    {"VIRTUAL SERVER", "vserver",   VIEW_TEXT,  0           },
-    {"STATE",          "state",     VIEW_TEXT,  0           },
+    {"VIRTUAL SERVER", "vserver",   VIEW_TEXT,  COLUMN_WHOLE},
+    {"STATE",          "state",     VIEW_TEXT,  COLUMN_WHOLE},
     {"NEXT",           "next",      VIEW_TEXT,  0           },
-    {"SERIAL",         "serial",    VIEW_TEXT,  0           },
-    {"KEY",            "key_type",  VIEW_TEXT,  0           },
     {"ENDS",           "not_after", VIEW_UNTIL, COLUMN_WHOLE},
     {"RENEWAL",        "renew_at",  VIEW_UNTIL, COLUMN_WHOLE},
+    {"KEY",            "key_type",  VIEW_TEXT,  0           },
+    {"SERIAL",         "serial",    VIEW_TEXT,  0           },
     {"PROBLEM",        "failure",   VIEW_TEXT,  COLUMN_WRAP },
 };
 static const struct view cert_fields[] = {

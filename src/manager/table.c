@@ -10,6 +10,7 @@ enum { COLUMNS_MAX = 16, GAP = 2, NARROW = 6, CELL_MAX = 64 * 1024, TEXT_MAX = 2
 struct cell {
     size_t at, n; /* in text */
     unsigned width;
+    bool is_short;
 };
 
 struct table {
@@ -54,6 +55,12 @@ void table_put(struct table *t, struct span text)
     c = &t->cells[t->cell_count++];
     *c = (struct cell){.at = at, .n = t->text.n - at};
     c->width = text_width(span_of(t->text.p + at, c->n));
+}
+
+void table_put_short(struct table *t, struct span text)
+{
+    table_put(t, text);
+    t->cells[t->cell_count - 1].is_short = true;
 }
 
 size_t table_rows(const struct table *t)
@@ -115,13 +122,14 @@ static void blanks(struct buf *out, unsigned n)
 
 struct line { /* of one row: what each column has left to show */
     struct span left[COLUMNS_MAX];
+    unsigned flags[COLUMNS_MAX];
     bool more;
 };
 
 static unsigned put_cell(const struct table *t, struct line *l, unsigned i, unsigned width,
                          struct buf *out)
 {
-    unsigned flags = t->columns[i].flags, cells;
+    unsigned flags = l->flags[i], cells;
     struct span text = l->left[i];
 
     if (flags & COLUMN_RIGHT) {
@@ -165,8 +173,12 @@ static void put_rows(const struct table *t, const unsigned *widths, struct buf *
 {
     for (size_t r = 0; r < table_rows(t); r++) {
         struct line l = {.more = false};
-        for (unsigned i = 0; i < t->count; i++)
+        for (unsigned i = 0; i < t->count; i++) {
             l.left[i] = cell_text(t, r, i);
+            l.flags[i] = t->columns[i].flags;
+            if (t->cells[r * t->count + i].is_short)
+                l.flags[i] &= ~(unsigned)COLUMN_WRAP;
+        }
         do
             put_line(t, &l, widths, out);
         while (l.more && !out->overflow);
@@ -179,8 +191,10 @@ void table_print(const struct table *t, unsigned width, struct buf *out)
     struct line l = {.more = false};
 
     measure(t, true, width, widths);
-    for (unsigned i = 0; i < t->count; i++)
+    for (unsigned i = 0; i < t->count; i++) {
         l.left[i] = span_cstr(t->columns[i].title);
+        l.flags[i] = t->columns[i].flags;
+    }
     put_line(t, &l, widths, out);
     put_rows(t, widths, out);
 }

@@ -25,6 +25,8 @@ struct table *table_new(const struct table_column *columns,
 void table_free(struct table *t);
 /* The next cell, row after row; made safe here. */
 void table_put(struct table *t, struct span text);
+/* The same for a cell that is not worth a second line: it is cut even where its column wraps. */
+void table_put_short(struct table *t, struct span text);
 size_t table_rows(const struct table *t);
 /* width 0: as wide as it wants to be. */
 void table_print(const struct table *t, unsigned width, struct buf *out);

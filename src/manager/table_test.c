@@ -92,6 +92,25 @@ TEST(cut_with_an_ellipsis)
     table_free(t);
 }
 
+TEST(short_cells_do_not_wrap)
+{
+    static const struct table_column two[] = {
+        {"A", COLUMN_WHOLE},
+        {"B", COLUMN_WRAP }
+    };
+    struct table *t = table_new(two, 2);
+    struct buf b BUF_AUTO = BUF(1000);
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    table_put(t, SPAN("1"));
+    table_put_short(t, SPAN("seen and passed"));
+    table_put(t, SPAN("2"));
+    table_put(t, SPAN("read this all"));
+    table_print(t, 12, &b);
+    EXPECT_SPAN(buf_span(&b), SPAN("A  B\n1  seen and\xe2\x80\xa6\n2  read this\n   all\n"));
+    table_free(t);
+}
+
 TEST(fields)
 {
     static const struct table_column two[] = {

@@ -60,17 +60,41 @@ struct rows {
     const struct conf_vserver *last;
 };
 
-static void put_row(struct rows *rows, const struct probe_result *r, const char *endpoint)
+static void put_row(struct rows *rows, const struct probe_result *r, const char *endpoint,
+                    const char *check)
 {
     /* a name once, not down the whole column */
     bool again = rows->last == r->target->vserver;
 
     table_put(rows->table, again ? SPAN_EMPTY : span_cstr(r->target->vserver->name));
     table_put(rows->table, span_cstr(endpoint));
-    table_put(rows->table, span_cstr(r->check->name));
+    table_put(rows->table, span_cstr(check));
     table_put(rows->table, span_cstr(probe_verdict_name(r->verdict)));
-    table_put(rows->table, span_cstr(r->detail));
+    /* what passed is evidence; what did not has the remedy, to be read whole */
+    if (r->verdict == PROBE_PASS)
+        table_put_short(rows->table, span_cstr(r->detail));
+    else
+        table_put(rows->table, span_cstr(r->detail));
     rows->last = r->target->vserver;
+}
+
+/* What was not tried because an endpoint is silent is one row for the whole virtual server. */
+static void put_untried(struct rows *rows, const struct probe_result *results, unsigned count,
+                        const struct conf_vserver *v)
+{
+    const struct probe_result *one = NULL;
+    unsigned n = 0;
+    char more[32];
+
+    for (unsigned i = 0; i < count; i++)
+        if (results[i].target->vserver == v && results[i].untried) {
+            one = &results[i];
+            n++;
+        }
+    if (one == NULL)
+        return;
+    snprintf(more, sizeof more, "%u more", n);
+    put_row(rows, one, "", more);
 }
 
 /* One virtual server: by check, so that its endpoints stand together. */
@@ -82,15 +106,17 @@ static void put_vserver(struct rows *rows, const struct probe_result *results, u
             const struct probe_result *r = &results[i];
             unsigned endpoints;
             char name[80];
-            if (r->target->vserver != v || r->check != &probe_checks[k])
+            if (r->target->vserver != v || r->check != &probe_checks[k] || (r->untried && !each))
                 continue;
             if (each || !agree(results, count, r, &endpoints) || endpoints == 1) {
-                put_row(rows, r, probe_target_name(r->target, name));
+                put_row(rows, r, probe_target_name(r->target, name), r->check->name);
             } else if (is_first(results, r)) {
                 snprintf(name, sizeof name, "%u endpoints", endpoints);
-                put_row(rows, r, name);
+                put_row(rows, r, name, r->check->name);
             }
         }
+    if (!each)
+        put_untried(rows, results, count, v);
 }
 
 static void show_table(struct call *c, const struct probe_result *results, unsigned count)

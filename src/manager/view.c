@@ -82,13 +82,18 @@ static void put_duration(int64_t s, struct buf *out)
         {1,     "s"  }
     };
 
+    int64_t days;
+
     if (s < 0)
         s = 0;
+    days = s / 86400;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (s < units[i].seconds && i + 1 < ARRAY_LEN(units))
             continue;
         buf_printf(out, "%" PRId64 " %s", s / units[i].seconds, units[i].name);
         s %= units[i].seconds;
+        if (i == 0 && days >= 10) /* nobody counts hours there */
+            return;
         if (i + 1 < ARRAY_LEN(units) && s / units[i + 1].seconds > 0)
             buf_printf(out, " %" PRId64 " %s", s / units[i + 1].seconds, units[i + 1].name);
         return;
@@ -184,19 +189,39 @@ static void put_cell(struct table *t, const json_t *object, const struct view *v
     table_put(t, buf_span(&value));
 }
 
+/* Does any row have something to say in that column? */
+static bool is_used(const json_t *array, const struct view *v, int64_t now)
+{
+    for (size_t r = 0; r < json_array_size(array); r++) {
+        struct buf value BUF_AUTO = BUF(VALUE_MAX);
+        view_value(view_get(json_array_get(array, r), v->path), v->format, now, &value);
+        if (value.n > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Columns in which nobody has anything to say are left out: there is little room on a terminal. */
 void view_table(struct call *c, const json_t *array, const struct view *columns, unsigned count)
 {
     struct table_column heads[COLUMNS_MAX];
+    const struct view *used[COLUMNS_MAX];
+    int64_t now = clock_seconds();
     struct table *t;
+    unsigned n = 0;
 
     CHECK(count <= COLUMNS_MAX);
-    for (unsigned i = 0; i < count; i++)
-        heads[i] = (struct table_column){
+    for (unsigned i = 0; i < count; i++) {
+        if (i > 0 && !is_used(array, &columns[i], now))
+            continue;
+        heads[n] = (struct table_column){
             columns[i].title, columns[i].flags | (is_number(columns[i].format) ? COLUMN_RIGHT : 0)};
-    t = table_new(heads, count);
+        used[n++] = &columns[i];
+    }
+    t = table_new(heads, n);
     for (size_t r = 0; r < json_array_size(array); r++)
-        for (unsigned i = 0; i < count; i++)
-            put_cell(t, json_array_get(array, r), &columns[i], clock_seconds());
+        for (unsigned i = 0; i < n; i++)
+            put_cell(t, json_array_get(array, r), used[i], now);
     table_print(t, c->columns, &c->out);
     table_free(t);
 }

@@ -106,6 +106,16 @@ TEST(json_becomes_a_table)
     buf_done(&c.out);
 }
 
+TEST(columns_without_a_word_are_left_out)
+{
+    struct call c = {.out = BUF(10000)};
+
+    view_list(&c, load("[{\"name\":\"a\"},{\"name\":\"b\",\"size\":0}]"), VIEW(rows_of_test),
+              "none");
+    EXPECT_SPAN(buf_span(&c.out), SPAN("NAME  SIZE\na\nb      0 B\n"));
+    buf_done(&c.out);
+}
+
 TEST(for_programs_it_stays_json)
 {
     struct call c = {.out = BUF(10000)};

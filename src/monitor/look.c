@@ -58,6 +58,7 @@ bool probe_look(const struct probe_trust *trust, const struct probe_target *targ
         ok = take_chain(ssl, &ret->chain, &ret->error) == 0;
     } else {
         ret->error = t->error;
+        ret->silent |= talk_was_silent(t);
     }
     talk_done(t);
     free(t);
@@ -180,4 +181,22 @@ void probe_handshake(const struct probe_trust *trust, const struct probe_target 
     ret->not_before = leaf->not_before;
     ret->not_after = leaf->not_after;
     probe_seen_done(&s);
+}
+
+static const unsigned life_parts[PROBE_LIFE_STEPS] = {3, 6, 12};
+
+unsigned probe_life_step(int64_t not_before, int64_t not_after, int64_t now)
+{
+    int64_t life = not_after - not_before, left = not_after - now;
+    unsigned step = 0;
+
+    while (step < PROBE_LIFE_STEPS && left < life / (int64_t)life_parts[step])
+        step++;
+    return step;
+}
+
+unsigned probe_life_part(unsigned step)
+{
+    CHECK(step >= 1 && step <= PROBE_LIFE_STEPS);
+    return life_parts[step - 1];
 }

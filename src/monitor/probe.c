@@ -153,9 +153,16 @@ void run_skip(struct probe_run *p, const char *fmt, ...)
     va_end(ap);
 }
 
+bool talk_was_silent(const struct talk *t)
+{
+    return t->failed && (t->wire == NULL || t->reason == -ETIMEDOUT);
+}
+
 void run_fail_talk(struct probe_run *p, const struct talk *t)
 {
     run_fail(p, "%s", t->error.text);
+    if (t->target == p->target)
+        p->seen->silent |= talk_was_silent(t);
 }
 
 /* ---- running ----------------------------------------------------------------------------- */
@@ -206,7 +213,10 @@ static void run_endpoint(void *arg)
         struct probe_run p = {r->shared, r->shared->plan, r->target, &r->results[i], seen};
         const char *lacks = missing(r->results[i].check, r->shared->plan);
         uint64_t start = clock_mono_ms();
-        if (lacks != NULL)
+        r->results[i].untried = seen->silent;
+        if (seen->silent)
+            run_skip(&p, "not tried: the endpoint did not answer the check before");
+        else if (lacks != NULL)
             run_skip(&p, "%s", lacks);
         else
             r->results[i].check->fn(&p);

@@ -74,6 +74,7 @@ struct probe_result {
     const struct probe_target *target;
     const struct check_row *check;
     enum probe_verdict verdict;
+    bool untried;                  /* skipped because the endpoint is silent */
     char detail[PROBE_DETAIL_MAX]; /* what was seen; for FAIL and SKIP with the remedy */
     unsigned ms;
 };
@@ -93,5 +94,11 @@ struct probe_handshake {
 };
 void probe_handshake(const struct probe_trust *t, const struct probe_target *target,
                      struct probe_handshake *ret);
+
+/* How far a certificate's life has run out: 0: a third or more is left; 1, 2, 3: less than 1/3,
+ * 1/6, 1/12. */
+enum { PROBE_LIFE_STEPS = 3 };
+unsigned probe_life_step(int64_t not_before, int64_t not_after, int64_t now);
+unsigned probe_life_part(unsigned step); /* 3, 6, 12; step from 1 */
 
 #endif

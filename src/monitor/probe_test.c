@@ -276,14 +276,22 @@ TEST(without_credentials)
     scene_free(s);
 }
 
-/* Nobody there: every check says so, in time. */
+/* Nobody there: it is said once, and nothing waits for the rest. */
 TEST(nobody_listens)
 {
     struct scene *s = scene_new(P, ST, SMTP_SUBMISSION, LEAK_NONE);
     struct sockaddr_in *a = (struct sockaddr_in *)(void *)&s->targets[0].to;
+    struct probe_result *results;
+    unsigned n;
 
     a->sin_port = htons(1);
-    expect(s, "*");
+    probe_all(&s->plan, &results, &n);
+    REQUIRE(n > 5);
+    EXPECT_INT(results[0].verdict, PROBE_FAIL);
+    EXPECT(strstr(results[0].detail, "no connection") != NULL);
+    for (unsigned i = 1; i < n; i++)
+        EXPECT_INT(results[i].verdict, PROBE_SKIP);
+    free(results);
     scene_free(s);
 }
 
@@ -371,4 +379,27 @@ TEST(handshake)
         loop_free(o.loop);
         scene_free(o.scene);
     }
+}
+
+TEST(steps_of_a_life)
+{
+    static const struct {
+        int64_t now;
+        unsigned step;
+    } rows[] = {
+        {0,   0},
+        {80,  0},
+        {81,  1},
+        {100, 1},
+        {101, 2},
+        {110, 2},
+        {111, 3},
+        {120, 3},
+        {500, 3}
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        EXPECT_INT(probe_life_step(0, 120, rows[i].now), rows[i].step);
+    EXPECT_INT(probe_life_part(1), 3);
+    EXPECT_INT(probe_life_part(3), 12);
 }

@@ -22,6 +22,7 @@ struct probe_run {
 
 /* What one handshake has shown. */
 struct probe_seen {
+    bool silent; /* no connection, or no answer in time: the other checks would only wait as well */
     bool looked;
     struct err error; /* why there is no certificate */
     struct chain chain;
@@ -44,7 +45,8 @@ enum {
 void run_pass(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void run_fail(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void run_skip(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Fails with the talk's reason. */
+/* Fails with the talk's reason; where the endpoint under test is silent no further check is tried.
+ */
 void run_fail_talk(struct probe_run *p, const struct talk *t);
 
 /* Dialogues of a run. */
@@ -61,6 +63,8 @@ const char *run_own_name(const struct probe_plan *plan, const struct probe_targe
 /* Shakes hands once per endpoint and keeps what it saw. suspends */
 const struct probe_seen *run_look(struct probe_run *p);
 void probe_seen_done(struct probe_seen *s);
+/* No connection, or no answer in time? */
+bool talk_was_silent(const struct talk *t);
 /* suspends. The chain, as it was served. */
 bool probe_look(const struct probe_trust *trust, const struct probe_target *target,
                 struct probe_seen *ret);

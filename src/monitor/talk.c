@@ -56,8 +56,10 @@ void talk_fail(struct talk *t, const char *fmt, ...)
 /* r < 0: `error` says why already. */
 static bool result(struct talk *t, int r)
 {
-    if (r < 0)
+    if (r < 0) {
         t->failed = true;
+        t->reason = r;
+    }
     return r >= 0;
 }
 

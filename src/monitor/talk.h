@@ -19,6 +19,8 @@ struct talk {
     enum conf_protocol protocol;
     struct wire *wire;
     bool failed;
+    int reason; /* negative errno where the connection has failed; 0: what was said did not please
+                 */
     struct err error;
     unsigned serial; /* of IMAP tags */
     char tag[16];

@@ -8,18 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const unsigned step_parts[WATCH_STEPS] = {3, 6, 12};
-
-unsigned watchd_step(int64_t not_before, int64_t not_after, int64_t now)
-{
-    int64_t life = not_after - not_before, left = not_after - now;
-    unsigned step = 0;
-
-    while (step < WATCH_STEPS && left < life / (int64_t)step_parts[step])
-        step++;
-    return step;
-}
-
 /* ---- log --------------------------------------------------------------------------------- */
 
 static void fault_of(const struct watched *w, char ret[PROBE_DETAIL_MAX])
@@ -61,7 +49,7 @@ static void tell_life(struct watched *w, int64_t now)
         memcpy(w->told_serial, w->last.serial, sizeof w->told_serial);
         w->told_step = 0;
     }
-    step = watchd_step(w->last.not_before, w->last.not_after, now);
+    step = probe_life_step(w->last.not_before, w->last.not_after, now);
     if (step <= w->told_step)
         return;
     w->told_step = step;
@@ -69,7 +57,7 @@ static void tell_life(struct watched *w, int64_t now)
         "%s at %s: certificate %s has less than 1/%u of its life left, %lld days; `sealpost cert "
         "show %s` says why it was not renewed",
         w->target.vserver->name, probe_target_name(&w->target, name), w->last.serial,
-        step_parts[step - 1], (long long)(w->last.not_after - now) / 86400,
+        probe_life_part(step), (long long)(w->last.not_after - now) / 86400,
         w->target.vserver->name);
 }
 

@@ -14,7 +14,6 @@ enum {
     WATCH_FIRST_MS = 2000, /* after the start: the workers come up meanwhile */
     WATCH_AGAIN_MS = 3000, /* before a fault is believed: a swap may be under way */
     WATCH_AT_ONCE = 16,    /* endpoints looked at side by side */
-    WATCH_STEPS = 3,       /* alarms at 1/3, 1/6 and 1/12 of the life left */
 };
 
 /* One endpoint and what was seen of it last. */
@@ -61,7 +60,5 @@ void watchd_status(struct child *c, struct buf *json);
 void watchd_metrics(struct child *c, struct buf *text);
 /* Says in the log what has changed since it was said last. */
 void watchd_tell(struct watched *w, int64_t now);
-/* 0: more than a third of the life is left; 1, 2, 3: less than 1/3, 1/6, 1/12 */
-unsigned watchd_step(int64_t not_before, int64_t not_after, int64_t now);
 
 #endif
