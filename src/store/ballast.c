@@ -41,6 +41,24 @@ void ballast_make(const char *root, uint64_t reserve)
     close(fd);
 }
 
+/* Blocks behind the end of the file, so that the file looks as it did. */
+void index_reserve(struct engine *e)
+{
+    enum { AHEAD = 16 << 20 };
+    struct statvfs v;
+    struct stat st;
+    int fd;
+
+    if (e->options.min_free_bytes == 0 || mdb_env_get_fd(e->index.env, &fd) != 0 ||
+        fstat(fd, &st) < 0 || (uint64_t)st.st_size + AHEAD / 2 <= e->index_reserved ||
+        fstatvfs(fd, &v) < 0 ||
+        (uint64_t)v.f_bavail * v.f_frsize < e->options.min_free_bytes + 4 * (uint64_t)AHEAD)
+        return;
+    /* Where the file system cannot do that there is no more to be done. */
+    fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, AHEAD);
+    e->index_reserved = (uint64_t)st.st_size + AHEAD;
+}
+
 bool ballast_drop(const char *root)
 {
     char path[512];

@@ -382,7 +382,8 @@ int read_purge(struct engine *e, struct rd *r)
 static int apply_trim(struct engine *e, uint64_t mailbox, uint64_t modseq)
 {
     struct mbox *m = mbox_get(e, mailbox);
-    struct key k = key_change(mailbox, 0, 0);
+    /* Below the floor only rows of messages that are there. */
+    struct key k = key_change(mailbox, m ? m->row.change_floor + 1 : 0, 0);
     MDB_val key = {k.n, k.b}, v;
     MDB_cursor *c;
     int err;

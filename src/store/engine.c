@@ -229,11 +229,14 @@ bool engine_housekeep(struct engine *e)
     e->leftovers = found;
     if (!err && !found)
         err = plan_trim(e, &none);
+    if (!err && !found)
+        err = plan_forget(e, &none);
     if (!err)
         err = batch_finish(e);
     if (!err && !found)
         forget_seen(e);
     ballast_make(e->options.root, e->options.min_free_bytes);
+    index_reserve(e);
     return !err && found;
 }
 
@@ -248,6 +251,29 @@ static int make_folders(const char *root)
             return -ENAMETOOLONG;
         if (mkdir(path, 0750) < 0 && errno != EEXIST)
             return -errno;
+    }
+    return 0;
+}
+
+/* The names of what was made in them: without that of the index the log would have to tell all, and
+ * after compaction it no longer does. */
+static int sync_folders(const char *root)
+{
+    static const char *const folders[] = {"", "/store", "/store/index", "/store/log"};
+    char path[512];
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        if ((size_t)snprintf(path, sizeof(path), "%s%s", root, folders[i]) >= sizeof(path))
+            return -ENAMETOOLONG;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        /* The data folder itself may be closed to us; whoever made the store's made it durable. */
+        if (fd < 0 && i == 0)
+            continue;
+        int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+        if (fd >= 0)
+            close(fd);
+        if (r)
+            return r;
     }
     return 0;
 }
@@ -393,6 +419,9 @@ static int open_parts(struct engine *e, struct err *err)
     };
     /* Before the index is written to: a state to come back to whose pages are kept, and the mark
      * that this run writes. */
+    r = sync_folders(o->root);
+    if (r)
+        return err_set(err, r, "cannot sync the folders below %s/store: %s", o->root, strerror(-r));
     r = first_checkpoint(e);
     if (engine_no_room(r) && ballast_drop(o->root))
         r = first_checkpoint(e);

@@ -39,6 +39,7 @@ struct engine_options {
     const char *root; /* data folder */
     uint64_t map_bytes, log_file_bytes;
     uint64_t change_log_seconds; /* how long expunged messages stay in the change log */
+    uint64_t history_seconds;    /* and Message-IDs of articles that are gone; 0: for ever */
     uint64_t min_free_bytes;     /* below: -ENOSPC to what adds bytes */
     const unsigned char *grant_secret;
     uint64_t checkpoint_ms; /* 0: ENGINE_CHECKPOINT_MS */
@@ -109,9 +110,11 @@ struct engine {
     uint64_t record_sequence; /* of the record at hand */
 
     struct answers answers;
-    struct list leases;   /* struct lease, queue.c */
-    struct key seen_next; /* where the look for old Message-IDs goes on */
-    uint64_t trim_next;   /* mailbox whose change log is looked at next */
+    struct list leases;     /* struct lease, queue.c */
+    struct key seen_next;   /* where the look for old Message-IDs goes on */
+    uint64_t trim_next;     /* mailbox whose change log is looked at next */
+    uint64_t trim_modseq;   /* and from where */
+    struct key forget_next; /* the look for old articles' Message-IDs goes on */
 
     struct held *held; /* ascending; [0] is what index pages are kept for */
     size_t held_count;
@@ -127,6 +130,7 @@ struct engine {
     struct compact *compact;
     uint64_t checkpoint_ms;
     uint64_t free_checked_ms;
+    uint64_t index_reserved; /* so far the index has blocks */
     bool disk_full;
     struct engine_stats {
         uint64_t requests, records, batches, bytes, checkpoints, replayed, repeats;
@@ -217,6 +221,7 @@ int plan_newsgroup(struct engine *e, struct intent *i);
 int plan_leftovers(struct engine *e, const struct intent *i, bool *ret_found);
 void forget_seen(struct engine *e);
 int plan_trim(struct engine *e, const struct intent *i);
+int plan_forget(struct engine *e, const struct intent *i);
 
 void queue_leases_done(struct engine *e);
 void queue_committed(struct engine *e);
@@ -254,6 +259,8 @@ int state_write(const char *root, bool clean, bool failed);
  * when there is more than `reserve` and that. */
 enum { BALLAST_BYTES = 8 << 20 };
 void ballast_make(const char *root, uint64_t reserve);
+/* The same for the index, which cannot do without room when the log has a batch already. */
+void index_reserve(struct engine *e);
 bool ballast_drop(const char *root); /* did it free anything? */
 /* May the index be believed as it lies there (the machine did not go down since, or stored ended
  * cleanly)? */

@@ -5,6 +5,7 @@
  * batch under way. CRASH_IMAGES sets how many images (default 300); the seed is printed.
  */
 #include "recorder.h"
+#include "store/compact_drive.h"
 #include "store/engine.h"
 #include "store/store_harness.h"
 
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPS = 400, LOG_BYTES = 96 << 10 };
+enum { OPS = 400, LOG_BYTES = 96 << 10, OP_TRIM = 1 << 20, TEXTS = 4, SUMMARY_AT = 100000 };
 #define ALICE UINT64_C(16)
 #define NOW_MS INT64_C(1795500000000)
 
@@ -40,23 +41,45 @@ struct op {
     enum role role;
     struct buf payload;
 };
-static struct op ops[OPS];
+static struct op ops[OPS + 1]; /* the last: what is done after a crash */
 
-/* What a worker's ring would hold: two letters, one long. */
+/* What a worker's ring would hold: text, and the summaries of some of its beginnings. */
+static const uint32_t text_bytes[TEXTS] = {300, 1500, 6000, 60000};
+static uint32_t summary_at[TEXTS], summary_bytes[TEXTS];
+
 static void fill_memory(void)
 {
+    static const char head[] = "From: a@example.org\r\nSubject: of many lengths\r\n\r\n";
+    uint32_t at = SUMMARY_AT;
+
     for (size_t i = 0; i < sizeof(memory); i++)
         memory[i] = (char)('a' + i * 7 % 26);
+    memcpy(memory, head, sizeof(head) - 1);
+    for (int i = 0; i < TEXTS; i++) {
+        struct buf b = BUF(10000);
+        CHECK(summary_make(span_of(memory, text_bytes[i]), &message_limits_default, &b) == 0);
+        memcpy(memory + at, b.p, b.n);
+        summary_at[i] = at;
+        summary_bytes[i] = (uint32_t)b.n;
+        at += (uint32_t)b.n;
+        buf_done(&b);
+    }
 }
 
 static struct msg_body some_body(void)
 {
-    uint32_t n = next_random() % 20 == 0 ? 60000 : (uint32_t)(next_random() % 6000);
+    unsigned text = next_random() % 20 == 0 ? 3 : (unsigned)(next_random() % 3);
     struct msg_body b = {
-        .body = {AREA_RING, next_random() % 1000, n                              },
-        .summary = {AREA_RING, 100000,               (uint32_t)(next_random() % 300)},
+        .body = {AREA_RING, 0,                text_bytes[text]   },
+        .summary = {AREA_RING, summary_at[text], summary_bytes[text]},
         .thread = next_random()
     };
+    /* Without a summary, of any length; without any bytes at all. */
+    if (next_random() % 3 == 0) {
+        b.body = (struct msg_blob){AREA_RING, next_random() % 1000,
+                                   next_random() % 8 ? (uint32_t)(next_random() % 6000) : 0};
+        b.summary.bytes = 0;
+    }
     return b;
 }
 
@@ -93,6 +116,8 @@ static void make_op(struct op *o, unsigned i)
         struct msg_newsgroup g = {head, NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP};
         o->kind = MSG_STORE_NEWSGROUP;
         wr_newsgroup(&o->payload, &g);
+    } else if (i % 16 == 15) {
+        o->kind = OP_TRIM;
     } else if (what < 8) {
         struct msg_item item = {.body = some_body(), .flags = next_random() % 32};
         struct msg_append a = {head, buf_span(&grant), some_mailbox(), &item, 1};
@@ -167,6 +192,13 @@ static int execute(struct engine *e, const struct op *o)
                        .answer = &answer};
     int status;
 
+    /* Time goes on with the requests, so that something grows old. */
+    clock_fake(NOW_MS + (int64_t)(o - ops) * 10000);
+    if (o->kind == OP_TRIM) {
+        e->now = clock_seconds();
+        status = plan_trim(e, &i);
+        return status ? status : plan_forget(e, &i);
+    }
     do {
         status = engine_execute(e, &i);
     } while (i.more);
@@ -265,6 +297,10 @@ static struct engine *open_at(const char *folder)
     struct engine_options o = {.root = folder,
                                .map_bytes = 64 << 20,
                                .log_file_bytes = LOG_BYTES,
+                               .change_log_seconds = 600,
+                               .history_seconds = 600,
+                               .answers_ms = 1,
+                               .compact_percent = 80,
                                .grant_secret = store_harness_secret};
     struct engine *e;
     struct err err;
@@ -311,6 +347,7 @@ static unsigned reference(void)
     unsigned good = 0;
 
     make_root("reference", folder);
+    clock_fake(NOW_MS);
     e = open_at(folder);
     CHECK(e && fingerprint(e, &prints[0]));
     for (unsigned i = 0; i < OPS; i++) {
@@ -329,6 +366,8 @@ static unsigned reference(void)
     return good;
 }
 
+static uint64_t copied, removed;
+
 static void recorded(void)
 {
     char folder[256];
@@ -336,6 +375,7 @@ static void recorded(void)
     unsigned i = 0;
 
     make_root("recorded", folder);
+    clock_fake(NOW_MS);
     recorder_start(folder);
     e = open_at(folder);
     CHECK(e);
@@ -348,8 +388,12 @@ static void recorded(void)
             journal_prepared(&e->journal, &p);
         }
         CHECK(engine_batch_begin(e, 20000) == 0);
-        for (; n > 0 && i < OPS; n--)
+        /* Trimming has a batch of its own, as in stored. */
+        for (; n > 0 && i < OPS && (i == first || ops[i].kind != OP_TRIM); n--) {
             execute(e, &ops[i++]);
+            if (ops[i - 1].kind == OP_TRIM)
+                break;
+        }
         if (engine_batch_empty(e)) {
             engine_batch_drop(e);
         } else {
@@ -362,7 +406,14 @@ static void recorded(void)
         }
         if (next_random() % 10 == 0)
             checkpoint(e);
+        /* Compaction goes on beside it, at its own pace; mailboxes that are gone are tidied by none
+         * here, so it is told not to wait for that. */
+        e->leftovers = false;
+        for (unsigned steps = (unsigned)(next_random() % 4); steps > 0; steps--)
+            drive_compact(e);
     }
+    copied = compact_stats(e->compact).rows_moved;
+    removed = compact_stats(e->compact).files_removed;
     recorder_stop();
     engine_close(e, false);
 }
@@ -392,10 +443,9 @@ static bool check_image(size_t event, enum image_kind kind, const char *folder)
     if (good && found) {
         /* It goes on from there, and a second crash at once loses nothing. */
         CHECK(engine_batch_begin(e, 0) == 0);
-        struct op again;
-        make_op(&again, OPS + 1);
-        execute(e, &again);
-        buf_done(&again.payload);
+        make_op(&ops[OPS], OPS + 2);
+        execute(e, &ops[OPS]);
+        buf_done(&ops[OPS].payload);
         if (engine_batch_empty(e))
             engine_batch_drop(e);
         else
@@ -434,7 +484,7 @@ int main(void)
     printf("seed %llu\n", (unsigned long long)seed);
     log_open("image", LOG_LEVEL_ERROR);
     clock_fake(NOW_MS);
-    g.expires_seconds = NOW_MS / 1000 + 3600;
+    g.expires_seconds = NOW_MS / 1000 + 36000;
     grant_seal(&g, store_harness_secret, &grant);
     CHECK(mkdtemp(root));
     fill_memory();
@@ -455,12 +505,14 @@ int main(void)
             bad++;
         }
     }
-    printf("%u of %d requests accepted, %zu events, %u images, %u wrong\n", done, OPS, events,
-           images, bad);
+    printf(
+        "%u of %d requests accepted, %llu rows moved, %llu files removed, %zu events, %u images, "
+        "%u wrong\n",
+        done, OPS, (unsigned long long)copied, (unsigned long long)removed, events, images, bad);
     recorder_clear();
     for (unsigned i = 0; i < OPS; i++)
         buf_done(&ops[i].payload);
     buf_done(&grant);
     nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return bad > 0 || done < OPS / 2;
+    return bad > 0 || done < OPS / 2 || copied == 0 || removed == 0;
 }

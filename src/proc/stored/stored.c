@@ -8,6 +8,7 @@
 enum {
     HELPER_THREADS = 4, /* the sync of a batch, a checkpoint, the next log file, compaction */
     DAY_SECONDS = 86400,
+    HISTORY_DAYS_MIN = 14,
     STOP_LOOK_MS = 5,
 };
 
@@ -41,6 +42,11 @@ void stored_begin(struct child *c)
         .map_bytes = c->conf->index_map_bytes,
         .log_file_bytes = c->conf->log_file_bytes,
         .change_log_seconds = (uint64_t)c->conf->change_log_days * DAY_SECONDS,
+        /* Other servers offer an article for some days; it must not come back. */
+        .history_seconds =
+            (uint64_t)(c->conf->change_log_days > HISTORY_DAYS_MIN ? c->conf->change_log_days
+                                                                    : HISTORY_DAYS_MIN) *
+            DAY_SECONDS,
         .min_free_bytes = c->conf->reserve_bytes,
         .compact_percent = c->conf->compact_live_percent,
         .compact_rate = c->conf->compact_rate_bytes,
