@@ -179,11 +179,10 @@ int cmd_ca_revoke(struct call *c, struct err *e)
     wr_ca_revoke(&body, &q);
     r = control_call(control, ROLE_CAD, 0, MSG_CA_REVOKE, buf_span(&body), NULL, e);
     return r < 0 ? r
-                 : view_done(
-                       c, NULL,
-                       "Certificate %s is revoked (%s). If a virtual server shows it, `sealpost "
-                       "cert issue VSERVER` replaces it.",
-                       q.serial, crl_reason_name(reason));
+                 : view_done(c, NULL,
+                             "Certificate %s is revoked (%s). A virtual server that shows it "
+                             "gets a new one at once.",
+                             q.serial, crl_reason_name(reason));
 }
 
 static int read_crl(int fd, struct buf *out, struct err *e)
