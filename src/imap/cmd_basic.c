@@ -2,6 +2,8 @@
 #include "imap/arg.h"
 #include "imap/commands.h"
 
+#include "base/check.h"
+
 enum { ID_FIELDS_MAX = 30, ID_NAME_MAX = 30, ID_VALUE_MAX = 1024 };
 
 void cmd_capability(struct session *s, struct command_line *c)
@@ -74,25 +76,56 @@ void cmd_starttls(struct session *s, struct command_line *c)
     session_start_tls(s);
 }
 
+enum { ENABLE_REV2 = 1, ENABLE_CONDSTORE = 2, ENABLE_QRESYNC = 4 };
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} enable_rows[] = {
+    {"IMAP4rev2", ENABLE_REV2     },
+    {"CONDSTORE", ENABLE_CONDSTORE},
+    {"QRESYNC",   ENABLE_QRESYNC  },
+};
+
+/* capability *(SP capability); those that cannot be enabled are passed over (RFC 5161 3.1). */
+static bool parse_enable(struct span *c, unsigned *ret)
+{
+    struct span word;
+    unsigned bits = 0;
+
+    do {
+        if (!arg_atom(c, ARG_ATOM_MAX, &word))
+            return false;
+        for (size_t i = 0; i < ARRAY_LEN(enable_rows); i++)
+            if (span_is(word, enable_rows[i].name))
+                bits |= enable_rows[i].bit;
+    } while (arg_sp(c));
+    *ret = bits;
+    return parse_end(c);
+}
+
 void cmd_enable(struct session *s, struct command_line *c)
 {
-    struct span args = c->args, word;
-    bool rev2 = false;
+    struct imap *m = imap_of(s);
+    struct buf out BUF_AUTO = BUF(256);
+    struct span args = c->args;
+    unsigned bits;
 
-    do
-        if (!arg_atom(&args, ARG_ATOM_MAX, &word)) {
-            imap_syntax(s, c);
-            return;
-        } else if (span_is(word, "IMAP4rev2")) {
-            rev2 = true;
-        }
-    while (arg_sp(&args));
-    if (!parse_end(&args)) {
+    if (!parse_enable(&args, &bits)) {
         imap_syntax(s, c);
         return;
     }
-    imap_of(s)->rev2 |= rev2;
-    session_puts(s, rev2 ? "* ENABLED IMAP4rev2\r\n" : "* ENABLED\r\n");
+    m->rev2 |= (bits & ENABLE_REV2) != 0;
+    m->condstore |= (bits & (ENABLE_CONDSTORE | ENABLE_QRESYNC)) != 0;
+    m->qresync |= (bits & ENABLE_QRESYNC) != 0;
+    buf_put_cstr(&out, "* ENABLED");
+    for (size_t i = 0; i < ARRAY_LEN(enable_rows); i++)
+        if (bits & enable_rows[i].bit) {
+            buf_putc(&out, ' ');
+            buf_put_cstr(&out, enable_rows[i].name);
+        }
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
     imap_ok(s, c, "Enabled");
 }
 

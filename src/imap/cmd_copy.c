@@ -37,6 +37,8 @@ static void answer(struct session *s, const struct command_line *c, bool move, b
         buf_clear(&code);
     }
     imap_update(s, true);
+    if (move && d->from.n && imap_of(s)->qresync && imap_highest(imap_of(s))) /* RFC 7162 3.2 */
+        buf_printf(&code, "[HIGHESTMODSEQ %llu] ", (unsigned long long)imap_highest(imap_of(s)));
     session_put(s, c->tag);
     session_puts(s, all ? " OK " : " NO [EXPUNGEISSUED] ");
     if (all)

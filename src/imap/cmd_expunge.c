@@ -1,6 +1,7 @@
 /* cmd_expunge.c: EXPUNGE and UID EXPUNGE. */
 #include "imap/arg.h"
 #include "imap/commands.h"
+#include "imap/modseq.h"
 
 #include <errno.h>
 
@@ -27,7 +28,7 @@ void cmd_expunge(struct session *s, struct command_line *c)
         if (e < 0 && e != -ENOENT)
             imap_fail(s, c, e);
         else
-            imap_finish(s, c, true, "Expunge completed");
+            modseq_finish_expunge(s, c, gone.n > 0, "Expunge completed");
     }
     rangeset_done(&uids);
     rangeset_done(&gone);

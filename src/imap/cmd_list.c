@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/commands.h"
 #include "imap/mailbox_tree.h"
+#include "imap/modseq.h"
 #include "imap/name.h"
 #include "imap/pattern.h"
 #include "imap/special_use.h"
@@ -298,6 +299,8 @@ void cmd_list(struct session *s, struct command_line *c)
         imap_finish(s, c, true, "List completed");
         return;
     }
+    if (a->options & RETURN_STATUS && status_has_modseq(a->items))
+        modseq_enable(s);
     resolve_patterns(s, a);
     e = read_tree(s, reaches_public(a) ? TREE_ALL : TREE_OWN, &t);
     if (e < 0) {

@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/batch.h"
 #include "imap/commands.h"
+#include "imap/modseq.h"
 #include "imap/search.h"
 
 #include "base/check.h"
@@ -76,10 +77,25 @@ static bool parse_charset(struct session *s, struct span *c, struct search_args 
 
 /* ------------------------------------------------------------------ running */
 
+struct found {
+    struct rangeset uids;
+    uint64_t first, last, highest; /* modseqs: of the least and the greatest UID, of all */
+    size_t unreadable;
+};
+
+static void found_add(struct found *f, const struct message_info *info)
+{
+    if (f->uids.n == 0)
+        f->first = info->modseq;
+    f->last = info->modseq;
+    if (info->modseq > f->highest)
+        f->highest = info->modseq;
+    rangeset_add(&f->uids, info->uid, info->uid);
+}
+
 /* Every so many messages others have their turn; search_match does the same for headers and bodies.
  */
-static int run(struct session *s, struct search_program *p, struct rangeset *ret,
-               size_t *ret_unreadable)
+static int run(struct session *s, struct search_program *p, struct found *ret)
 {
     struct imap *m = imap_of(s);
     struct view_walk w = view_walk(m->view, &m->view->uids);
@@ -94,14 +110,14 @@ static int run(struct session *s, struct search_program *p, struct rangeset *ret
         search_keywords(p, &b->keywords);
         for (size_t i = 0; i < b->n; i++) {
             if (search_match(p, &message, &b->message[i]))
-                rangeset_add(ret, b->message[i].uid, b->message[i].uid);
+                found_add(ret, &b->message[i]);
         }
         if ((seen += b->n) >= BREAK_MESSAGES) {
             fiber_yield();
             seen = 0;
         }
     }
-    *ret_unreadable = message.unreadable;
+    ret->unreadable = message.unreadable;
     search_message_done(&message);
     batch_free(b);
     return e < 0 ? e : 0;
@@ -109,7 +125,7 @@ static int run(struct session *s, struct search_program *p, struct rangeset *ret
 
 /* ------------------------------------------------------------------ answers */
 
-static void put_search(struct session *s, bool uid, const struct rangeset *found)
+static void put_search(struct session *s, bool uid, const struct rangeset *found, uint64_t modseq)
 {
     struct imap *m = imap_of(s);
     struct view_walk w = view_walk(m->view, found);
@@ -125,47 +141,39 @@ static void put_search(struct session *s, bool uid, const struct rangeset *found
             buf_clear(&out);
         }
     }
+    if (modseq) {
+        buf_put_cstr(&out, " (MODSEQ ");
+        buf_put_u64(&out, modseq);
+        buf_putc(&out, ')');
+    }
     buf_put_cstr(&out, "\r\n");
     session_put(s, buf_span(&out));
 }
 
-/* Ranges as text, sent in pieces. */
-static void put_set(struct session *s, const struct rangeset *set, struct buf *out)
+/* The highest modseq of the messages that the answer names (RFC 4731 3.2); 0: it names none. */
+static uint64_t named_modseq(const struct found *f, unsigned wants)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        if (i)
-            buf_putc(out, ',');
-        buf_put_u64(out, set->r[i].lo);
-        if (set->r[i].hi != set->r[i].lo) {
-            buf_putc(out, ':');
-            buf_put_u64(out, set->r[i].hi);
-        }
-        if (out->n >= CHUNK) {
-            session_put(s, buf_span(out));
-            buf_clear(out);
-        }
-    }
-}
+    uint64_t modseq = 0;
 
-static void numbers_of(const struct view *v, const struct rangeset *uids, struct rangeset *ret)
-{
-    struct view_walk w = view_walk(v, uids);
-    uint32_t number, uid;
-
-    while (view_walk_next(&w, &number, &uid))
-        rangeset_add(ret, number, number);
+    if (f->uids.n == 0)
+        return 0;
+    if (wants & (RETURN_ALL | RETURN_COUNT))
+        return f->highest;
+    if (wants & RETURN_MIN)
+        modseq = f->first;
+    return wants & RETURN_MAX && f->last > modseq ? f->last : modseq;
 }
 
 /* esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data) */
 static void put_esearch(struct session *s, const struct command_line *c, bool uid, unsigned wants,
-                        const struct rangeset *found)
+                        const struct rangeset *found, uint64_t modseq)
 {
     struct buf out BUF_AUTO = BUF(2 * CHUNK);
     struct rangeset numbers = RANGESET_EMPTY;
     const struct rangeset *set = found;
 
     if (!uid) {
-        numbers_of(imap_of(s)->view, found, &numbers);
+        view_numbers_of(imap_of(s)->view, found, &numbers);
         set = &numbers;
     }
     buf_put_cstr(&out, "* ESEARCH (TAG ");
@@ -179,7 +187,11 @@ static void put_esearch(struct session *s, const struct command_line *c, bool ui
         buf_printf(&out, " COUNT %llu", (unsigned long long)rangeset_count(set));
     if (wants & RETURN_ALL && set->n) {
         buf_put_cstr(&out, " ALL ");
-        put_set(s, set, &out);
+        imap_put_set(s, set, &out);
+    }
+    if (modseq) {
+        buf_put_cstr(&out, " MODSEQ ");
+        buf_put_u64(&out, modseq);
     }
     buf_put_cstr(&out, "\r\n");
     session_put(s, buf_span(&out));
@@ -201,38 +213,43 @@ static void save(struct imap *m, unsigned wants, const struct rangeset *found)
 }
 
 static void answer(struct session *s, const struct command_line *c, const struct search_args *a,
-                   const struct rangeset *found)
+                   const struct search_program *p, const struct found *found)
 {
+    unsigned wants = a->extended ? a->wants : RETURN_ALL;
+    uint64_t modseq = p->modseqs ? named_modseq(found, wants) : 0;
     bool uid = imap_is_uid(c);
 
     if (a->wants & RETURN_SAVE)
-        save(imap_of(s), a->wants, found);
+        save(imap_of(s), a->wants, &found->uids);
     if (!a->extended && !imap_of(s)->rev2)
-        put_search(s, uid, found);
+        put_search(s, uid, &found->uids, modseq);
     else if (a->wants != RETURN_SAVE)
-        put_esearch(s, c, uid, a->extended ? a->wants : RETURN_ALL, found);
+        put_esearch(s, c, uid, wants, &found->uids, modseq);
 }
 
 static void search(struct session *s, const struct command_line *c, const struct search_args *a,
                    struct search_program *p)
 {
     struct imap *m = imap_of(s);
-    struct rangeset found = RANGESET_EMPTY;
-    size_t unreadable = 0;
-    int e = run(s, p, &found, &unreadable);
+    struct found found = {0};
+    int e;
 
+    if (p->modseqs)
+        modseq_enable(s);
+    e = run(s, p, &found);
     if (e < 0 && a->wants & RETURN_SAVE)
         rangeset_clear(&m->saved);
     if (e == 0)
-        answer(s, c, a, &found);
-    rangeset_done(&found);
-    imap_update(s, imap_is_uid(c));
+        answer(s, c, a, p, &found);
+    rangeset_done(&found.uids);
+    /* numbers may not change under a command that has named some (RFC 9051 7.5.1) */
+    imap_update(s, imap_is_uid(c) && !p->numbers);
     if (e < 0)
         imap_fail(s, c, e);
     else
         imap_ok(s, c,
-                unreadable ? "Search completed, but some messages could not be read"
-                           : "Search completed");
+                found.unreadable ? "Search completed, but some messages could not be read"
+                                 : "Search completed");
 }
 
 /* search = "SEARCH" [SP search-return-opts] SP [charset SP] search-key *(SP search-key) */

@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/changes.h"
 #include "imap/commands.h"
+#include "imap/modseq.h"
 #include "imap/name.h"
 
 #include <errno.h>
@@ -29,11 +30,19 @@ static void put_mailbox(struct session *s, struct store_read *r, const struct ma
     }
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", info->uidvalidity);
     buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", info->uidnext);
+    if (m->condstore)
+        buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
+                   (unsigned long long)info->highestmodseq);
 }
+
+struct resync {
+    const struct select_params *params;
+    struct rangeset changed, gone;
+};
 
 /* Opens the mailbox under one snapshot; what is to be said goes to out. */
 static int open_mailbox(struct session *s, const struct mailbox_name *name, bool examine,
-                        struct buf *out)
+                        struct resync *x, struct buf *out)
 {
     struct imap *m = imap_of(s);
     struct store_read r;
@@ -50,31 +59,32 @@ static int open_mailbox(struct session *s, const struct mailbox_name *name, bool
         m->uidvalidity = info.uidvalidity;
         m->read_only = examine || !may_change(s, &info);
         m->view = changes_current_view(&r, &info);
+        m->told = info.highestmodseq;
         put_mailbox(s, &r, &info, out);
+        if (x->params->qresync && x->params->uidvalidity == info.uidvalidity)
+            select_params_find(&r, &info, m->view, x->params, &x->changed, &x->gone);
     }
     store_read_end(&r);
     return e;
 }
 
-void cmd_select(struct session *s, struct command_line *c)
+static void select_mailbox(struct session *s, const struct command_line *c, struct span wire,
+                           const struct select_params *params)
 {
     struct imap *m = imap_of(s);
-    struct span args = c->args, wire;
+    struct resync x = {params, RANGESET_EMPTY, RANGESET_EMPTY};
     struct mailbox_name name;
     struct buf out BUF_AUTO = BUF(64 << 10);
     int e;
 
-    if (!name_arg(s, &args, &wire) || !parse_end(&args)) {
-        imap_syntax(s, c);
-        return;
-    }
     /* the mailbox that was open is left even if the new one cannot be opened (RFC 9051 6.3.2) */
     if (m->view) {
         imap_unselect(s);
         buf_put_cstr(&out, "* OK [CLOSED] Previous mailbox closed\r\n");
     }
+    m->condstore |= params->condstore;
     e = name_parse(s, wire, false, &name)
-            ? open_mailbox(s, &name, span_is(c->verb, "EXAMINE"), &out)
+            ? open_mailbox(s, &name, span_is(c->verb, "EXAMINE"), &x, &out)
             : -ENOENT;
     if (e == 0 && m->rev2)
         name_print_list(s, wire, &name, &out);
@@ -83,8 +93,25 @@ void cmd_select(struct session *s, struct command_line *c)
         imap_fail(s, c, e);
         return;
     }
+    modseq_put_resync(s, &x.changed, &x.gone);
+    rangeset_done(&x.changed);
+    rangeset_done(&x.gone);
     s->state = IMAP_SELECTED;
     imap_ok(s, c, m->read_only ? "[READ-ONLY] Opened for reading" : "[READ-WRITE] Opened");
+}
+
+void cmd_select(struct session *s, struct command_line *c)
+{
+    struct span args = c->args, wire;
+    struct select_params params = {0};
+
+    if (!name_arg(s, &args, &wire) || !select_params_parse(&args, &params) || !parse_end(&args))
+        imap_syntax(s, c);
+    else if (params.qresync && !imap_of(s)->qresync)
+        imap_bad(s, c, "ENABLE QRESYNC first");
+    else
+        select_mailbox(s, c, wire, &params);
+    select_params_done(&params);
 }
 
 void cmd_close(struct session *s, struct command_line *c)

@@ -1,6 +1,7 @@
 /* cmd_status.c: STATUS. */
 #include "imap/arg.h"
 #include "imap/commands.h"
+#include "imap/modseq.h"
 #include "imap/name.h"
 #include "imap/status.h"
 
@@ -22,6 +23,8 @@ void cmd_status(struct session *s, struct command_line *c)
         imap_syntax(s, c);
         return;
     }
+    if (status_has_modseq(items))
+        modseq_enable(s);
     if (name_parse(s, name_wire, false, &name)) {
         e = store_read_begin(imap_store(s), &r);
         if (e == 0) {

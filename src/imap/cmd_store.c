@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/batch.h"
 #include "imap/commands.h"
+#include "imap/modseq.h"
 
 #include "base/check.h"
 
@@ -14,16 +15,25 @@ struct store_args {
     struct span set;
     enum store_flag_op op;
     bool silent;
+    uint64_t unchanged_since; /* UINT64_MAX: no condition */
     struct arg_flags flags;
 };
 
-/* store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / (flag *(SP
- * flag))) */
+/* store-modifier = "UNCHANGEDSINCE" SP mod-sequence-valzer, the only one there is (RFC 7162) */
+static bool parse_modifier(struct span *c, uint64_t *ret_since)
+{
+    *ret_since = UINT64_MAX;
+    return !parse_char(c, '(') || (arg_word(c, "UNCHANGEDSINCE") && arg_sp(c) &&
+                                   modseq_parse(c, ret_since) && parse_lit(c, ") "));
+}
+
+/* store = "STORE" SP sequence-set [SP "(" store-modifier ")"] SP ["+" / "-"] "FLAGS" [".SILENT"] SP
+ * (flag-list / (flag *(SP flag))) */
 static bool parse_store(const struct command_line *c, struct store_args *a)
 {
     struct span args = c->args;
 
-    if (!arg_set(&args, &a->set) || !arg_sp(&args))
+    if (!arg_set(&args, &a->set) || !arg_sp(&args) || !parse_modifier(&args, &a->unchanged_since))
         return false;
     a->op = parse_char(&args, '+') ? FLAGS_ADD : parse_char(&args, '-') ? FLAGS_REMOVE : FLAGS_SET;
     if (!parse_lit_nocase(&args, "FLAGS"))
@@ -45,39 +55,103 @@ static void take_some(struct rangeset *set, uint32_t max, struct rangeset *ret)
     rangeset_remove(set, 1, last);
 }
 
-static int change(struct session *s, const struct store_args *a, const struct rangeset *uids)
+/* One request; *modified: UIDs that failed the condition. 0 if all are gone. */
+static int change_some(struct session *s, const struct store_args *a, const struct rangeset *uids,
+                       uint64_t since, struct rangeset *modified, uint64_t *ret_modseq)
+{
+    struct store_flags f = {
+        .grant = imap_grant(s),
+        .mailbox = imap_of(s)->mailbox,
+        .uids = uids,
+        .op = a->op,
+        .flags = a->flags.system,
+        .keywords = a->flags.keywords,
+        .keyword_count = a->flags.keyword_count,
+        .unchanged_since = since,
+    };
+    int e;
+
+    *ret_modseq = 0;
+    rangeset_clear(modified);
+    e = store_flags(imap_store(s), &f, modified, ret_modseq);
+    return e == -ENOENT ? 0 : e;
+}
+
+/*
+ * With .SILENT the client takes the flags for what it knows and has added. Where somebody else has
+ * changed them meanwhile that is wrong: such messages are changed by a second request that is not
+ * taken for our own, and imap_update tells of them.
+ */
+static int change_silently(struct session *s, const struct store_args *a,
+                           const struct rangeset *uids, struct rangeset *modified)
 {
     struct imap *m = imap_of(s);
-    struct rangeset left = RANGESET_EMPTY, some = RANGESET_EMPTY;
+    struct rangeset others = RANGESET_EMPTY;
+    uint64_t known = m->view->modseq, modseq;
+    bool further = a->unchanged_since > known;
+    int e = change_some(s, a, uids, further ? known : a->unchanged_since, &others, &modseq);
+
+    imap_own_change(m, modseq);
+    if (e == 0 && further && others.n)
+        e = change_some(s, a, &others, a->unchanged_since, modified, &modseq);
+    else
+        rangeset_copy(modified, &others);
+    rangeset_done(&others);
+    return e;
+}
+
+static int change(struct session *s, const struct store_args *a, const struct rangeset *uids,
+                  struct rangeset *ret_modified)
+{
+    struct rangeset left = RANGESET_EMPTY, some = RANGESET_EMPTY, modified = RANGESET_EMPTY;
+    uint64_t modseq;
     int e = 0;
 
     rangeset_copy(&left, uids);
     while (e == 0 && left.n) {
         take_some(&left, STORE_AT_ONCE, &some);
-        struct store_flags f = {
-            .grant = imap_grant(s),
-            .mailbox = m->mailbox,
-            .uids = &some,
-            .op = a->op,
-            .flags = a->flags.system,
-            .keywords = a->flags.keywords,
-            .keyword_count = a->flags.keyword_count,
-            .unchanged_since = UINT64_MAX,
-        };
-        uint64_t modseq = 0;
-        e = store_flags(imap_store(s), &f, NULL, &modseq);
-        if (e == -ENOENT) /* all of these are gone */
-            e = 0;
-        else if (e == 0)
-            imap_own_change(m, modseq);
+        if (a->silent) {
+            e = change_silently(s, a, &some, &modified);
+        } else {
+            e = change_some(s, a, &some, a->unchanged_since, &modified, &modseq);
+            imap_own_change(imap_of(s), modseq);
+        }
+        ranges_unite(ret_modified, &modified);
     }
     rangeset_done(&left);
     rangeset_done(&some);
+    rangeset_done(&modified);
     return e;
 }
 
-/* Reports the flags that the messages have now. How many of them are gone: */
-static size_t report(struct session *s, bool uid, bool silent, const struct rangeset *uids)
+static void put_report(struct session *s, const struct message_info *info, uint32_t number,
+                       const struct keywords *k, bool uid, bool flags, struct buf *out)
+{
+    bool modseqs = imap_of(s)->condstore;
+
+    buf_put_cstr(out, "* ");
+    buf_put_u64(out, number);
+    buf_put_cstr(out, " FETCH (");
+    if (uid || modseqs) {
+        buf_put_cstr(out, "UID ");
+        buf_put_u64(out, info->uid);
+        buf_putc(out, ' ');
+    }
+    if (flags) {
+        buf_put_cstr(out, "FLAGS ");
+        flags_print(info->flags, k, out);
+    }
+    if (flags && modseqs)
+        buf_putc(out, ' ');
+    if (modseqs)
+        modseq_put(info->modseq, out);
+    buf_put_cstr(out, ")\r\n");
+}
+
+/* Reports the flags that the messages have now, and their modseqs where the client is told of
+ * them: those with .SILENT as well, but only these then. How many of them are gone: */
+static size_t report(struct session *s, const struct store_args *a, bool uid,
+                     const struct rangeset *uids, const struct rangeset *modified)
 {
     struct imap *m = imap_of(s);
     struct view_walk w = view_walk(m->view, uids);
@@ -86,18 +160,10 @@ static size_t report(struct session *s, bool uid, bool silent, const struct rang
     size_t missing;
 
     while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0) {
-        for (size_t i = 0; i < b->n && !silent; i++) {
-            buf_put_cstr(&out, "* ");
-            buf_put_u64(&out, b->number[i]);
-            buf_put_cstr(&out, " FETCH (");
-            if (uid) {
-                buf_put_cstr(&out, "UID ");
-                buf_put_u64(&out, b->message[i].uid);
-                buf_putc(&out, ' ');
-            }
-            buf_put_cstr(&out, "FLAGS ");
-            flags_print(b->message[i].flags, &b->keywords, &out);
-            buf_put_cstr(&out, ")\r\n");
+        for (size_t i = 0; i < b->n && (!a->silent || m->condstore); i++) {
+            const struct message_info *info = &b->message[i];
+            bool flags = !a->silent || rangeset_has(modified, info->uid);
+            put_report(s, info, b->number[i], &b->keywords, uid, flags, &out);
             if (out.n >= CHUNK) {
                 session_put(s, buf_span(&out));
                 buf_clear(&out);
@@ -127,34 +193,61 @@ static void announce_keywords(struct session *s)
         session_put(s, buf_span(&out));
 }
 
+/* "tag OK|NO [MODIFIED set] text" */
+static void answer_modified(struct session *s, const struct command_line *c, bool ok,
+                            const struct rangeset *modified)
+{
+    struct buf out BUF_AUTO = BUF(2 * CHUNK);
+
+    buf_put_span(&out, c->tag);
+    buf_put_cstr(&out, ok ? " OK [MODIFIED " : " NO [MODIFIED ");
+    imap_put_set(s, modified, &out);
+    buf_put_cstr(&out, ok ? "] Some have been changed by others\r\n"
+                          : "] Some have been changed by others, some are gone\r\n");
+    session_put(s, buf_span(&out));
+}
+
+static void store(struct session *s, const struct command_line *c, const struct store_args *a,
+                  const struct rangeset *uids)
+{
+    struct imap *m = imap_of(s);
+    struct rangeset modified = RANGESET_EMPTY, numbers = RANGESET_EMPTY;
+    bool uid = imap_is_uid(c);
+    size_t missing;
+    int e = change(s, a, uids, &modified);
+
+    if (a->flags.keyword_count)
+        announce_keywords(s);
+    missing = uid && a->silent && !m->condstore ? 0 : report(s, a, uid, uids, &modified);
+    if (!uid)
+        view_numbers_of(m->view, &modified, &numbers);
+    imap_update(s, uid);
+    if (e < 0)
+        imap_fail(s, c, e);
+    else if (modified.n)
+        answer_modified(s, c, uid || !missing, uid ? &modified : &numbers);
+    else if (missing && !uid)
+        imap_no(s, c, "[EXPUNGEISSUED] Some of the messages are gone");
+    else
+        imap_ok(s, c, "Store completed");
+    rangeset_done(&modified);
+    rangeset_done(&numbers);
+}
+
 void cmd_store(struct session *s, struct command_line *c)
 {
     struct imap *m = imap_of(s);
     struct store_args *a = ARENA_NEW(s->scratch, struct store_args);
     struct rangeset uids = RANGESET_EMPTY;
-    bool uid = imap_is_uid(c);
-    size_t missing;
-    int e;
 
-    if (!parse_store(c, a) || !imap_messages(m, a->set, uid, &uids)) {
+    if (!parse_store(c, a) || !imap_messages(m, a->set, imap_is_uid(c), &uids)) {
         imap_syntax(s, c);
-        return;
-    }
-    if (m->read_only) {
+    } else if (m->read_only) {
         imap_no(s, c, "[NOPERM] The mailbox is open for reading only");
-        rangeset_done(&uids);
-        return;
+    } else {
+        if (a->unchanged_since != UINT64_MAX)
+            modseq_enable(s);
+        store(s, c, a, &uids);
     }
-    e = change(s, a, &uids);
-    if (a->flags.keyword_count)
-        announce_keywords(s);
-    missing = uid && a->silent ? 0 : report(s, uid, a->silent, &uids);
     rangeset_done(&uids);
-    imap_update(s, uid);
-    if (e < 0)
-        imap_fail(s, c, e);
-    else if (missing && !uid)
-        imap_no(s, c, "[EXPUNGEISSUED] Some of the messages are gone");
-    else
-        imap_ok(s, c, "Store completed");
 }

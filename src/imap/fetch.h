@@ -18,6 +18,7 @@ enum { /* fetch_plan.items */
        FETCH_ENVELOPE = 16,
        FETCH_BODY = 32,
        FETCH_BODYSTRUCTURE = 64,
+       FETCH_MODSEQ = 128,
 };
 
 enum section_kind {
@@ -50,10 +51,13 @@ struct fetch_plan {
     size_t section_count;
     bool sets_seen; /* an item without .PEEK */
     bool needs_summary;
+    unsigned seen_items; /* told though nobody asked, where the flags have changed */
+    bool changed_since, vanished;
+    uint64_t since;
 };
 
-/* ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"), all of *c. Memory from
- * the arena. */
+/* ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [SP "(" fetch-modifier
+ * *(SP fetch-modifier) ")"], all of *c. Memory from the arena. */
 bool fetch_parse(struct span *c, struct arena *a, struct fetch_plan *ret);
 
 struct fetch_run; /* fetch_put.c */

@@ -1,6 +1,8 @@
-/* fetch_parse.c: the items of FETCH, RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 3516. */
+/* fetch_parse.c: the items of FETCH, RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 3516, RFC
+ * 7162. */
 #include "imap/arg.h"
 #include "imap/fetch.h"
+#include "imap/modseq.h"
 
 #include "base/check.h"
 
@@ -167,6 +169,7 @@ static const struct {
     {"ENVELOPE",      FETCH_ENVELOPE     },
     {"BODYSTRUCTURE", FETCH_BODYSTRUCTURE},
     {"BODY",          FETCH_BODY         },
+    {"MODSEQ",        FETCH_MODSEQ       },
 };
 
 static const struct {
@@ -232,7 +235,7 @@ static bool parse_item(struct parser *p, struct span *c)
     return false;
 }
 
-static bool parse_macro(struct span c, unsigned *ret_items)
+static bool parse_macro(struct span *c, unsigned *ret_items)
 {
     static const struct {
         const char *name;
@@ -244,11 +247,37 @@ static bool parse_macro(struct span c, unsigned *ret_items)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (span_is(c, rows[i].name)) {
+        if (arg_word(c, rows[i].name)) {
             *ret_items = rows[i].items;
             return true;
         }
     return false;
+}
+
+/* fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" ; each once */
+static bool parse_modifier(struct span *c, struct fetch_plan *plan)
+{
+    if (!plan->changed_since && arg_word(c, "CHANGEDSINCE")) {
+        plan->changed_since = true;
+        return arg_sp(c) && modseq_parse(c, &plan->since);
+    }
+    if (plan->vanished || !arg_word(c, "VANISHED"))
+        return false;
+    plan->vanished = true;
+    return true;
+}
+
+static bool parse_modifiers(struct span *c, struct fetch_plan *plan)
+{
+    if (!arg_sp(c))
+        return true;
+    if (!parse_char(c, '('))
+        return false;
+    do
+        if (!parse_modifier(c, plan))
+            return false;
+    while (arg_sp(c));
+    return parse_char(c, ')') && (plan->changed_since || !plan->vanished);
 }
 
 static bool parse_items(struct parser *p, struct span *c)
@@ -268,10 +297,13 @@ bool fetch_parse(struct span *c, struct arena *a, struct fetch_plan *ret)
     struct parser p = {.arena = a, .plan = &plan};
     struct span at = *c;
 
-    if (parse_macro(at, &plan.items))
-        at.n = 0;
-    else if (!parse_items(&p, &at) || !parse_end(&at))
+    if (!parse_macro(&at, &plan.items) && !parse_items(&p, &at))
         return false;
+    if (!parse_modifiers(&at, &plan) || !parse_end(&at))
+        return false;
+    if (plan.changed_since)
+        plan.items |= FETCH_MODSEQ;
+    plan.seen_items = FETCH_FLAGS;
     plan.needs_summary = plan.items & (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE);
     for (size_t i = 0; i < plan.section_count; i++)
         plan.needs_summary |= plan.sections[i].kind != SECTION_ALL || plan.sections[i].depth;

@@ -3,6 +3,7 @@
  * come together; bodies pass through it in pieces, so memory does not depend on a message's size.
  */
 #include "imap/fetch.h"
+#include "imap/modseq.h"
 #include "imap/moved.h"
 #include "imap/state.h"
 
@@ -447,6 +448,10 @@ static void put_simple(struct fetch_run *r, unsigned items, const struct keyword
     }
     if (items & FETCH_SIZE)
         put_number(out, "RFC822.SIZE", r->m->size);
+    if (items & FETCH_MODSEQ) {
+        put_name(out, "");
+        modseq_put(r->m->modseq, out);
+    }
 }
 
 static void put_from_summary(struct fetch_run *r, unsigned items)
@@ -485,7 +490,7 @@ void fetch_put(struct fetch_run *r, uint32_t number, struct message_info *m,
                const struct keywords *k, bool flags)
 {
     const struct fetch_plan *plan = r->plan;
-    unsigned items = plan->items | (flags ? FETCH_FLAGS : 0u);
+    unsigned items = plan->items | (flags ? plan->seen_items : 0u);
 
     r->m = m;
     r->has_summary = false;

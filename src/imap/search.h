@@ -29,6 +29,7 @@ enum search_op {
     SEARCH_BEFORE,
     SEARCH_ON,
     SEARCH_SINCE, /* day */
+    SEARCH_MODSEQ,
     /* by the summary */
     SEARCH_SENTBEFORE,
     SEARCH_SENTON,
@@ -58,6 +59,8 @@ struct search_node {
 struct search_program {
     struct search_node *root, **all; /* all: for search_done */
     size_t count;
+    bool modseqs; /* MODSEQ is among the keys: the answer says the highest (RFC 7162 3.1.5) */
+    bool numbers; /* sequence numbers are: they may not change before the answer is over */
 };
 
 struct search_context { /* what sets mean */

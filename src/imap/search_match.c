@@ -188,6 +188,8 @@ static bool match(const struct search_node *n, struct search_message *m)
         return info->size > n->want;
     case SEARCH_SMALLER:
         return info->size < n->want;
+    case SEARCH_MODSEQ:
+        return info->modseq >= n->want;
     case SEARCH_BEFORE:
         return received_day(info) < n->day;
     case SEARCH_ON:

@@ -1,5 +1,5 @@
 /*
- * search_parse.c: RFC 9051 section 6.4.4 and RFC 3501 section 6.4.4.
+ * search_parse.c: RFC 9051 section 6.4.4 and RFC 3501 section 6.4.4, RFC 7162 section 3.1.5.
  *
  *   search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / "BODY" SP astring /
  * "CC" SP astring / "DELETED" / "DRAFT" / "FLAGGED" / "FROM" SP astring / "HEADER" SP
@@ -11,6 +11,7 @@
  * / "UNSEEN" / sequence-set / "(" search-key *(SP search-key) ")"
  */
 #include "imap/arg.h"
+#include "imap/modseq.h"
 #include "imap/search.h"
 
 #include "base/check.h"
@@ -52,6 +53,7 @@ enum key_kind {
     KEY_TEXT,
     KEY_KEYWORD,
     KEY_HEADER,
+    KEY_MODSEQ,
     KEY_UID,
     KEY_NOT,
     KEY_OR
@@ -93,6 +95,7 @@ static const struct key_row {
     {"SUBJECT",    KEY_FIELD,    SEARCH_HEADER,     0,              0,              "Subject"},
     {"TO",         KEY_FIELD,    SEARCH_HEADER,     0,              0,              "To"     },
     {"HEADER",     KEY_HEADER,   SEARCH_HEADER,     0,              0,              NULL     },
+    {"MODSEQ",     KEY_MODSEQ,   SEARCH_MODSEQ,     0,              0,              NULL     },
     {"BODY",       KEY_TEXT,     SEARCH_BODY,       0,              0,              NULL     },
     {"TEXT",       KEY_TEXT,     SEARCH_TEXT,       0,              0,              NULL     },
     {"KEYWORD",    KEY_KEYWORD,  SEARCH_KEYWORD,    0,              1,              NULL     },
@@ -160,6 +163,23 @@ static bool parse_two(struct parser *p, struct span *c, struct search_node *n)
     return true;
 }
 
+/* [SP entry-name SP entry-type-req] SP mod-sequence-valzer ; a message has one modseq for all its
+ * flags, so what stands before it is passed over */
+static bool parse_modseq(struct parser *p, struct span *c, struct search_node *n)
+{
+    struct span entry;
+
+    p->program->modseqs = true;
+    if (!arg_sp(c))
+        return false;
+    if (c->n && c->p[0] == '"' &&
+        (!arg_string(c, p->arena, 200, &entry) || !span_starts_nocase(entry, SPAN("/flags/")) ||
+         !arg_sp(c) || !(arg_word(c, "all") || arg_word(c, "priv") || arg_word(c, "shared")) ||
+         !arg_sp(c)))
+        return false;
+    return modseq_parse(c, &n->want);
+}
+
 static bool parse_row(struct parser *p, struct span *c, const struct key_row *row,
                       struct search_node *n)
 {
@@ -190,6 +210,8 @@ static bool parse_row(struct parser *p, struct span *c, const struct key_row *ro
             return false;
         }
         return parse_needle(p, c, n);
+    case KEY_MODSEQ:
+        return parse_modseq(p, c, n);
     case KEY_KEYWORD:
         n->want = row->want;
         return parse_name(p, c, true, n);
@@ -256,6 +278,7 @@ static bool parse_key_inside(struct parser *p, struct span *c, struct search_nod
     if (parse_char(c, '('))
         return parse_keys(p, c, ret) && parse_char(c, ')');
     if (ascii_is_digit(c->p[0]) || c->p[0] == '*' || c->p[0] == '$') {
+        p->program->numbers = true;
         *ret = new_node(p, SEARCH_UIDS);
         return *ret && parse_set(p, c, false, *ret);
     }

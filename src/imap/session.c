@@ -42,7 +42,9 @@ static void imap_close(struct session *s)
 
 static void imap_tls_started(struct session *s)
 {
-    imap_of(s)->rev2 = false;
+    struct imap *m = imap_of(s);
+
+    m->rev2 = m->condstore = m->qresync = false;
 }
 
 /*

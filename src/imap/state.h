@@ -21,13 +21,16 @@ struct own_changes {
 };
 
 struct imap {
-    bool rev2; /* after ENABLE IMAP4rev2 */
+    bool rev2;      /* after ENABLE IMAP4rev2 */
+    bool condstore; /* after a CONDSTORE enabling command (RFC 7162 3.1) */
+    bool qresync;   /* after ENABLE QRESYNC */
     /* the selected mailbox; view is NULL when there is none */
     uint64_t mailbox;
     uint32_t uidvalidity;
     bool read_only;
     struct view *view;
     struct rangeset gone;  /* expunged by others, still numbered: the client has not been told */
+    uint64_t told;         /* all up to this modseq has been told, `gone` has not */
     uint64_t keyword_hash; /* of the keyword names in the last FLAGS response */
     struct rangeset saved; /* UIDs of "$", RFC 5182; those that are gone meanwhile count no more */
     struct own_changes own;
@@ -70,8 +73,19 @@ void imap_update(struct session *s, bool expunge);
 void imap_finish(struct session *s, const struct command_line *c, bool expunge, const char *text);
 /* * FLAGS and, where `permanent`, PERMANENTFLAGS; remembers the keywords. */
 void imap_put_flags(struct session *s, struct store_read *r, bool permanent, struct buf *out);
-void imap_own_change(struct imap *m, uint64_t modseq);
+void imap_own_change(struct imap *m, uint64_t modseq); /* 0: it changed nothing */
 bool imap_is_own_change(const struct imap *m, uint64_t modseq);
+/* The modseq that the client may take for the mailbox's; 0: none, the mailbox was deleted. */
+uint64_t imap_highest(const struct imap *m);
+/* "* OK [HIGHESTMODSEQ n] text" CRLF. suspends */
+void imap_put_highest(struct session *s, const char *text);
+/* Ranges as text; goes out in pieces. suspends where it is long. */
+void imap_put_set(struct session *s, const struct rangeset *set, struct buf *out);
+struct batch;
+/* "* n FETCH (UID … FLAGS …)" of each, with MODSEQ where the client is told of them; those that are
+ * not in `skip_own` (NULL: all). suspends where there are many. */
+void imap_put_batch(struct session *s, const struct batch *b, const struct imap *skip_own,
+                    struct buf *out);
 void imap_unselect(struct session *s);
 /* The messages a command names, as UIDs of the view: numbers or UIDs, or "$". False: not a set, or
  * a number that does not exist. */

@@ -27,6 +27,10 @@ static uint64_t item_deleted(const struct mailbox_info *m)
 {
     return m->deleted;
 }
+static uint64_t item_highestmodseq(const struct mailbox_info *m)
+{
+    return m->highestmodseq;
+}
 static uint64_t item_size(const struct mailbox_info *m)
 {
     return m->bytes;
@@ -36,13 +40,14 @@ static const struct {
     const char *name;
     uint64_t (*value)(const struct mailbox_info *m);
 } items_table[] = {
-    {"MESSAGES",    item_messages   },
-    {"RECENT",      item_zero       },
-    {"UIDNEXT",     item_uidnext    },
-    {"UIDVALIDITY", item_uidvalidity},
-    {"UNSEEN",      item_unseen     },
-    {"DELETED",     item_deleted    },
-    {"SIZE",        item_size       },
+    {"MESSAGES",      item_messages     },
+    {"RECENT",        item_zero         },
+    {"UIDNEXT",       item_uidnext      },
+    {"UIDVALIDITY",   item_uidvalidity  },
+    {"UNSEEN",        item_unseen       },
+    {"DELETED",       item_deleted      },
+    {"SIZE",          item_size         },
+    {"HIGHESTMODSEQ", item_highestmodseq},
 };
 
 static bool parse_item(struct span *c, unsigned *items)
@@ -75,6 +80,14 @@ bool status_items_parse(struct span *c, unsigned *ret_items)
     *ret_items = items;
     *c = at;
     return true;
+}
+
+bool status_has_modseq(unsigned items)
+{
+    for (size_t i = 0; i < ARRAY_LEN(items_table); i++)
+        if (items & 1u << i && items_table[i].value == item_highestmodseq)
+            return true;
+    return false;
 }
 
 void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,

@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/batch.h"
 #include "imap/changes.h"
+#include "imap/modseq.h"
 #include "imap/state.h"
 
 #include "base/check.h"
@@ -15,6 +16,8 @@ void imap_own_change(struct imap *m, uint64_t modseq)
 {
     struct own_changes *o = &m->own;
 
+    if (modseq == 0)
+        return;
     if (o->n == o->cap) {
         o->cap = o->cap ? o->cap * 2 : 8;
         o->v = reallocarray(o->v, o->cap, sizeof *o->v);
@@ -185,6 +188,40 @@ static void put_chunk(struct session *s, struct buf *out, size_t from)
     buf_clear(out);
 }
 
+void imap_put_set(struct session *s, const struct rangeset *set, struct buf *out)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (i)
+            buf_putc(out, ',');
+        buf_put_u64(out, set->r[i].lo);
+        if (set->r[i].hi != set->r[i].lo) {
+            buf_putc(out, ':');
+            buf_put_u64(out, set->r[i].hi);
+        }
+        put_chunk(s, out, REPLY_CHUNK);
+    }
+}
+
+uint64_t imap_highest(const struct imap *m)
+{
+    return m->told <= INT64_MAX ? m->told : 0;
+}
+
+void imap_put_highest(struct session *s, const char *text)
+{
+    struct buf out BUF_AUTO = BUF(1024);
+    uint64_t highest = imap_highest(imap_of(s));
+
+    if (!highest)
+        return;
+    buf_put_cstr(&out, "* OK [HIGHESTMODSEQ ");
+    buf_put_u64(&out, highest);
+    buf_put_cstr(&out, "] ");
+    buf_put_cstr(&out, text);
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+}
+
 /* From the highest number down, so that no number changes before it is told. */
 static void put_expunges(struct session *s, const struct view *old, const struct rangeset *gone,
                          struct buf *out)
@@ -206,6 +243,30 @@ static void put_expunges(struct session *s, const struct view *old, const struct
     free(numbers);
 }
 
+void imap_put_batch(struct session *s, const struct batch *b, const struct imap *skip_own,
+                    struct buf *out)
+{
+    bool modseqs = imap_of(s)->condstore;
+
+    for (size_t i = 0; i < b->n; i++) {
+        const struct message_info *info = &b->message[i];
+        if (skip_own && imap_is_own_change(skip_own, info->modseq))
+            continue;
+        buf_put_cstr(out, "* ");
+        buf_put_u64(out, b->number[i]);
+        buf_put_cstr(out, " FETCH (UID ");
+        buf_put_u64(out, info->uid);
+        buf_put_cstr(out, " FLAGS ");
+        flags_print(info->flags, &b->keywords, out);
+        if (modseqs) {
+            buf_putc(out, ' ');
+            modseq_put(info->modseq, out);
+        }
+        buf_put_cstr(out, ")\r\n");
+        put_chunk(s, out, REPLY_CHUNK);
+    }
+}
+
 static void put_changed(struct session *s, const struct rangeset *changed, struct buf *out)
 {
     struct imap *m = imap_of(s);
@@ -216,19 +277,7 @@ static void put_changed(struct session *s, const struct rangeset *changed, struc
         return;
     b = batch_new();
     while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0) {
-        for (size_t i = 0; i < b->n; i++) {
-            const struct message_info *info = &b->message[i];
-            if (imap_is_own_change(m, info->modseq))
-                continue;
-            buf_put_cstr(out, "* ");
-            buf_put_u64(out, b->number[i]);
-            buf_put_cstr(out, " FETCH (UID ");
-            buf_put_u64(out, info->uid);
-            buf_put_cstr(out, " FLAGS ");
-            flags_print(info->flags, &b->keywords, out);
-            buf_put_cstr(out, ")\r\n");
-            put_chunk(s, out, REPLY_CHUNK);
-        }
+        imap_put_batch(s, b, m, out);
         put_chunk(s, out, 1);
     }
     batch_free(b);
@@ -247,9 +296,14 @@ static void update(struct session *s, struct changes *d, bool expunge, struct bu
     m->view = v;
     if (expunge && m->gone.n) {
         ranges_swap(&told, &m->gone);
-        put_expunges(s, old, &told, out);
+        if (m->qresync)
+            modseq_put_vanished(s, &told, false, out);
+        else
+            put_expunges(s, old, &told, out);
         rangeset_done(&told);
     }
+    if (m->gone.n == 0)
+        m->told = v->modseq;
     if (d->added.n) {
         buf_put_cstr(out, "* ");
         buf_put_u64(out, v->count);
@@ -270,6 +324,10 @@ void imap_update(struct session *s, bool expunge)
         return;
     if (read_changes(s, &d, &out) || (expunge && m->gone.n))
         update(s, &d, expunge, &out);
+    /* what is told with a later modseq must not let the client believe it has heard of the
+     * expunges as well (RFC 7162 3.2) */
+    if (m->condstore && m->gone.n)
+        imap_put_highest(s, "Expunges are told later");
     changes_done(&d);
     forget_own_changes(m);
 }

@@ -176,6 +176,15 @@ void view_walk_back(struct view_walk *w, uint32_t uid)
     w->from = uid;
 }
 
+void view_numbers_of(const struct view *v, const struct rangeset *uids, struct rangeset *ret)
+{
+    struct view_walk w = view_walk(v, uids);
+    uint32_t number, uid;
+
+    while (view_walk_next(&w, &number, &uid))
+        rangeset_add(ret, number, number);
+}
+
 static void append(struct rangeset *s, uint32_t lo, uint32_t hi)
 {
     if (lo <= hi)

@@ -38,6 +38,9 @@ uint32_t view_last_uid(const struct view *v);
 /* The UIDs of a set of sequence numbers, added to ret; numbers past the end are left out. */
 void view_uids_of(const struct view *v, const struct rangeset *numbers, struct rangeset *ret);
 
+/* And back: the sequence numbers of UIDs, added to ret; others are left out. */
+void view_numbers_of(const struct view *v, const struct rangeset *uids, struct rangeset *ret);
+
 /* Goes over view ∩ set in order, O(ranges) altogether. The set must not change meanwhile; the view
  * may not either. */
 struct view_walk {

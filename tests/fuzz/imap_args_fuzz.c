@@ -5,6 +5,7 @@
  */
 #include "imap/arg.h"
 #include "imap/fetch.h"
+#include "imap/modseq.h"
 #include "imap/pattern.h"
 #include "imap/search.h"
 #include "imap/status.h"
@@ -62,6 +63,13 @@ static void small(struct span in)
     check_moved(arg_set(&c, &text), in, c);
     c = in;
     check_moved(status_items_parse(&c, &items), in, c);
+
+    struct select_params params;
+    c = in;
+    bool ok = select_params_parse(&c, &params);
+    check_moved(ok, in, c);
+    CHECK(!ok || rangeset_count(&params.numbers) == rangeset_count(&params.uids));
+    select_params_done(&params);
 }
 
 static void search(struct span in, struct arena *a)
