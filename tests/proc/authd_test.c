@@ -302,6 +302,17 @@ PROC_TEST(an_outdated_hash_is_made_anew)
 }
 
 /* ------------------------------------------------------------------ addresses */
+/* It lets mail go to that address, for a while, and nowhere else. */
+static void expect_forward_grant(const struct auth_target *t)
+{
+    struct span token = span_of(t->grant, t->grant_bytes), to = span_cstr(t->address);
+    int64_t now = clock_seconds();
+
+    EXPECT(grant_forwards(token, child.grant_secret, now, to));
+    EXPECT(!grant_forwards(token, child.grant_secret, now, span_skip(to, 1)));
+    EXPECT(!grant_forwards(token, child.grant_secret, now + AUTH_FORWARD_SECONDS, to));
+}
+
 PROC_TEST(addresses_come_in_pages)
 {
     struct auth_target *t = NULL;
@@ -327,6 +338,7 @@ PROC_TEST(addresses_come_in_pages)
         snprintf(member, sizeof member, "a-rather-long-local-part-of-a-member-%04zu@", i);
         EXPECT(span_starts(span_cstr(t[i].address), span_cstr(member)));
         EXPECT_INT(t[i].kind, TARGET_REMOTE);
+        expect_forward_grant(&t[i]);
     }
     free(t);
     EXPECT_INT(auth_resolve(client, SPAN("info+x@example.org"), &t, &n), RESOLVED);
@@ -334,6 +346,7 @@ PROC_TEST(addresses_come_in_pages)
     EXPECT_INT(t[0].kind, TARGET_ACCOUNT);
     EXPECT_INT(t[0].id, joe);
     EXPECT_STR(t[0].address, "joe@example.org");
+    EXPECT_INT(t[0].grant_bytes, 0); /* who is here needs none */
     free(t);
     EXPECT_INT(auth_resolve(client, SPAN("news@example.org"), &t, &n), RESOLVED);
     EXPECT_INT(t[0].kind, TARGET_FOLDER);

@@ -40,7 +40,7 @@ static void read_connector_trust(struct route_secret *s, const struct conf_conne
                   k->name, k->tls_ca_file, e.text);
 }
 
-/* One line in a file of root's. */
+/* One line in a file that nobody but this process' user needs to read. */
 static void read_connector_password(struct route_secret *s, const struct conf_connector *k)
 {
     struct buf text BUF_AUTO = BUF(300);
@@ -50,8 +50,8 @@ static void read_connector_password(struct route_secret *s, const struct conf_co
         !span_to_cstr(span_trim(buf_span(&text)), s->password, sizeof(s->password)) ||
         !s->password[0]) {
         s->password[0] = 0;
-        log_error("connector %s: the password in %s cannot be read; mail over it will wait",
-                  k->name, k->password_file);
+        log_error("connector %s: the password in %s cannot be read; mail over it will wait: %s",
+                  k->name, k->password_file, e.text);
     }
     secret_wipe(text.p, text.n);
 }
@@ -208,10 +208,21 @@ static void on_status(struct child *c, struct buf *json)
 #undef X
 }
 
+static void put_metric(struct buf *text, const char *name, uint64_t value)
+{
+    struct span stem = span_cstr(name);
+    size_t brace = span_find(stem, '{');
+
+    if (brace != SPAN_NONE)
+        stem = span_head(stem, brace);
+    buf_printf(text, "# TYPE %.*s %s\n%s %" PRIu64 "\n", SPAN_ARG(stem),
+               span_ends_nocase(stem, SPAN("_total")) ? "counter" : "gauge", name, value);
+}
+
 static void on_metrics(struct child *c, struct buf *text)
 {
     struct relay *r = relay_of(c);
-#define X(name, value, metric) buf_printf(text, metric " %" PRIu64 "\n", (uint64_t)(value));
+#define X(name, value, metric) put_metric(text, metric, (uint64_t)(value));
     NUMBERS(X)
 #undef X
 }
