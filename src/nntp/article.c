@@ -146,18 +146,34 @@ static bool put_place(uint64_t mailbox, uint32_t number, void *arg)
     return true;
 }
 
-void article_xref(struct session *s, struct span message_id, const struct message_info *m,
+/* An article that names one newsgroup is in that one only: nothing has to be looked up. */
+static bool in_one_group(const struct reader *r, const struct summary *sum,
+                         const struct message_info *m)
+{
+    return m->mailbox == r->group && sum->newsgroups.n && !span_has(sum->newsgroups, ',');
+}
+
+void article_xref(struct session *s, const struct summary *sum, const struct message_info *m,
                   struct buf *out)
 {
+    struct reader *r = session_data(s);
     struct store_read read;
     struct places p = {&read, out};
 
-    buf_printf(out, "Xref: %s", reader_host(s));
+    buf_put_cstr(out, "Xref: ");
+    buf_put_cstr(out, reader_host(s));
+    if (in_one_group(r, sum, m)) {
+        buf_putc(out, ' ');
+        buf_put_cstr(out, r->group_name);
+        buf_putc(out, ':');
+        buf_put_u64(out, m->uid);
+        return;
+    }
     if (store_read_begin(s->worker->store, &read) < 0)
         return;
     size_t before = out->n;
-    if (message_id.n)
-        store_article_find(&read, message_id, put_place, &p);
+    if (sum->message_id.n)
+        store_article_find(&read, sum->message_id, put_place, &p);
     if (out->n == before) /* not in the history: appended by IMAP */
         put_place(m->mailbox, m->uid, &p);
     store_read_end(&read);
@@ -209,12 +225,12 @@ static uint64_t fields_end(struct session *s, const struct message_info *m, uint
 }
 
 /* Prefix, Xref, the fields as they arrived. */
-static bool send_head(struct session *s, const struct article *a, struct span message_id,
+static bool send_head(struct session *s, const struct article *a, const struct summary *sum,
                       uint64_t end, struct dot_writer *w)
 {
     struct buf xref BUF_AUTO = BUF(16384);
 
-    article_xref(s, message_id, &a->m, &xref);
+    article_xref(s, sum, &a->m, &xref);
     buf_put_cstr(&xref, "\r\n");
     if (!send_range(s, &a->m, 0, a->m.prefix_bytes, w))
         return false;
@@ -243,7 +259,7 @@ static void send_parts(struct session *s, struct command_line *c, unsigned parts
     if (!parts)
         return;
     uint64_t head = (uint64_t)a.m.prefix_bytes + sum.header_bytes;
-    if (parts & PART_HEAD && !send_head(s, &a, sum.message_id, fields_end(s, &a.m, head), &w))
+    if (parts & PART_HEAD && !send_head(s, &a, &sum, fields_end(s, &a.m, head), &w))
         return;
     if (parts == (PART_HEAD | PART_BODY))
         session_put_dotted(s, SPAN("\r\n"), &w);

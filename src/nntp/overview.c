@@ -144,8 +144,12 @@ static void over_line(struct session *s, const struct selection *sel, const stru
     buf_put_u64(out, sel->by_id ? 0 : m->uid);
     buf_putc(out, '\t');
     put_overview(&sum, out);
-    buf_printf(out, "\t%" PRIu32 "\t%" PRIu32 "\t", m->size, sum.body_lines);
-    article_xref(s, sum.message_id, m, out);
+    buf_putc(out, '\t');
+    buf_put_u64(out, m->size);
+    buf_putc(out, '\t');
+    buf_put_u64(out, sum.body_lines);
+    buf_putc(out, '\t');
+    article_xref(s, &sum, m, out);
     buf_put_cstr(out, "\r\n");
     if (out->overflow)
         buf_truncate(out, begin);
@@ -175,7 +179,7 @@ static void put_field(struct session *s, const struct message_info *m, const cha
         buf_put_u64(out, sum.body_lines);
     else if (span_is(span_cstr(name), "Xref")) {
         struct buf xref BUF_AUTO = BUF(16384);
-        article_xref(s, sum.message_id, m, &xref);
+        article_xref(s, &sum, m, &xref);
         buf_put_span(out, span_skip(buf_span(&xref), strlen("Xref: ")));
     } else if (span_is(span_cstr(name), "Message-ID"))
         buf_put_span(out, sum.message_id);

@@ -48,7 +48,7 @@ enum article_result article_by_arg(struct session *s, const struct command_line 
 int article_summary(struct session *s, const struct message_info *m, struct arena *a,
                     struct summary *ret);
 /* "Xref: host group:number …" without line end. Needs no snapshot. */
-void article_xref(struct session *s, struct span message_id, const struct message_info *m,
+void article_xref(struct session *s, const struct summary *sum, const struct message_info *m,
                   struct buf *out);
 
 void cmd_group(struct session *s, struct command_line *c);
