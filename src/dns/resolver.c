@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/span.h"
+#include "dns/answer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -118,11 +118,15 @@ static enum dns_result ask(struct resolver *r, const char *name, int type, struc
 {
     struct question q = {0};
     int err = ub_resolve_async(r->ub, name, type, CLASS_IN, &q, on_answer, NULL);
+    if (err == UB_SYNTAX) /* no name at all: nobody has it */
+        return DNS_NO_NAME;
     if (err)
         return DNS_TEMPORARY;
     q.fiber = fiber_self();
     while (!q.done)
         fiber_suspend();
+    if (q.err == UB_SYNTAX)
+        return DNS_NO_NAME;
     if (q.err || !q.result)
         return DNS_TEMPORARY;
     enum dns_result d = q.result->bogus        ? DNS_BOGUS
@@ -137,47 +141,12 @@ static enum dns_result ask(struct resolver *r, const char *name, int type, struc
     return d;
 }
 
-/* A domain name in wire form to text, lower-cased; only letters, digits, '-', '_' pass. False: not
- * such a name. */
-static bool wire_name(const unsigned char *p, size_t n, char ret[DNS_NAME_MAX + 1])
+static struct dns_records records(const struct ub_result *res)
 {
-    size_t at = 0, out = 0;
-    while (at < n && p[at]) {
-        size_t label = p[at++];
-        if (label > 63 || at + label > n || out + label + 1 > DNS_NAME_MAX)
-            return false;
-        if (out)
-            ret[out++] = '.';
-        for (size_t i = 0; i < label; i++) {
-            char c = ascii_lower((char)p[at + i]);
-            if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' && c != '_')
-                return false;
-            ret[out++] = c;
-        }
-        at += label;
-    }
-    ret[out] = 0;
-    return at < n;
+    return (struct dns_records){res->data, res->len};
 }
 
-/* ------------------------------------------------------------------ MX */
-
-static int by_preference(const void *a, const void *b)
-{
-    const struct dns_mx *x = a, *y = b;
-    return (x->preference > y->preference) - (x->preference < y->preference);
-}
-
-/* RFC 5321 section 5.1: hosts of equal preference in random order. */
-static void shuffle(struct dns_mx *mx, size_t n)
-{
-    for (size_t i = n; i > 1; i--) {
-        size_t k = random_below(i);
-        struct dns_mx t = mx[i - 1];
-        mx[i - 1] = mx[k];
-        mx[k] = t;
-    }
-}
+/* ------------------------------------------------------------------ the questions */
 
 enum dns_result dns_mx(struct resolver *r, const char *domain, struct dns_mx_answer *ret)
 {
@@ -187,48 +156,10 @@ enum dns_result dns_mx(struct resolver *r, const char *domain, struct dns_mx_ans
     if (d != DNS_FOUND)
         return d;
     a.secure = res->secure;
-    for (size_t i = 0; res->data[i] && a.count < DNS_MX_MAX; i++) {
-        const unsigned char *p = (const unsigned char *)res->data[i];
-        size_t n = (size_t)res->len[i];
-        struct dns_mx *mx = &a.mx[a.count];
-        if (n < 3 || !wire_name(p + 2, n - 2, mx->host))
-            continue;
-        mx->preference = (uint16_t)(p[0] << 8 | p[1]);
-        if (!mx->host[0])
-            a.null_mx = true;
-        else
-            a.count++;
-    }
+    answer_mx(records(res), &a);
     ub_resolve_free(res);
-    shuffle(a.mx, a.count);
-    for (size_t i = 1; i < a.count; i++) /* stable, so that equal ones stay shuffled; at most 20 */
-        for (size_t k = i; k && by_preference(&a.mx[k - 1], &a.mx[k]) > 0; k--) {
-            struct dns_mx t = a.mx[k];
-            a.mx[k] = a.mx[k - 1];
-            a.mx[k - 1] = t;
-        }
     *ret = a;
-    return a.count || a.null_mx ? DNS_FOUND : DNS_NO_DATA;
-}
-
-/* ------------------------------------------------------------------ addresses */
-
-static void add_addresses(const struct ub_result *res, int type, struct dns_addresses *a)
-{
-    for (size_t i = 0; res->data[i] && a->count < DNS_ADDRESSES_MAX; i++) {
-        struct sockaddr_storage *s = &a->a[a->count];
-        if (type == TYPE_AAAA && res->len[i] == 16) {
-            struct sockaddr_in6 *in = (struct sockaddr_in6 *)(void *)s;
-            in->sin6_family = AF_INET6;
-            memcpy(&in->sin6_addr, res->data[i], 16);
-            a->count++;
-        } else if (type == TYPE_A && res->len[i] == 4) {
-            struct sockaddr_in *in = (struct sockaddr_in *)(void *)s;
-            in->sin_family = AF_INET;
-            memcpy(&in->sin_addr, res->data[i], 4);
-            a->count++;
-        }
-    }
+    return DNS_FOUND; /* also when none is usable: the domain's address is no way round its MX */
 }
 
 enum dns_result dns_addresses(struct resolver *r, const char *host, struct dns_addresses *ret)
@@ -241,7 +172,7 @@ enum dns_result dns_addresses(struct resolver *r, const char *host, struct dns_a
         struct ub_result *res;
         enum dns_result d = ask(r, host, types[i], &res);
         if (d == DNS_FOUND) {
-            add_addresses(res, types[i], &a);
+            answer_addresses(records(res), types[i] == TYPE_A ? AF_INET : AF_INET6, &a);
             a.secure = a.secure && res->secure;
             ub_resolve_free(res);
         } else if (d > worst) {
@@ -254,8 +185,6 @@ enum dns_result dns_addresses(struct resolver *r, const char *host, struct dns_a
     return DNS_FOUND;
 }
 
-/* ------------------------------------------------------------------ TLSA */
-
 enum dns_result dns_tlsa(struct resolver *r, const char *name, struct dns_tlsa_answer *ret)
 {
     struct dns_tlsa_answer a = {0};
@@ -264,16 +193,7 @@ enum dns_result dns_tlsa(struct resolver *r, const char *name, struct dns_tlsa_a
     if (d != DNS_FOUND)
         return d;
     a.secure = res->secure;
-    for (size_t i = 0; res->data[i] && a.count < DNS_TLSA_MAX; i++) {
-        struct dns_tlsa *t = &a.v[a.count];
-        size_t n = (size_t)res->len[i];
-        if (n < 4 || n - 3 > sizeof(t->data))
-            continue;
-        const unsigned char *p = (const unsigned char *)res->data[i];
-        *t = (struct dns_tlsa){.usage = p[0], .selector = p[1], .matching = p[2], .bytes = n - 3};
-        memcpy(t->data, p + 3, n - 3);
-        a.count++;
-    }
+    answer_tlsa(records(res), &a);
     ub_resolve_free(res);
     *ret = a;
     return a.count ? DNS_FOUND : DNS_NO_DATA;

@@ -37,7 +37,8 @@ struct dns_mx_answer {
     size_t count;
     bool secure;  /* DNSSEC-validated */
     bool null_mx; /* RFC 7505: the domain takes no mail */
-};
+}; /* neither hosts nor null_mx: its MX records are of no use, which is no licence to use its
+      address */
 enum dns_result dns_mx(struct resolver *r, const char *domain,
                        struct dns_mx_answer *ret); /* suspends */
 

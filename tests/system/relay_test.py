@@ -364,6 +364,9 @@ def smtputf8_is_needed():
         send("fär@three.test", s, mail_options=["SMTPUTF8"])
         m = took(three, s)[0]
         assert "SMTPUTF8" in m["mail"] and m["to"] == ["fär@three.test"], m
+        s = unique("idn")
+        send("fär@bücher.test", s, mail_options=["SMTPUTF8"])
+        assert took(three, s)[0]["to"] == ["fär@bücher.test"]
         three.extensions.remove("SMTPUTF8")
         s = unique("no-utf8")
         send("fär@three.test", s, mail_options=["SMTPUTF8"])
@@ -812,6 +815,7 @@ def world(folder):
     dns.a("mx.two.test", two.address)
     dns.mx("two.test", (10, "mx.two.test"))
     dns.mx("self.test", (10, "localhost"), (20, "mx.two.test"))
+    dns.mx("xn--bcher-kva.test", (10, "mx.three.test"))
     dns.mx("musttls.test", (10, "mx.three.test"))
     return port
 

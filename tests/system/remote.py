@@ -290,7 +290,7 @@ class Session:
             return
         if not self.decide("data", line, "354 go on"):
             return
-        data = b""
+        data = bytearray()
         while True:
             raw = self.file.readline(1 << 20)
             if not raw:
@@ -301,7 +301,7 @@ class Session:
             if "body" in self.r.drop:
                 self.c.shutdown(socket.SHUT_RDWR)
                 raise Drop
-        message = {"sender": self.sender, "to": self.to, "mail": self.mail_line, "rcpt": self.rcpt_lines, "data": data, "tls": self.secure,
+        message = {"sender": self.sender, "to": self.to, "mail": self.mail_line, "rcpt": self.rcpt_lines, "data": bytes(data), "tls": self.secure,
                    "user": self.user}
         if "after-dot" in self.r.drop:
             with self.r.lock:

@@ -298,6 +298,8 @@ static void by_mx(struct attempt *a)
     case DNS_FOUND:
         if (mx.null_mx && !mx.count)
             all_open(a, QUEUE_FAILED, "556 5.1.10 The domain %s takes no mail (null MX)", domain);
+        else if (!mx.count)
+            all_open(a, QUEUE_DEFERRED, "451 4.4.4 MX of %s names no host that can be one", domain);
         else
             by_mx_hosts(a, &mx);
         return;

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/parse.h"
 
+#include <unicode/uidna.h>
+
 enum { SECONDS_AN_HOUR = 3600, SECONDS_A_DAY = 86400, PAUSE_SECONDS = 900 };
 
 /* ------------------------------------------------------------------ grouping */
@@ -12,8 +14,35 @@ static struct span domain_of(struct span address)
     return at == SPAN_NONE ? SPAN_EMPTY : span_skip(address, at + 1);
 }
 
+static bool is_ascii(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 128)
+            return false;
+    return true;
+}
+
+/* RFC 6531 section 3.7.1: in the address as it was written, in DNS as ASCII. */
+static void international_name(struct policy_group *g, struct span domain)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    UIDNA *idna = uidna_openUTS46(UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_USE_STD3_RULES, &status);
+
+    if (U_FAILURE(status))
+        return;
+    int32_t n = uidna_nameToASCII_UTF8(idna, domain.p, (int32_t)domain.n, g->domain,
+                                       sizeof(g->domain) - 1, &info, &status);
+    uidna_close(idna);
+    g->domain[U_SUCCESS(status) && !info.errors && n >= 0 ? n : 0] = 0;
+}
+
 static void group_name(struct policy_group *g, struct span domain)
 {
+    if (!is_ascii(domain)) {
+        international_name(g, domain);
+        return;
+    }
     if (!span_to_cstr(domain, g->domain, sizeof(g->domain)))
         g->domain[0] = 0;
     for (char *p = g->domain; *p; p++)

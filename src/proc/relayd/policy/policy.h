@@ -20,7 +20,8 @@ struct relay_verdict { /* about one recipient of an item, after a try */
 
 /* Recipients of one domain: they are delivered together. */
 struct policy_group {
-    char domain[DNS_NAME_MAX + 1]; /* lower case; "": the addresses have none that is any good */
+    char domain[DNS_NAME_MAX + 1]; /* lower case, as DNS knows it (RFC 5890 A-labels); "": the
+                                      addresses have none that is any good */
     size_t *members;               /* indices of item->recipients */
     size_t count;
 };

@@ -75,6 +75,33 @@ TEST(grouping)
     arena_free(a);
 }
 
+TEST(international_domains)
+{
+    static const struct {
+        const char *address, *want;
+    } cases[] = {
+        {"x@b\xc3\xbc"
+         "cher.test",   "xn--bcher-kva.test"},
+        {"x@B\xc3\x9c"
+         "CHER.test",   "xn--bcher-kva.test"},
+        {"x@xn--bcher-kva.test", "xn--bcher-kva.test"},
+        {"x@\xff\xfe.test",      ""                  },
+        {"x@\xc2\xad.test",      ""                  }, /* a soft hyphen alone */
+    };
+    struct arena *a = arena_new(1 << 16);
+    struct policy_group *g;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct queue_recipient to = {.address = span_cstr(cases[i].address)};
+        struct queue_item item = {.recipients = &to, .count = 1};
+        unit_case(cases[i].address);
+        REQUIRE(policy_groups(&item, a, &g) == 1);
+        EXPECT_STR(g[0].domain, cases[i].want);
+    }
+    unit_case(NULL);
+    arena_free(a);
+}
+
 /* Every recipient that is not delivered yet is in one group, once. */
 TEST(grouping_loses_nobody)
 {
