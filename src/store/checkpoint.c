@@ -21,7 +21,7 @@
 
 /* Of LMDB's file format (version 1, pages of 4,096 bytes): a page head of 16 bytes, then the meta
  * block. */
-enum { META_PAGE = 4096, META_MAGIC_AT = 16, META_TXN_AT = 144 };
+enum { META_PAGE = 4096, META_MAGIC_AT = 16, META_LAST_AT = 136, META_TXN_AT = 144 };
 #define META_MAGIC UINT32_C(0xBEEFC0DE)
 
 static char fake_boot[40];
@@ -221,13 +221,13 @@ void checkpoint_release(struct engine *e, uint64_t oldest_pin)
     }
 }
 
-int checkpoint_restore(const char *root, uint64_t *ret_txn)
+int checkpoint_read(const char *root, struct file_checkpoint *ret)
 {
-    struct buf b = BUF(sizeof(struct file_checkpoint));
+    struct buf b = BUF(sizeof(*ret));
     struct file_checkpoint f;
     char path[512];
     struct err e;
-    int r, fd = -1;
+    int r;
 
     snprintf(path, sizeof(path), "%s/store/checkpoint", root);
     r = file_read(AT_FDCWD, path, sizeof(f), &b, &e);
@@ -237,25 +237,51 @@ int checkpoint_restore(const char *root, uint64_t *ret_txn)
         memcpy(&f, b.p, sizeof(f));
         if (f.sum != XXH3_64bits(&f, offsetof(struct file_checkpoint, sum)))
             r = -EBADMSG;
+        else
+            *ret = f;
     }
     buf_done(&b);
-    if (r)
-        return r;
-    snprintf(path, sizeof(path), "%s/store/index/data.mdb", root);
-    fd = open(path, O_RDWR | O_CLOEXEC);
+    return r;
+}
+
+int checkpoint_install(const char *mdb, const struct file_checkpoint *f)
+{
+    int r = 0, fd = open(mdb, O_RDWR | O_CLOEXEC);
+    struct stat st;
+    uint64_t last;
+
     if (fd < 0)
         return -errno;
     /* Both slots, so that a damaged one is never looked at; the other one looks older. */
     for (uint64_t slot = 0; slot < 2 && !r; slot++) {
         unsigned char page[META_PAGE];
-        uint64_t txn = slot == (f.txn & 1) ? f.txn : f.txn - 1;
-        memcpy(page, f.page, sizeof(page));
+        uint64_t txn = slot == (f->txn & 1) ? f->txn : f->txn - 1;
+        memcpy(page, f->page, sizeof(page));
         memcpy(page, &slot, sizeof(slot)); /* the page's own number */
         memcpy(page + META_TXN_AT, &txn, sizeof(txn));
         if (pwrite(fd, page, sizeof(page), (off_t)(slot * META_PAGE)) != (ssize_t)sizeof(page))
             r = -EIO;
     }
+    /* A file that was cut is full of zeros there, which LMDB refuses; pages that are not there
+     * would be a crash. */
+    memcpy(&last, f->page + META_LAST_AT, sizeof(last));
+    if (!r && (fstat(fd, &st) < 0 || ((uint64_t)st.st_size < (last + 1) * META_PAGE &&
+                                      ftruncate(fd, (off_t)((last + 1) * META_PAGE)) < 0)))
+        r = -errno;
     close(fd);
+    return r;
+}
+
+int checkpoint_restore(const char *root, uint64_t *ret_txn)
+{
+    struct file_checkpoint f;
+    char path[512];
+    int r = checkpoint_read(root, &f);
+
+    if (r)
+        return r;
+    snprintf(path, sizeof(path), "%s/store/index/data.mdb", root);
+    r = checkpoint_install(path, &f);
     snprintf(path, sizeof(path), "%s/store/index/lock.mdb", root);
     unlink(path);
     if (!r)

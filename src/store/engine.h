@@ -271,6 +271,9 @@ void state_boot_id(char out[40]);
 void state_fake_boot(const char *boot);
 /* Restores the saved meta page; -ENOENT: there is no checkpoint. */
 int checkpoint_restore(const char *root, uint64_t *ret_txn);
+int checkpoint_read(const char *root, struct file_checkpoint *ret); /* -ENOENT, -EBADMSG */
+/* Makes it the newest state of that file of LMDB. */
+int checkpoint_install(const char *mdb, const struct file_checkpoint *f);
 int replay(struct engine *e, struct err *err);
 /* The log is ahead of the index (there was no room to commit): the rest of it is applied again. */
 int replay_rest(struct engine *e);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -32,6 +33,25 @@ int index_error(int e)
     }
 }
 
+/* A file that was cut short: reading a page behind its end would be a crash, one of zeros is an
+ * error. */
+static int whole_pages(MDB_env *env)
+{
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat st;
+    int fd, err = mdb_env_get_fd(env, &fd);
+
+    if (!err)
+        err = mdb_env_info(env, &info);
+    if (!err)
+        err = mdb_env_stat(env, &page);
+    if (err || fstat(fd, &st) < 0)
+        return err ? err : errno;
+    uint64_t want = (info.me_last_pgno + 1) * (uint64_t)page.ms_psize;
+    return (uint64_t)st.st_size < want && ftruncate(fd, (off_t)want) < 0 ? errno : 0;
+}
+
 int index_open(struct index *x, const char *root, uint64_t map_bytes, bool write)
 {
     char path[512];
@@ -53,6 +73,8 @@ int index_open(struct index *x, const char *root, uint64_t map_bytes, bool write
         err = mdb_env_set_maxreaders(x->env, 64);
     if (!err)
         err = mdb_env_open(x->env, path, flags, 0640);
+    if (!err && write)
+        err = whole_pages(x->env);
     if (err) {
         if (x->env)
             mdb_env_close(x->env);

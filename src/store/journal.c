@@ -68,7 +68,7 @@ int journal_fd(const struct journal *j, uint32_t file)
     return lo < j->file_count && j->files[lo].number == file ? j->files[lo].fd : -1;
 }
 
-int journal_open(struct journal *j, const char *root, uint64_t file_bytes)
+static int open_files(struct journal *j, const char *root, uint64_t file_bytes, bool write)
 {
     char path[512];
     struct dirent *e;
@@ -90,13 +90,14 @@ int journal_open(struct journal *j, const char *root, uint64_t file_bytes)
             continue;
         file_name(number, true, want);
         if (strcmp(want, e->d_name) == 0) {
-            unlinkat(j->dir, want, 0);
+            if (write)
+                unlinkat(j->dir, want, 0);
             continue;
         }
         file_name(number, false, want);
         if (strcmp(want, e->d_name) != 0)
             continue;
-        int fd = openat(j->dir, want, O_RDWR | O_CLOEXEC);
+        int fd = openat(j->dir, want, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
         if (fd < 0) {
             err = -errno;
             log_error("store: cannot open log file %s: %s", want, strerror(errno));
@@ -106,6 +107,16 @@ int journal_open(struct journal *j, const char *root, uint64_t file_bytes)
     }
     closedir(d);
     return err;
+}
+
+int journal_open(struct journal *j, const char *root, uint64_t file_bytes)
+{
+    return open_files(j, root, file_bytes, true);
+}
+
+int journal_open_read(struct journal *j, const char *root)
+{
+    return open_files(j, root, 0, false);
 }
 
 void journal_close(struct journal *j)

@@ -57,6 +57,8 @@ struct journal {
 
 /* Opens the folder and all files. Nothing is written. */
 int journal_open(struct journal *j, const char *root, uint64_t file_bytes);
+int journal_open_read(struct journal *j,
+                      const char *root); /* for reading only: somebody may write */
 void journal_close(struct journal *j);
 /* An empty log: the first file with its first record, durable. */
 int journal_create(struct journal *j, const unsigned char uuid[16]);
@@ -115,6 +117,7 @@ struct journal_reader {
     struct journal *j;
     struct journal_position at; /* of the next record; after it has been read, behind it */
     bool skip_blobs;            /* do not read and prove them */
+    bool any_chain; /* believe the chain of the first record: what was before it is not there */
     struct buf buf;
     struct place *places;
     size_t place_cap;
@@ -128,6 +131,7 @@ int journal_next(struct journal_reader *r, struct journal_record *ret);
 /* After journal_next said 0: is there a later record that shows that this place was durable once?
  * Then the log is damaged. */
 bool journal_damaged(struct journal_reader *r);
+bool journal_damaged_file(struct journal_reader *r); /* looks in the file at hand only */
 uint64_t journal_mark(const struct journal *j, uint64_t sequence, uint64_t synced);
 /* The commit part of the record at that place, appended; its sequence must be this. 0, -EBADMSG,
  * -EIO. */

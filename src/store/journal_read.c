@@ -146,8 +146,10 @@ static int read_record(struct journal_reader *r, struct journal_record *ret)
     if (got)
         return got;
     uint64_t chain = XXH3_64bits_withSeed(&h, offsetof(struct log_head, chain), r->at.chain);
-    if (XXH3_64bits_withSeed(p, h.commit_bytes, chain) != h.chain)
+    if (r->any_chain ? h.mark != journal_mark(r->j, h.sequence, h.synced)
+                     : XXH3_64bits_withSeed(p, h.commit_bytes, chain) != h.chain)
         return 0;
+    r->any_chain = false;
     buf_commit(&r->buf, h.commit_bytes);
     *ret = (struct journal_record){
         .type = (enum log_type)h.type,
@@ -190,35 +192,47 @@ static bool shows_damage(const struct journal *j, const struct log_head *h, uint
            h->mark == journal_mark(j, h->sequence, h->synced);
 }
 
-bool journal_damaged(struct journal_reader *r)
+static bool file_shows_damage(const struct journal *j, int fd, uint64_t at, uint64_t missing)
 {
     enum { STEP = 1 << 16 };
-    uint64_t missing = r->at.sequence + 1;
     char *b = malloc(STEP);
     bool found = false;
 
     CHECK(b);
-    for (size_t i = 0; i < r->j->file_count && !found; i++) {
-        const struct journal_file *f = &r->j->files[i];
-        uint64_t at = f->number == r->at.file ? r->at.at : 0;
-        if (f->number < r->at.file)
-            continue;
-        for (;;) {
-            ssize_t n = pread(f->fd, b, STEP, (off_t)at);
-            if (n < (ssize_t)sizeof(struct log_head))
-                break;
-            for (size_t k = 0; k + sizeof(struct log_head) <= (size_t)n && !found; k += LOG_ALIGN) {
-                struct log_head h;
-                memcpy(&h, b + k, sizeof(h));
-                found = shows_damage(r->j, &h, missing);
-            }
-            if (found || n < STEP)
-                break;
-            at += STEP - sizeof(struct log_head);
+    for (;;) {
+        ssize_t n = pread(fd, b, STEP, (off_t)at);
+        if (n < (ssize_t)sizeof(struct log_head))
+            break;
+        for (size_t k = 0; k + sizeof(struct log_head) <= (size_t)n && !found; k += LOG_ALIGN) {
+            struct log_head h;
+            memcpy(&h, b + k, sizeof(h));
+            found = shows_damage(j, &h, missing);
         }
+        if (found || n < STEP)
+            break;
+        at += STEP - sizeof(struct log_head);
     }
     free(b);
     return found;
+}
+
+bool journal_damaged(struct journal_reader *r)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < r->j->file_count && !found; i++) {
+        const struct journal_file *f = &r->j->files[i];
+        if (f->number >= r->at.file)
+            found = file_shows_damage(r->j, f->fd, f->number == r->at.file ? r->at.at : 0,
+                                      r->at.sequence + 1);
+    }
+    return found;
+}
+
+bool journal_damaged_file(struct journal_reader *r)
+{
+    int fd = journal_fd(r->j, r->at.file);
+    return fd >= 0 && file_shows_damage(r->j, fd, r->at.at, r->at.sequence + 1);
 }
 
 int journal_commit_part(const struct journal *j, uint32_t file, uint32_t at, uint64_t sequence,

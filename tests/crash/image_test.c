@@ -2,9 +2,12 @@
  * Every kind of request is done, in batches of random size with checkpoints in between, while all
  * file operations are recorded. Then the disk is looked at as it may be after a crash at any point:
  * the store must open, and hold exactly what was acknowledged, or that and the beginning of the
- * batch under way. CRASH_IMAGES sets how many images (default 300); the seed is printed.
+ * batch under way, and nothing that `store check` finds fault with. Compaction and trimming go on
+ * meanwhile. CRASH_IMAGES sets how many images (300; 10,000 with SEALPOST_LONG); the seed is
+ * printed.
  */
 #include "recorder.h"
+#include "store/check.h"
 #include "store/compact_drive.h"
 #include "store/engine.h"
 #include "store/store_harness.h"
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { IMAGES = 300, IMAGES_LONG = 10000, HISTORY_IMAGES = 500 };
 enum { OPS = 400, LOG_BYTES = 96 << 10, OP_TRIM = 1 << 20, TEXTS = 4, SUMMARY_AT = 100000 };
 #define ALICE UINT64_C(16)
 #define NOW_MS INT64_C(1795500000000)
@@ -340,13 +344,13 @@ static void make_root(const char *name, char out[256])
 }
 
 /* One request a batch: what the store is after each. */
-static unsigned reference(void)
+static unsigned reference(const char *name)
 {
     char folder[256];
     struct engine *e;
     unsigned good = 0;
 
-    make_root("reference", folder);
+    make_root(name, folder);
     clock_fake(NOW_MS);
     e = open_at(folder);
     CHECK(e && fingerprint(e, &prints[0]));
@@ -368,13 +372,13 @@ static unsigned reference(void)
 
 static uint64_t copied, removed;
 
-static void recorded(void)
+static void recorded(const char *name)
 {
     char folder[256];
     struct engine *e;
     unsigned i = 0;
 
-    make_root("recorded", folder);
+    make_root(name, folder);
     clock_fake(NOW_MS);
     recorder_start(folder);
     e = open_at(folder);
@@ -419,6 +423,24 @@ static void recorded(void)
 }
 
 /* ------------------------------------------------------------------ after a crash */
+static void found(void *arg, enum finding kind, bool repaired, const char *text)
+{
+    fprintf(stderr, "store check: %s: %s\n", finding_name(kind), text);
+}
+
+static bool whole(struct engine *e)
+{
+    struct check c = {
+        .found = found, .index = &e->index, .journal = &e->journal, .state = e->state};
+
+    CHECK(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &c.txn) == 0);
+    check_log(&c);
+    check_index(&c);
+    check_done(&c);
+    mdb_txn_abort(c.txn);
+    return c.all == 0 && c.err == 0;
+}
+
 static bool check_image(size_t event, enum image_kind kind, const char *folder)
 {
     unsigned least = 0, most = 0;
@@ -434,7 +456,7 @@ static bool check_image(size_t event, enum image_kind kind, const char *folder)
     struct engine *e = open_at(folder);
     if (!e)
         return false;
-    bool good = fingerprint(e, &print);
+    bool good = fingerprint(e, &print) && whole(e);
     for (unsigned k = least; k <= most && !found; k++)
         found = prints[k] == print;
     if (!found)
@@ -459,7 +481,7 @@ static bool check_image(size_t event, enum image_kind kind, const char *folder)
                         : kind == IMAGE_KILLED ? "boot one"
                                                : "boot two");
         e = open_at(folder);
-        good = e && fingerprint(e, &second) && second == print;
+        good = e && fingerprint(e, &second) && second == print && whole(e);
         if (!good)
             fprintf(stderr, "after event %zu and a second crash the store is another\n", event);
         engine_close(e, false);
@@ -472,27 +494,19 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-int main(void)
+/* One history of requests, and images of it. Returns how many are wrong. */
+static unsigned history(unsigned number, unsigned images)
 {
-    const char *env = getenv("UNIT_SEED"), *how_many = getenv("CRASH_IMAGES");
-    unsigned images = how_many ? (unsigned)atoi(how_many) : 300, bad = 0;
-    struct grant g = {.account = ALICE, .rights = GRANT_MAIL | GRANT_SUBMIT, .epoch = 1};
-    char folder[256];
+    char folder[256], name[32];
+    unsigned bad = 0;
 
-    seed = env ? strtoull(env, NULL, 10) : (uint64_t)clock_ms() | 1;
-    state = seed;
-    printf("seed %llu\n", (unsigned long long)seed);
-    log_open("image", LOG_LEVEL_ERROR);
-    clock_fake(NOW_MS);
-    g.expires_seconds = NOW_MS / 1000 + 36000;
-    grant_seal(&g, store_harness_secret, &grant);
-    CHECK(mkdtemp(root));
-    fill_memory();
     for (unsigned i = 0; i < OPS; i++)
         make_op(&ops[i], i);
     state_fake_boot("boot one");
-    unsigned done = reference();
-    recorded();
+    snprintf(name, sizeof(name), "reference%u", number);
+    unsigned done = reference(name);
+    snprintf(name, sizeof(name), "recorded%u", number);
+    recorded(name);
     size_t events = recorder_events();
     path_of("image", folder);
     for (unsigned i = 0; i < images && bad < 5; i++) {
@@ -509,10 +523,34 @@ int main(void)
         "%u of %d requests accepted, %llu rows moved, %llu files removed, %zu events, %u images, "
         "%u wrong\n",
         done, OPS, (unsigned long long)copied, (unsigned long long)removed, events, images, bad);
+    fflush(stdout);
     recorder_clear();
     for (unsigned i = 0; i < OPS; i++)
         buf_done(&ops[i].payload);
+    return bad + (done < OPS / 2 || copied == 0 || removed == 0);
+}
+
+int main(void)
+{
+    const char *env = getenv("UNIT_SEED"), *how_many = getenv("CRASH_IMAGES");
+    bool is_long = getenv("SEALPOST_LONG") != NULL;
+    unsigned images = how_many ? (unsigned)atoi(how_many) : is_long ? IMAGES_LONG : IMAGES, bad = 0;
+    struct grant g = {.account = ALICE, .rights = GRANT_MAIL | GRANT_SUBMIT, .epoch = 1};
+
+    seed = env ? strtoull(env, NULL, 10) : (uint64_t)clock_ms() | 1;
+    state = seed;
+    printf("seed %llu\n", (unsigned long long)seed);
+    log_open("image", LOG_LEVEL_ERROR);
+    g.expires_seconds = NOW_MS / 1000 + 36000;
+    grant_seal(&g, store_harness_secret, &grant);
+    CHECK(mkdtemp(root));
+    fill_memory();
+    for (unsigned number = 0; images > 0 && !bad; number++) {
+        unsigned n = images < HISTORY_IMAGES ? images : HISTORY_IMAGES;
+        bad = history(number, n);
+        images -= n;
+    }
     buf_done(&grant);
     nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return bad > 0 || done < OPS / 2 || copied == 0 || removed == 0;
+    return bad > 0;
 }

@@ -1,0 +1,364 @@
+#include "store/check.h"
+
+#include "base/check.h"
+#include "base/fd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    bool fixed;
+    const char *how;
+} findings[] = {
+#define X(id, name, fixed, how) {name, fixed, how},
+    CHECK_FINDINGS(X)
+#undef X
+};
+
+const char *finding_name(enum finding f)
+{
+    return findings[f].name;
+}
+
+const char *finding_repair(enum finding f)
+{
+    return findings[f].how;
+}
+
+void check_finding(struct check *c, enum finding kind, bool repaired, const char *fmt, ...)
+{
+    char text[2000];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    repaired = repaired && c->repair && findings[kind].fixed;
+    c->findings[kind]++;
+    c->all++;
+    c->repaired += repaired;
+    if (c->found)
+        c->found(c->arg, kind, repaired, text);
+}
+
+/* ------------------------------------------------------------------ the log */
+static void on_file_record(struct check *c, const struct journal_record *r)
+{
+    uint32_t number = 0;
+
+    c->files++;
+    if (r->commit.n >= 20)
+        memcpy(&number, r->commit.p + 16, sizeof(number));
+    if (r->at != 0 || number != r->file || memcmp(r->commit.p, c->journal->uuid, 16) != 0)
+        check_finding(c, FINDING_LOG, false, "log file %u is not file %u of this store", r->file,
+                      r->file);
+}
+
+static bool begins_with_record(const struct journal_file *f, struct log_head *ret)
+{
+    return pread(f->fd, ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret) && ret->magic == LOG_MAGIC;
+}
+
+/* From the first record of a file as far as records follow each other; where that ends. */
+static struct journal_position check_run(struct check *c, const struct journal_file *f,
+                                         const struct log_head *first, uint64_t total)
+{
+    struct journal_position at = {f->number, 0, first->sequence - 1, 0};
+    struct journal_record rec;
+    struct journal_reader r;
+    int got;
+
+    /* Bodies that live are proved from the index; those of records that a start would read again,
+     * here. */
+    journal_reader_init(&r, c->journal, &at, true);
+    r.any_chain = true;
+    while ((got = journal_next(&r, &rec)) == 1) {
+        r.skip_blobs = r.at.sequence < c->state.sequence;
+        c->records++;
+        c->log_bytes += rec.bytes;
+        if (rec.type == LOG_FILE)
+            on_file_record(c, &rec);
+        if (c->records % 256 == 0 && c->progress)
+            c->progress(c->arg, "log", c->log_bytes, total);
+    }
+    if (got < 0)
+        check_finding(c, FINDING_LOG, false, "log file %u cannot be read at %u: %s", r.at.file,
+                      r.at.at, strerror(-got));
+    else if (journal_damaged_file(&r))
+        check_finding(c, FINDING_LOG, false,
+                      "log file %u is damaged at %u: record %llu is not whole, and there are later "
+                      "ones",
+                      r.at.file, r.at.at, (unsigned long long)r.at.sequence + 1);
+    at = r.at;
+    journal_reader_done(&r);
+    return at;
+}
+
+void check_log(struct check *c)
+{
+    struct journal *j = c->journal;
+    uint64_t total = 0;
+    struct stat st;
+    struct journal_position end = {0, 0, 0, 0};
+
+    for (size_t i = 0; i < j->file_count; i++)
+        if (fstat(j->files[i].fd, &st) == 0)
+            total += (uint64_t)st.st_size;
+    for (size_t i = 0; i < j->file_count;) {
+        const struct journal_file *f = &j->files[i];
+        struct log_head h;
+        bool begins = begins_with_record(f, &h);
+        if (begins && end.file && f->number == end.file + 1)
+            check_finding(c, FINDING_LOG, false,
+                          "log file %u does not go on where file %u ends (record %llu)", f->number,
+                          end.file, (unsigned long long)end.sequence);
+        if (begins)
+            end = check_run(c, f, &h, total);
+        else if (f->number <= c->state.file)
+            check_finding(c, FINDING_LOG, false, "log file %u does not begin with a record",
+                          f->number);
+        while (i < j->file_count && (j->files[i].number <= end.file || &j->files[i] == f))
+            i++;
+    }
+    if (c->state.sequence > end.sequence)
+        check_finding(c, FINDING_LOG, false,
+                      "the log ends with record %llu, the index knows record %llu",
+                      (unsigned long long)end.sequence, (unsigned long long)c->state.sequence);
+}
+
+/* ------------------------------------------------------------------ a copy of the index */
+static int copy_file(const char *from, const char *to)
+{
+    enum { STEP = 1 << 20 };
+    int in = open(from, O_RDONLY | O_CLOEXEC), err = 0;
+    int out = in < 0 ? -1 : open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char *b = malloc(STEP);
+    ssize_t n;
+
+    CHECK(b);
+    if (out < 0)
+        err = -errno;
+    while (!err && (n = read(in, b, STEP)) != 0) {
+        if (n < 0) {
+            err = -errno;
+            break;
+        }
+        for (ssize_t at = 0; at < n && !err;) {
+            ssize_t done = write(out, b + at, (size_t)(n - at));
+            if (done < 0)
+                err = -errno;
+            else
+                at += done;
+        }
+    }
+    free(b);
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    return err;
+}
+
+static const char *const copy_folders[] = {"", "/store", "/store/index"};
+
+static void copy_remove(const char *copy)
+{
+    char path[600];
+
+    snprintf(path, sizeof(path), "%s/store/index/data.mdb", copy);
+    unlink(path);
+    for (size_t i = ARRAY_LEN(copy_folders); i > 0; i--) {
+        snprintf(path, sizeof(path), "%s%s", copy, copy_folders[i - 1]);
+        rmdir(path);
+    }
+}
+
+static int copy_make(const char *root, const struct file_checkpoint *image, const char *copy)
+{
+    char from[600], to[600];
+
+    for (size_t i = 0; i < ARRAY_LEN(copy_folders); i++) {
+        snprintf(to, sizeof(to), "%s%s", copy, copy_folders[i]);
+        if (mkdir(to, 0700) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    snprintf(from, sizeof(from), "%s/store/index/data.mdb", root);
+    snprintf(to, sizeof(to), "%s/store/index/data.mdb", copy);
+    int err = copy_file(from, to);
+    return err ? err : checkpoint_install(to, image);
+}
+
+static int read_state(struct check *c)
+{
+    struct key k = {.n = 5};
+
+    memcpy(k.b, "state", 5);
+    return index_get_row(c->index, c->txn, INDEX_STATE, &k, &c->state, sizeof(c->state));
+}
+
+/* Log and index, both open. */
+static int check_both(struct check *c)
+{
+    int err = read_state(c);
+
+    if (err)
+        return err;
+    memcpy(c->journal->uuid, c->state.uuid, 16);
+    c->checkpoint = c->state.sequence;
+    check_log(c);
+    check_index(c);
+    err = c->err;
+    check_done(c);
+    return err;
+}
+
+int store_check_copy(const char *root, const struct file_checkpoint *image, const char *copy,
+                     uint64_t map_bytes, struct check *c, struct err *err)
+{
+    struct index index = {.env = NULL};
+    struct journal journal;
+    MDB_txn *t = NULL;
+    int r = journal_open_read(&journal, root);
+
+    if (r) {
+        journal_close(&journal);
+        return err_set(err, r, "cannot open the log in %s/store/log: %s", root, strerror(-r));
+    }
+    if (strlen(copy) > 500)
+        r = -ENAMETOOLONG;
+    if (!r)
+        r = copy_make(root, image, copy);
+    if (r)
+        r = err_set(err, r, "cannot copy the index to %s: %s", copy, strerror(-r));
+    if (!r) {
+        c->repair = false;
+        c->err = 0;
+        c->index = &index;
+        c->journal = &journal;
+        r = index_open(&index, copy, map_bytes, false);
+        if (!r)
+            r = index_error(mdb_txn_begin(index.env, NULL, MDB_RDONLY, &t));
+        if (!r)
+            r = index_tables(&index, t, false);
+        c->txn = t;
+        if (!r)
+            r = check_both(c);
+        if (r) {
+            check_finding(c, FINDING_INDEX, false, "the index cannot be read: %s", strerror(-r));
+            r = 0;
+        }
+    }
+    if (t)
+        mdb_txn_abort(t);
+    index_close(&index);
+    journal_close(&journal);
+    copy_remove(copy);
+    return r;
+}
+
+/* ------------------------------------------------------------------ a store that is not in use */
+static int lock_store(const char *root, int *ret, struct err *err)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/store/lock", root);
+    *ret = open(path, O_RDWR | O_CLOEXEC);
+    if (*ret < 0)
+        return err_set(err, -errno, "there is no store below %s: %s", root, strerror(errno));
+    if (flock(*ret, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    fd_close(ret);
+    return err_set(err, -EBUSY, "the store below %s is in use", root);
+}
+
+static int read_only(const char *root, uint64_t map_bytes, struct check *c, struct err *err)
+{
+    struct file_checkpoint image;
+    char copy[512];
+    int lock, r = lock_store(root, &lock, err);
+
+    if (r)
+        return r;
+    snprintf(copy, sizeof(copy), "%s/store/check.tmp", root);
+    r = checkpoint_read(root, &image);
+    if (r) {
+        check_finding(c, FINDING_INDEX, false, "the checkpoint cannot be read: %s", strerror(-r));
+        r = 0;
+    } else {
+        r = store_check_copy(root, &image, copy, map_bytes, c, err);
+    }
+    fd_close(&lock);
+    return r;
+}
+
+static void remove_file(const char *root, const char *name)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/store/%s", root, name);
+    unlink(path);
+}
+
+/* An index that cannot be opened is made anew if the log has everything. */
+static int open_or_rebuild(const char *root, const struct engine_options *o, struct engine **ret,
+                           struct check *c, struct err *err)
+{
+    char path[512];
+    int r = engine_open(ret, o, err);
+
+    if (r == 0 || r == -EBUSY || r == -EBADMSG || r == -EPROTO)
+        return r;
+    snprintf(path, sizeof(path), "%s/store/log/00000001.log", root);
+    if (access(path, R_OK) < 0)
+        return r;
+    remove_file(root, "index/data.mdb");
+    remove_file(root, "index/lock.mdb");
+    remove_file(root, "checkpoint");
+    r = engine_open(ret, o, err);
+    if (r == 0)
+        check_finding(c, FINDING_INDEX, true, "the index could not be opened");
+    return r;
+}
+
+static int repair(const char *root, uint64_t map_bytes, struct check *c, struct err *err)
+{
+    struct engine_options o = {
+        .root = root, .map_bytes = map_bytes, .log_file_bytes = UINT64_C(256) << 20};
+    struct engine *e;
+    int r = open_or_rebuild(root, &o, &e, c, err);
+
+    if (r)
+        return r;
+    c->index = &e->index;
+    c->journal = &e->journal;
+    c->state = e->state;
+    c->checkpoint = e->state.sequence;
+    check_log(c);
+    r = index_error(mdb_txn_begin(e->index.env, NULL, 0, &c->txn));
+    if (!r) {
+        check_index(c);
+        r = c->err;
+        check_done(c);
+        if (r)
+            mdb_txn_abort(c->txn);
+        else
+            r = index_error(mdb_txn_commit(c->txn));
+        c->txn = NULL;
+    }
+    if (r)
+        err_set(err, r, "the index cannot be repaired: %s", strerror(-r));
+    /* Its checkpoint is what a start goes back to: no record is read over what was repaired. */
+    engine_close(e, r == 0);
+    return r;
+}
+
+int store_check(const char *root, uint64_t map_bytes, struct check *c, struct err *err)
+{
+    return c->repair ? repair(root, map_bytes, c, err) : read_only(root, map_bytes, c, err);
+}
