@@ -19,6 +19,7 @@ enum { /* fetch_plan.items */
        FETCH_BODY = 32,
        FETCH_BODYSTRUCTURE = 64,
        FETCH_MODSEQ = 128,
+       FETCH_SAVEDATE = 256,
 };
 
 enum section_kind {

@@ -170,6 +170,7 @@ static const struct {
     {"BODYSTRUCTURE", FETCH_BODYSTRUCTURE},
     {"BODY",          FETCH_BODY         },
     {"MODSEQ",        FETCH_MODSEQ       },
+    {"SAVEDATE",      FETCH_SAVEDATE     },
 };
 
 static const struct {

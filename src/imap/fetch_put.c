@@ -448,6 +448,11 @@ static void put_simple(struct fetch_run *r, unsigned items, const struct keyword
     }
     if (items & FETCH_SIZE)
         put_number(out, "RFC822.SIZE", r->m->size);
+    if (items & FETCH_SAVEDATE) {
+        put_name(out, "SAVEDATE \"");
+        date_print_imap(out, (struct date){r->m->saved_seconds, 0});
+        buf_putc(out, '"');
+    }
     if (items & FETCH_MODSEQ) {
         put_name(out, "");
         modseq_put(r->m->modseq, out);

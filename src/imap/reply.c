@@ -187,6 +187,7 @@ enum condition {
     CAP_AUTH,     /* not logged in: a row for each mechanism */
     CAP_NEW,      /* before login */
     CAP_USER,     /* after login */
+    CAP_LIMIT,    /* after login: with the size of a message */
 };
 
 static const struct {
@@ -222,6 +223,7 @@ static bool capable(struct session *s, enum condition when)
     case CAP_NEW:
         return s->state == IMAP_NEW;
     case CAP_USER:
+    case CAP_LIMIT:
         return s->state != IMAP_NEW;
     }
     return false;
@@ -239,5 +241,7 @@ void imap_capabilities(struct session *s, struct buf *out)
         if (out->n && out->p[out->n - 1] != ' ')
             buf_putc(out, ' ');
         buf_put_cstr(out, capabilities[i].name);
+        if (capabilities[i].when == CAP_LIMIT)
+            buf_put_u64(out, s->vserver->limits.message_bytes);
     }
 }

@@ -30,6 +30,11 @@ enum search_op {
     SEARCH_ON,
     SEARCH_SINCE, /* day */
     SEARCH_MODSEQ,
+    SEARCH_SAVEDBEFORE,
+    SEARCH_SAVEDON,
+    SEARCH_SAVEDSINCE,
+    SEARCH_YOUNGER, /* `day` is a second here */
+    SEARCH_OLDER,
     /* by the summary */
     SEARCH_SENTBEFORE,
     SEARCH_SENTON,

@@ -169,6 +169,12 @@ static int64_t received_day(const struct message_info *i)
     return date_day((struct date){i->received_seconds, i->received_zone});
 }
 
+/* Kept as UTC; there is no zone it came with. */
+static int64_t saved_day(const struct message_info *i)
+{
+    return date_day((struct date){i->saved_seconds, 0});
+}
+
 static bool match(const struct search_node *n, struct search_message *m)
 {
     const struct message_info *info = m->info;
@@ -196,6 +202,16 @@ static bool match(const struct search_node *n, struct search_message *m)
         return received_day(info) == n->day;
     case SEARCH_SINCE:
         return received_day(info) >= n->day;
+    case SEARCH_SAVEDBEFORE:
+        return saved_day(info) < n->day;
+    case SEARCH_SAVEDON:
+        return saved_day(info) == n->day;
+    case SEARCH_SAVEDSINCE:
+        return saved_day(info) >= n->day;
+    case SEARCH_YOUNGER:
+        return info->received_seconds >= n->day;
+    case SEARCH_OLDER:
+        return info->received_seconds <= n->day;
     case SEARCH_SENTBEFORE:
     case SEARCH_SENTON:
     case SEARCH_SENTSINCE:

@@ -1,5 +1,6 @@
 /*
- * search_parse.c: RFC 9051 section 6.4.4 and RFC 3501 section 6.4.4, RFC 7162 section 3.1.5.
+ * search_parse.c: RFC 9051 section 6.4.4 and RFC 3501 section 6.4.4, RFC 7162 section 3.1.5,
+ * RFC 8514 section 4.3, RFC 5032.
  *
  *   search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / "BODY" SP astring /
  * "CC" SP astring / "DELETED" / "DRAFT" / "FLAGGED" / "FROM" SP astring / "HEADER" SP
@@ -15,6 +16,7 @@
 #include "imap/search.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 struct parser {
     struct arena *arena;
@@ -54,6 +56,7 @@ enum key_kind {
     KEY_KEYWORD,
     KEY_HEADER,
     KEY_MODSEQ,
+    KEY_INTERVAL,
     KEY_UID,
     KEY_NOT,
     KEY_OR
@@ -66,43 +69,49 @@ static const struct key_row {
     uint64_t mask, want;
     const char *field;
 } rows[] = {
-    {"ALL",        KEY_CONSTANT, SEARCH_ALL,        0,              0,              NULL     },
-    {"ANSWERED",   KEY_FLAGS,    SEARCH_FLAGS,      STORE_ANSWERED, STORE_ANSWERED, NULL     },
-    {"DELETED",    KEY_FLAGS,    SEARCH_FLAGS,      STORE_DELETED,  STORE_DELETED,  NULL     },
-    {"DRAFT",      KEY_FLAGS,    SEARCH_FLAGS,      STORE_DRAFT,    STORE_DRAFT,    NULL     },
-    {"FLAGGED",    KEY_FLAGS,    SEARCH_FLAGS,      STORE_FLAGGED,  STORE_FLAGGED,  NULL     },
-    {"SEEN",       KEY_FLAGS,    SEARCH_FLAGS,      STORE_SEEN,     STORE_SEEN,     NULL     },
-    {"UNANSWERED", KEY_FLAGS,    SEARCH_FLAGS,      STORE_ANSWERED, 0,              NULL     },
-    {"UNDELETED",  KEY_FLAGS,    SEARCH_FLAGS,      STORE_DELETED,  0,              NULL     },
-    {"UNDRAFT",    KEY_FLAGS,    SEARCH_FLAGS,      STORE_DRAFT,    0,              NULL     },
-    {"UNFLAGGED",  KEY_FLAGS,    SEARCH_FLAGS,      STORE_FLAGGED,  0,              NULL     },
-    {"UNSEEN",     KEY_FLAGS,    SEARCH_FLAGS,      STORE_SEEN,     0,              NULL     },
+    {"ALL",               KEY_CONSTANT, SEARCH_ALL,         0,              0,              NULL     },
+    {"ANSWERED",          KEY_FLAGS,    SEARCH_FLAGS,       STORE_ANSWERED, STORE_ANSWERED, NULL     },
+    {"DELETED",           KEY_FLAGS,    SEARCH_FLAGS,       STORE_DELETED,  STORE_DELETED,  NULL     },
+    {"DRAFT",             KEY_FLAGS,    SEARCH_FLAGS,       STORE_DRAFT,    STORE_DRAFT,    NULL     },
+    {"FLAGGED",           KEY_FLAGS,    SEARCH_FLAGS,       STORE_FLAGGED,  STORE_FLAGGED,  NULL     },
+    {"SEEN",              KEY_FLAGS,    SEARCH_FLAGS,       STORE_SEEN,     STORE_SEEN,     NULL     },
+    {"UNANSWERED",        KEY_FLAGS,    SEARCH_FLAGS,       STORE_ANSWERED, 0,              NULL     },
+    {"UNDELETED",         KEY_FLAGS,    SEARCH_FLAGS,       STORE_DELETED,  0,              NULL     },
+    {"UNDRAFT",           KEY_FLAGS,    SEARCH_FLAGS,       STORE_DRAFT,    0,              NULL     },
+    {"UNFLAGGED",         KEY_FLAGS,    SEARCH_FLAGS,       STORE_FLAGGED,  0,              NULL     },
+    {"UNSEEN",            KEY_FLAGS,    SEARCH_FLAGS,       STORE_SEEN,     0,              NULL     },
  /* no message is ever \Recent (state.h) */
-    {"NEW",        KEY_CONSTANT, SEARCH_NONE,       0,              0,              NULL     },
-    {"RECENT",     KEY_CONSTANT, SEARCH_NONE,       0,              0,              NULL     },
-    {"OLD",        KEY_CONSTANT, SEARCH_ALL,        0,              0,              NULL     },
-    {"BEFORE",     KEY_DAY,      SEARCH_BEFORE,     0,              0,              NULL     },
-    {"ON",         KEY_DAY,      SEARCH_ON,         0,              0,              NULL     },
-    {"SINCE",      KEY_DAY,      SEARCH_SINCE,      0,              0,              NULL     },
-    {"SENTBEFORE", KEY_DAY,      SEARCH_SENTBEFORE, 0,              0,              NULL     },
-    {"SENTON",     KEY_DAY,      SEARCH_SENTON,     0,              0,              NULL     },
-    {"SENTSINCE",  KEY_DAY,      SEARCH_SENTSINCE,  0,              0,              NULL     },
-    {"LARGER",     KEY_SIZE,     SEARCH_LARGER,     0,              0,              NULL     },
-    {"SMALLER",    KEY_SIZE,     SEARCH_SMALLER,    0,              0,              NULL     },
-    {"BCC",        KEY_FIELD,    SEARCH_HEADER,     0,              0,              "Bcc"    },
-    {"CC",         KEY_FIELD,    SEARCH_HEADER,     0,              0,              "Cc"     },
-    {"FROM",       KEY_FIELD,    SEARCH_HEADER,     0,              0,              "From"   },
-    {"SUBJECT",    KEY_FIELD,    SEARCH_HEADER,     0,              0,              "Subject"},
-    {"TO",         KEY_FIELD,    SEARCH_HEADER,     0,              0,              "To"     },
-    {"HEADER",     KEY_HEADER,   SEARCH_HEADER,     0,              0,              NULL     },
-    {"MODSEQ",     KEY_MODSEQ,   SEARCH_MODSEQ,     0,              0,              NULL     },
-    {"BODY",       KEY_TEXT,     SEARCH_BODY,       0,              0,              NULL     },
-    {"TEXT",       KEY_TEXT,     SEARCH_TEXT,       0,              0,              NULL     },
-    {"KEYWORD",    KEY_KEYWORD,  SEARCH_KEYWORD,    0,              1,              NULL     },
-    {"UNKEYWORD",  KEY_KEYWORD,  SEARCH_KEYWORD,    0,              0,              NULL     },
-    {"UID",        KEY_UID,      SEARCH_UIDS,       0,              0,              NULL     },
-    {"NOT",        KEY_NOT,      SEARCH_NOT,        0,              0,              NULL     },
-    {"OR",         KEY_OR,       SEARCH_OR,         0,              0,              NULL     },
+    {"NEW",               KEY_CONSTANT, SEARCH_NONE,        0,              0,              NULL     },
+    {"RECENT",            KEY_CONSTANT, SEARCH_NONE,        0,              0,              NULL     },
+    {"OLD",               KEY_CONSTANT, SEARCH_ALL,         0,              0,              NULL     },
+    {"BEFORE",            KEY_DAY,      SEARCH_BEFORE,      0,              0,              NULL     },
+    {"ON",                KEY_DAY,      SEARCH_ON,          0,              0,              NULL     },
+    {"SINCE",             KEY_DAY,      SEARCH_SINCE,       0,              0,              NULL     },
+    {"SAVEDBEFORE",       KEY_DAY,      SEARCH_SAVEDBEFORE, 0,              0,              NULL     },
+    {"SAVEDON",           KEY_DAY,      SEARCH_SAVEDON,     0,              0,              NULL     },
+    {"SAVEDSINCE",        KEY_DAY,      SEARCH_SAVEDSINCE,  0,              0,              NULL     },
+    {"SAVEDATESUPPORTED", KEY_CONSTANT, SEARCH_ALL,         0,              0,              NULL     },
+    {"YOUNGER",           KEY_INTERVAL, SEARCH_YOUNGER,     0,              0,              NULL     },
+    {"OLDER",             KEY_INTERVAL, SEARCH_OLDER,       0,              0,              NULL     },
+    {"SENTBEFORE",        KEY_DAY,      SEARCH_SENTBEFORE,  0,              0,              NULL     },
+    {"SENTON",            KEY_DAY,      SEARCH_SENTON,      0,              0,              NULL     },
+    {"SENTSINCE",         KEY_DAY,      SEARCH_SENTSINCE,   0,              0,              NULL     },
+    {"LARGER",            KEY_SIZE,     SEARCH_LARGER,      0,              0,              NULL     },
+    {"SMALLER",           KEY_SIZE,     SEARCH_SMALLER,     0,              0,              NULL     },
+    {"BCC",               KEY_FIELD,    SEARCH_HEADER,      0,              0,              "Bcc"    },
+    {"CC",                KEY_FIELD,    SEARCH_HEADER,      0,              0,              "Cc"     },
+    {"FROM",              KEY_FIELD,    SEARCH_HEADER,      0,              0,              "From"   },
+    {"SUBJECT",           KEY_FIELD,    SEARCH_HEADER,      0,              0,              "Subject"},
+    {"TO",                KEY_FIELD,    SEARCH_HEADER,      0,              0,              "To"     },
+    {"HEADER",            KEY_HEADER,   SEARCH_HEADER,      0,              0,              NULL     },
+    {"MODSEQ",            KEY_MODSEQ,   SEARCH_MODSEQ,      0,              0,              NULL     },
+    {"BODY",              KEY_TEXT,     SEARCH_BODY,        0,              0,              NULL     },
+    {"TEXT",              KEY_TEXT,     SEARCH_TEXT,        0,              0,              NULL     },
+    {"KEYWORD",           KEY_KEYWORD,  SEARCH_KEYWORD,     0,              1,              NULL     },
+    {"UNKEYWORD",         KEY_KEYWORD,  SEARCH_KEYWORD,     0,              0,              NULL     },
+    {"UID",               KEY_UID,      SEARCH_UIDS,        0,              0,              NULL     },
+    {"NOT",               KEY_NOT,      SEARCH_NOT,         0,              0,              NULL     },
+    {"OR",                KEY_OR,       SEARCH_OR,          0,              0,              NULL     },
 };
 
 /* The sequence-set at *c, by number or UID, as UIDs of the view. */
@@ -183,6 +192,8 @@ static bool parse_modseq(struct parser *p, struct span *c, struct search_node *n
 static bool parse_row(struct parser *p, struct span *c, const struct key_row *row,
                       struct search_node *n)
 {
+    uint32_t seconds;
+
     switch (row->kind) {
     case KEY_CONSTANT:
         return true;
@@ -191,8 +202,13 @@ static bool parse_row(struct parser *p, struct span *c, const struct key_row *ro
         n->want = row->want;
         return true;
     case KEY_DAY:
-        n->cost = row->op >= SEARCH_SENTBEFORE;
+        n->cost = row->op >= SEARCH_SENTBEFORE; /* those by the index come before */
         return arg_sp(c) && arg_day(c, &n->day);
+    case KEY_INTERVAL: /* nz-number, RFC 5032 */
+        if (!arg_sp(c) || !parse_u32(c, UINT32_MAX, &seconds) || seconds == 0)
+            return false;
+        n->day = clock_seconds() - (int64_t)seconds;
+        return true;
     case KEY_SIZE:
         return arg_sp(c) && parse_u64(c, INT64_MAX, &n->want);
     case KEY_FIELD:

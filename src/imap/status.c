@@ -3,42 +3,46 @@
 #include "base/check.h"
 #include "imap/arg.h"
 
-static uint64_t item_zero(const struct mailbox_info *m)
+static uint64_t item_zero(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return 0;
 }
-static uint64_t item_messages(const struct mailbox_info *m)
+static uint64_t item_messages(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->messages;
 }
-static uint64_t item_uidnext(const struct mailbox_info *m)
+static uint64_t item_uidnext(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->uidnext;
 }
-static uint64_t item_uidvalidity(const struct mailbox_info *m)
+static uint64_t item_uidvalidity(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->uidvalidity;
 }
-static uint64_t item_unseen(const struct mailbox_info *m)
+static uint64_t item_unseen(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->unseen;
 }
-static uint64_t item_deleted(const struct mailbox_info *m)
+static uint64_t item_deleted(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->deleted;
 }
-static uint64_t item_highestmodseq(const struct mailbox_info *m)
+static uint64_t item_highestmodseq(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->highestmodseq;
 }
-static uint64_t item_size(const struct mailbox_info *m)
+static uint64_t item_appendlimit(const struct mailbox_info *m, const struct conf_limits *l)
+{
+    return l->message_bytes;
+}
+static uint64_t item_size(const struct mailbox_info *m, const struct conf_limits *l)
 {
     return m->bytes;
 }
 
 static const struct {
     const char *name;
-    uint64_t (*value)(const struct mailbox_info *m);
+    uint64_t (*value)(const struct mailbox_info *m, const struct conf_limits *l);
 } items_table[] = {
     {"MESSAGES",      item_messages     },
     {"RECENT",        item_zero         },
@@ -48,6 +52,7 @@ static const struct {
     {"DELETED",       item_deleted      },
     {"SIZE",          item_size         },
     {"HIGHESTMODSEQ", item_highestmodseq},
+    {"APPENDLIMIT",   item_appendlimit  },
 };
 
 static bool parse_item(struct span *c, unsigned *items)
@@ -91,7 +96,7 @@ bool status_has_modseq(unsigned items)
 }
 
 void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,
-                  struct buf *out)
+                  const struct conf_limits *limits, struct buf *out)
 {
     bool first = true;
 
@@ -105,7 +110,7 @@ void status_print(struct span name_wire, unsigned items, const struct mailbox_in
             first = false;
             buf_put_cstr(out, items_table[i].name);
             buf_putc(out, ' ');
-            buf_put_u64(out, items_table[i].value(info));
+            buf_put_u64(out, items_table[i].value(info, limits));
         }
     buf_put_cstr(out, ")\r\n");
 }

@@ -3,6 +3,7 @@
 #define IMAP_STATUS_H
 
 #include "base/parse.h"
+#include "conf/conf.h"
 #include "store/store.h"
 
 /* "(" status-att *(SP status-att) ")"; bits of the items, in the order of the table. */
@@ -11,6 +12,6 @@ bool status_items_parse(struct span *c, unsigned *ret_items);
 bool status_has_modseq(unsigned items);
 /* "* STATUS name (…)" CRLF; `name_wire` is printed as it stands. */
 void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,
-                  struct buf *out);
+                  const struct conf_limits *limits, struct buf *out);
 
 #endif
