@@ -85,6 +85,38 @@ static int set_head(X509_CRL *crl, const struct crl_plan *p, struct err *e)
     return rc;
 }
 
+static void add_ext(X509_CRL *crl, int nid, void *value, bool critical)
+{
+    CHECK(X509_CRL_add1_ext_i2d(crl, nid, value, critical, 0) == 1);
+}
+
+/* What makes it more than a plain list: a part (section 5.2.5), a delta (5.2.4), a pointer to one
+ * (5.2.6). */
+static void set_scope(X509_CRL *crl, const struct crl_plan *p)
+{
+    if (p->point_url && p->point_url[0]) {
+        ISSUING_DIST_POINT *idp = ISSUING_DIST_POINT_new();
+        CHECK(idp);
+        idp->distpoint = DIST_POINT_NAME_new();
+        CHECK(idp->distpoint);
+        idp->distpoint->type = 0;
+        idp->distpoint->name.fullname = uri_names(p->point_url);
+        add_ext(crl, NID_issuing_distribution_point, idp, true);
+        ISSUING_DIST_POINT_free(idp);
+    }
+    if (p->base > 0) {
+        ASN1_INTEGER *base = ASN1_INTEGER_new();
+        CHECK(base && ASN1_INTEGER_set_uint64(base, p->base) == 1);
+        add_ext(crl, NID_delta_crl, base, true);
+        ASN1_INTEGER_free(base);
+    }
+    if (p->delta_url && p->delta_url[0]) {
+        CRL_DIST_POINTS *points = distribution_points(p->delta_url);
+        add_ext(crl, NID_freshest_crl, points, false);
+        CRL_DIST_POINTS_free(points);
+    }
+}
+
 int crl_make(const struct crl_plan *p, struct buf *ret_der, struct err *e)
 {
     X509_CRL *crl = X509_CRL_new();
@@ -98,6 +130,7 @@ int crl_make(const struct crl_plan *p, struct buf *ret_der, struct err *e)
     for (size_t i = 0; rc == 0 && i < p->entry_count; i++)
         rc = add_entry(crl, &p->entries[i], e);
     if (rc == 0) {
+        set_scope(crl, p);
         X509_CRL_sort(crl);
         if (X509_CRL_sign(crl, p->signer, key_digest(p->issuer->key_type)) <= 0)
             rc = err_set(e, -EKEYREJECTED, "the key of the CA did not sign the CRL: %s",

@@ -13,6 +13,7 @@ enum crl_reason {
     CRL_SUPERSEDED = 4,
     CRL_CESSATION = 5,
     CRL_HOLD = 6,
+    CRL_REMOVED = 8, /* in a delta only: on hold no more */
     CRL_PRIVILEGE_WITHDRAWN = 9,
 };
 const char *crl_reason_name(unsigned reason); /* "keyCompromise"; NULL: no reason that we give */
@@ -28,6 +29,10 @@ struct crl_plan {
     const struct certificate *issuer;
     EVP_PKEY *signer;
     uint64_t number; /* only rises */
+    uint64_t base;   /* a delta: the number of the list that it adds to; 0: a whole list */
+    /* NULL or "": without. point_url: the list covers only the certificates that name this
+     * address; delta_url: where the delta to this one is. */
+    const char *point_url, *delta_url;
     int64_t this_update, next_update;
     const struct crl_entry *entries;
     size_t entry_count;

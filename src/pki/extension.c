@@ -119,3 +119,38 @@ int subject_write(const struct cert_subject *s, X509_NAME *name, struct err *e)
     }
     return 0;
 }
+
+/* --- addresses of lists and certificates
+ * --------------------------------------------------------------------------------- */
+
+ASN1_IA5STRING *uri_string(const char *text)
+{
+    ASN1_IA5STRING *a = ASN1_IA5STRING_new();
+    CHECK(a && ASN1_STRING_set(a, text, -1) == 1);
+    return a;
+}
+
+GENERAL_NAMES *uri_names(const char *url)
+{
+    GENERAL_NAMES *all = GENERAL_NAMES_new();
+    GENERAL_NAME *g = GENERAL_NAME_new();
+
+    CHECK(all && g);
+    GENERAL_NAME_set0_value(g, GEN_URI, uri_string(url));
+    CHECK(sk_GENERAL_NAME_push(all, g) > 0);
+    return all;
+}
+
+CRL_DIST_POINTS *distribution_points(const char *url)
+{
+    CRL_DIST_POINTS *points = sk_DIST_POINT_new_null();
+    DIST_POINT *point = DIST_POINT_new();
+
+    CHECK(points && point);
+    point->distpoint = DIST_POINT_NAME_new();
+    CHECK(point->distpoint);
+    point->distpoint->type = 0;
+    point->distpoint->name.fullname = uri_names(url);
+    CHECK(sk_DIST_POINT_push(points, point) > 0);
+    return points;
+}

@@ -12,4 +12,8 @@ NAME_CONSTRAINTS *constraints_write(const struct permitted *p);
 /* -EINVAL with the reason: a field too long for X.520. */
 int subject_write(const struct cert_subject *s, X509_NAME *name, struct err *e);
 
+ASN1_IA5STRING *uri_string(const char *text);
+GENERAL_NAMES *uri_names(const char *url);
+CRL_DIST_POINTS *distribution_points(const char *url); /* one point, by its address */
+
 #endif

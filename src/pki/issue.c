@@ -152,55 +152,43 @@ static int add_constraints(X509 *x, const struct issue_plan *p, struct err *e)
     return rc;
 }
 
-static ASN1_IA5STRING *ia5(const char *s)
-{
-    ASN1_IA5STRING *a = ASN1_IA5STRING_new();
-    CHECK(a && ASN1_STRING_set(a, s, -1) == 1);
-    return a;
-}
-
-static int add_crl_url(X509 *x, const char *url, struct err *e)
+static int add_crl_url(X509 *x, int nid, const char *url, struct err *e)
 {
     CRL_DIST_POINTS *points;
-    DIST_POINT *point;
-    GENERAL_NAME *g;
     int rc;
 
     if (!url || !url[0])
         return 0;
-    points = sk_DIST_POINT_new_null();
-    point = DIST_POINT_new();
-    g = GENERAL_NAME_new();
-    CHECK(points && point && g);
-    GENERAL_NAME_set0_value(g, GEN_URI, ia5(url));
-    point->distpoint = DIST_POINT_NAME_new();
-    CHECK(point->distpoint);
-    point->distpoint->type = 0;
-    point->distpoint->name.fullname = GENERAL_NAMES_new();
-    CHECK(point->distpoint->name.fullname &&
-          sk_GENERAL_NAME_push(point->distpoint->name.fullname, g) > 0);
-    CHECK(sk_DIST_POINT_push(points, point) > 0);
-    rc = add_extension(x, NID_crl_distribution_points, points, false, e);
+    points = distribution_points(url);
+    rc = add_extension(x, nid, points, false, e);
     CRL_DIST_POINTS_free(points);
     return rc;
 }
 
-static int add_issuer_url(X509 *x, const char *url, struct err *e)
+static void push_access(AUTHORITY_INFO_ACCESS *all, int method, const char *url)
 {
-    AUTHORITY_INFO_ACCESS *all;
     ACCESS_DESCRIPTION *one;
-    int rc;
 
     if (!url || !url[0])
-        return 0;
-    all = AUTHORITY_INFO_ACCESS_new();
+        return;
     one = ACCESS_DESCRIPTION_new();
-    CHECK(all && one);
+    CHECK(one);
     ASN1_OBJECT_free(one->method);
-    one->method = OBJ_nid2obj(NID_ad_ca_issuers);
-    GENERAL_NAME_set0_value(one->location, GEN_URI, ia5(url));
+    one->method = OBJ_nid2obj(method);
+    GENERAL_NAME_set0_value(one->location, GEN_URI, uri_string(url));
     CHECK(sk_ACCESS_DESCRIPTION_push(all, one) > 0);
-    rc = add_extension(x, NID_info_access, all, false, e);
+}
+
+static int add_access(X509 *x, const struct issue_plan *p, struct err *e)
+{
+    AUTHORITY_INFO_ACCESS *all = sk_ACCESS_DESCRIPTION_new_null();
+    int rc = 0;
+
+    CHECK(all);
+    push_access(all, NID_ad_OCSP, p->ocsp_url);
+    push_access(all, NID_ad_ca_issuers, p->issuer_url);
+    if (sk_ACCESS_DESCRIPTION_num(all) > 0)
+        rc = add_extension(x, NID_info_access, all, false, e);
     AUTHORITY_INFO_ACCESS_free(all);
     return rc;
 }
@@ -279,7 +267,9 @@ static int build(X509 *x, const struct issue_plan *p, struct err *e)
         (rc = add_usage(x, p->profile, key_type, e)) < 0 ||
         (rc = add_purposes(x, p->profile, e)) < 0 || (rc = add_key_identifiers(x, p, e)) < 0 ||
         (rc = add_names(x, p, e)) < 0 || (rc = add_constraints(x, p, e)) < 0 ||
-        (rc = add_crl_url(x, p->crl_url, e)) < 0 || (rc = add_issuer_url(x, p->issuer_url, e)) < 0)
+        (rc = add_crl_url(x, NID_crl_distribution_points, p->crl_url, e)) < 0 ||
+        (rc = add_crl_url(x, NID_freshest_crl, p->delta_url, e)) < 0 ||
+        (rc = add_access(x, p, e)) < 0)
         return rc;
     return 0;
 }

@@ -22,6 +22,7 @@ struct issue_plan {
     unsigned char serial[ISSUE_SERIAL_BYTES]; /* all random */
     int64_t not_before, not_after;            /* the end is brought forward to the issuer's */
     const char *crl_url, *issuer_url;         /* NULL or "": without */
+    const char *delta_url, *ocsp_url;         /* the same */
 };
 
 /* suspends with a keyd handle as signer. 0; -EINVAL with the reason, -EKEYREJECTED when signing
