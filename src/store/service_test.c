@@ -202,6 +202,41 @@ static void forged_texts(void *arg)
     EXPECT(m && m->row.messages == 2);
 }
 
+/* What relayd would say to another server for mx. */
+static void forged_paths(void *arg)
+{
+    static const struct {
+        const char *what;
+        struct span sender, envid, orcpt, address;
+        int want;
+    } rows[] = {
+        {"good",    SPAN("a@b"),                  SPAN("x"),      SPAN("rfc822;c@d"),   SPAN("c@d"),   0      },
+        {"sender",  SPAN("a@b>\r\nRCPT TO:<v@w"), SPAN(""),       SPAN(""),             SPAN("c@d"),   -EINVAL},
+        {"envid",   SPAN("a@b"),                  SPAN("x\r\ny"), SPAN(""),             SPAN("c@d"),   -EINVAL},
+        {"orcpt",   SPAN("a@b"),                  SPAN(""),       SPAN("rfc822;\nc@d"), SPAN("c@d"),   -EINVAL},
+        {"address", SPAN("a@b"),                  SPAN(""),       SPAN(""),             SPAN("c@d\r"), -EINVAL},
+        {"NUL",     SPAN("a@b\0"),                SPAN(""),       SPAN(""),             SPAN("c@d"),   -EINVAL},
+    };
+    EXPECT_INT(attach(5, 4096, 4096, true), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+        struct store_recipient to = {.kind = RECIPIENT_INBOX,
+                                     .id = ALICE,
+                                     .address = rows[i].address,
+                                     .orcpt = rows[i].orcpt};
+        struct msg_deliver d = {
+            .head = {1 + i, 1 + i},
+              .body.body = { AREA_RING,    0,    10}
+        };
+        d.d = (struct store_delivery){
+            .sender = rows[i].sender, .envid = rows[i].envid, .recipients = &to, .count = 1};
+        wr_deliver(&b, &d);
+        unit_case(rows[i].what);
+        EXPECT_INT(link_call(near, MSG_STORE_DELIVER, buf_span(&b), NULL, 0, 5000, NULL, NULL),
+                   rows[i].want);
+    }
+}
+
 /* Who may: the right account, the right secret, in time. */
 static void grants(void *arg)
 {
@@ -362,4 +397,9 @@ TEST(grants)
 TEST(stranger)
 {
     with_service(ROLE_MX, ROLE_ACCESS, stranger);
+}
+
+TEST(forged_paths)
+{
+    with_service(ROLE_MX, ROLE_MX, forged_paths);
 }

@@ -221,6 +221,18 @@ bool rd_append(struct span s, struct arena *a, struct msg_append *ret)
     return rd_done(&r);
 }
 
+/* A path, an envelope id or the like. It becomes part of a command of relayd, of reports and of
+ * logs: a line end in it would be a command of its own. */
+static struct span rd_path(struct rd *r, size_t max)
+{
+    struct span s = rd_span(r, max);
+
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+            rd_fail(r);
+    return s;
+}
+
 enum { D_HEADERS = 1, D_8BIT = 2, D_UTF8 = 4, D_TLS = 8, D_NEWS = 16 };
 
 void wr_deliver(struct buf *b, const struct msg_deliver *m)
@@ -260,8 +272,8 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
     rd_head(&r, &ret->head);
     rd_body(&r, &ret->body);
     d->grant = rd_span(&r, STORE_GRANT_MAX);
-    d->sender = rd_span(&r, STORE_ADDRESS_MAX);
-    d->envid = rd_span(&r, STORE_ADDRESS_MAX);
+    d->sender = rd_path(&r, STORE_ADDRESS_MAX);
+    d->envid = rd_path(&r, STORE_ADDRESS_MAX);
     bits = rd_u8(&r);
     d->ret_headers = bits & D_HEADERS;
     d->body_8bit = bits & D_8BIT;
@@ -270,7 +282,7 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
     d->news = bits & D_NEWS;
     d->prefix = rd_span(&r, STORE_PREFIX_MAX);
     d->received_seconds = rd_i64(&r);
-    d->message_id = rd_span(&r, 1000);
+    d->message_id = rd_path(&r, 1000);
     d->count = rd_u16(&r);
     if (r.bad || bits > 31 || d->count == 0 || d->count > STORE_RECIPIENTS_MAX)
         return false;
@@ -285,8 +297,8 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
             rd_fail(&r);
         t->kind = (enum store_recipient_kind)kind;
         t->id = rd_u64(&r);
-        t->address = rd_span(&r, STORE_ADDRESS_MAX);
-        t->orcpt = rd_span(&r, STORE_ADDRESS_MAX);
+        t->address = rd_path(&r, STORE_ADDRESS_MAX);
+        t->orcpt = rd_path(&r, STORE_ADDRESS_MAX);
         t->notify = rd_u8(&r);
         t->prefix = rd_span(&r, STORE_PREFIX_MAX);
         t->grant = rd_span(&r, STORE_GRANT_MAX);
