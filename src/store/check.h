@@ -46,6 +46,7 @@ struct check {
     void (*found)(void *arg, enum finding kind, bool repaired, const char *text);
     void *arg;
     bool repair;
+    bool running; /* somebody writes: the log is looked at up to the checkpoint only */
     /* results */
     uint64_t findings[FINDING_COUNT], all, repaired;
     uint64_t files, records, log_bytes, mailboxes, messages, bodies, body_bytes, queued;

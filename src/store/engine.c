@@ -128,7 +128,8 @@ int engine_batch_undo(struct engine *e)
     return 0;
 }
 
-/* The log has the batch, the index has no room for it: once more, with the ballast thrown off. */
+/* The log has the batch, the index could not be written, for want of room perhaps (LMDB calls a
+ * short write EIO): once more, with the ballast thrown off. */
 static int commit_again(struct engine *e)
 {
     int err;
@@ -159,10 +160,12 @@ int engine_batch_commit(struct engine *e)
         err = index_error(mdb_txn_commit(e->txn));
         e->txn = NULL;
     }
-    if (engine_no_room(err))
-        err = commit_again(e);
     if (err)
-        return engine_fail(e, err, "cannot commit to the index");
+        err = commit_again(e);
+    if (err) {
+        engine_fail(e, err, "cannot commit to the index");
+        return -EIO;
+    }
     e->answers_committed = e->state.answers_file;
     journal_batch_done(&e->journal);
     queue_committed(e);

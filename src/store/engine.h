@@ -231,6 +231,8 @@ int ask_queue_body(struct engine *e, struct intent *i, int *ret_fd);
 int ask_queue_list(struct engine *e, struct intent *i);
 int ask_newsgroups(struct engine *e, struct intent *i);
 int ask_stat(struct engine *e, struct intent *i);
+int ask_compact(struct engine *e, struct intent *i);
+void compact_put_stat(struct engine *e, struct buf *out);
 int ask_grant(struct engine *e, struct intent *i); /* import.c */
 
 /* ------------------------------------------------------------------ checkpoint.c, replay.c */

@@ -216,6 +216,8 @@ int engine_ask(struct engine *e, struct intent *i, int *ret_fd)
         return ask_newsgroups(e, i);
     case MSG_STORE_STAT:
         return ask_stat(e, i);
+    case MSG_STORE_COMPACT:
+        return ask_compact(e, i);
     case MSG_STORE_GRANT:
         return ask_grant(e, i);
     default:

@@ -502,11 +502,13 @@ int ask_stat(struct engine *e, struct intent *i)
     buf_printf(i->answer,
                "\"requests\":%llu,\"records\":%llu,\"batches\":%llu,\"log_bytes\":%llu,"
                "\"checkpoints\":%llu,\"replayed\":%llu,\"repeats\":%llu,\"log_files\":%zu,"
-               "\"failed\":%s}",
+               "\"failed\":%s,",
                (unsigned long long)e->stats.requests, (unsigned long long)e->stats.records,
                (unsigned long long)e->stats.batches, (unsigned long long)e->stats.bytes,
                (unsigned long long)e->stats.checkpoints, (unsigned long long)e->stats.replayed,
                (unsigned long long)e->stats.repeats, e->journal.file_count,
                e->failed ? "true" : "false");
+    compact_put_stat(e, i->answer);
+    buf_printf(i->answer, "}");
     return 0;
 }

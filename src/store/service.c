@@ -421,6 +421,7 @@ static bool is_question(const struct msg *m)
     case MSG_STORE_QUEUE_LEASE:
     case MSG_STORE_QUEUE_BODY:
     case MSG_STORE_STAT:
+    case MSG_STORE_COMPACT:
     case MSG_STORE_GRANT:
         return true;
     case MSG_STORE_QUEUE_ADMIN: {
