@@ -22,7 +22,7 @@
 #define ALICE UINT64_C(16)
 enum { BODY_BYTES = 10240, SAMPLES = 1 << 20 };
 
-static const struct store_process_options options = {UINT64_C(64) << 30, 256 << 20, 0, 0};
+static const struct store_process_options options = {UINT64_C(64) << 30, 256 << 20, 0, 0, 0};
 static char root[200];
 static struct loop *loop;
 static struct store *store;

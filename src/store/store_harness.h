@@ -36,6 +36,9 @@ int store_harness_account_set(struct store_harness *h, uint64_t account, unsigne
                               uint64_t epoch, uint64_t quota_bytes);
 int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t attributes,
                             uint64_t *ret_id);
+/* As `sealpost store compact`. For this, answers are kept for a moment only. */
+extern uint64_t store_harness_answers_ms;
+int store_harness_compact(struct store_harness *h);
 /* A grant as authd makes it, valid for an hour. */
 void store_harness_grant(struct store_harness *h, uint64_t account, uint32_t rights,
                          struct buf *out);

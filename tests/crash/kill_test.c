@@ -1,8 +1,11 @@
 /*
  * stored is killed (SIGKILL) again and again while sixteen sessions append. Everything that was
  * acknowledged is there with its own text, and nothing twice: a request that was repeated after the
- * restart got its first answer. CRASH_ROUNDS sets how often (default 12).
+ * restart got its first answer. Two of three messages are removed again, so that log files are
+ * compacted all the time; in the end `store check` finds nothing. CRASH_ROUNDS sets how often
+ * (default 12).
  */
+#include "store/check.h"
 #include "store/harness/store_process.h"
 #include "store/store_harness.h"
 
@@ -20,7 +23,7 @@
 enum { SESSIONS = 16, APPENDS_MAX = 200000 };
 #define ALICE UINT64_C(16)
 
-static const struct store_process_options options = {UINT64_C(4) << 30, 2 << 20, 40, 200};
+static const struct store_process_options options = {UINT64_C(4) << 30, 1 << 20, 40, 200, 90};
 static char root[] = "/tmp/sealpost-kill-XXXXXX";
 static struct loop *loop;
 static struct store *store;
@@ -28,8 +31,8 @@ static struct link *link_now;
 static pid_t pid;
 static struct buf grant = BUF(STORE_GRANT_MAX);
 static uint64_t inbox, archive;
-static uint32_t uid_of[APPENDS_MAX + 1]; /* by number; 0: not acknowledged */
-static unsigned appended, failed, running;
+static uint32_t uid_of[APPENDS_MAX + 1];           /* by number; 0: not acknowledged */
+static unsigned appended, failed, running, copies; /* copies of what was removed */
 static bool stopping;
 
 static void on_closed(void *arg, struct link *l)
@@ -127,6 +130,14 @@ static void session(void *arg)
                 err = store_copy(store, buf_span(&grant), inbox, &one, archive, false, NULL);
                 failed += err != 0;
             }
+            if (number % 3) {
+                struct range r = {done.uid, done.uid};
+                struct rangeset one = {&r, 1, 1};
+                uid_of[number] = 0;
+                copies += number % 7 == 0;
+                err = store_expunge(store, buf_span(&grant), inbox, &one, false, NULL);
+                failed += err != 0;
+            }
         }
     }
     running--;
@@ -158,7 +169,7 @@ static unsigned count(uint64_t mailbox)
 
 static unsigned verify(void)
 {
-    unsigned bad = 0, acknowledged = 0, copies = 0;
+    unsigned bad = 0, acknowledged = 0;
     char room[10000];
 
     for (unsigned i = 1; i <= appended; i++) {
@@ -187,6 +198,29 @@ static unsigned verify(void)
         bad++;
     }
     return bad;
+}
+
+static void on_found(void *arg, enum finding kind, bool repaired, const char *text)
+{
+    fprintf(stderr, "store check: %s: %s\n", finding_name(kind), text);
+}
+
+static bool is_whole(void)
+{
+    struct check c = {.found = on_found};
+    struct err err;
+    char path[100];
+
+    if (store_check(root, options.map_bytes, &c, &err) != 0) {
+        fprintf(stderr, "store check: %s\n", err.text);
+        return false;
+    }
+    snprintf(path, sizeof(path), "%s/store/log/00000001.log", root);
+    bool compacted = access(path, F_OK) < 0;
+    printf("store check: %llu messages, %llu findings; log files %s\n",
+           (unsigned long long)c.messages, (unsigned long long)c.all,
+           compacted ? "were removed" : "are all there");
+    return c.all == 0 && compacted;
 }
 
 static int result = 1;
@@ -252,6 +286,8 @@ int main(int argc, char **argv)
     loop_run(loop);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    if (!is_whole())
+        result = 1;
     store_attach(store, NULL);
     link_free(link_now);
     store_close(store);

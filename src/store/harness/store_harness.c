@@ -16,6 +16,8 @@ enum { RING_BYTES = 2 << 20, SPOOL_BYTES = 64 << 20, LOG_BYTES = 4 << 20 };
 
 const unsigned char store_harness_secret[GRANT_SECRET_BYTES] = "a secret that only tests share.";
 
+uint64_t store_harness_answers_ms;
+
 enum end { END_ACCESS, END_MX, END_RELAY, END_AUTHD, END_MANAGER, END_COUNT };
 static const enum role end_roles[END_COUNT] = {ROLE_ACCESS, ROLE_MX, ROLE_RELAYD, ROLE_AUTHD,
                                                ROLE_MANAGER};
@@ -110,6 +112,7 @@ static void start(struct store_harness *h)
         .log_file_bytes = LOG_BYTES,
         .change_log_seconds = 86400,
         .grant_secret = store_harness_secret,
+        .answers_ms = store_harness_answers_ms,
     };
     struct engine *engine;
     struct err err;
@@ -317,6 +320,16 @@ int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t 
     }
     buf_done(&b);
     buf_done(&answer);
+    return err;
+}
+
+int store_harness_compact(struct store_harness *h)
+{
+    struct buf b = BUF(8);
+
+    wr_u8(&b, 90);
+    int err = request(h, END_MANAGER, MSG_STORE_COMPACT, &b, NULL);
+    buf_done(&b);
     return err;
 }
 

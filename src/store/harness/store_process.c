@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { SHORT_ANSWERS_MS = 500 };
 static const char child_mark[] = "--stored";
 
 static void options_of(const char *root, const struct store_process_options *o,
@@ -22,6 +23,8 @@ static void options_of(const char *root, const struct store_process_options *o,
         .grant_secret = store_harness_secret,
         .checkpoint_ms = o->checkpoint_ms,
         .start_hold_ms = o->start_hold_ms,
+        .compact_percent = o->compact_percent,
+        .answers_ms = o->compact_percent ? SHORT_ANSWERS_MS : 0,
     };
 }
 
@@ -66,13 +69,14 @@ void store_process_main(int argc, char **argv)
     struct engine *e;
     struct err err;
 
-    if (argc != 8 || strcmp(argv[1], child_mark) != 0)
+    if (argc != 9 || strcmp(argv[1], child_mark) != 0)
         return;
     log_open("stored", LOG_LEVEL_WARN);
     o.map_bytes = strtoull(argv[4], NULL, 10);
     o.log_file_bytes = strtoull(argv[5], NULL, 10);
     o.checkpoint_ms = strtoull(argv[6], NULL, 10);
     o.start_hold_ms = strtoull(argv[7], NULL, 10);
+    o.compact_percent = (unsigned)strtoul(argv[8], NULL, 10);
     options_of(argv[2], &o, &eo);
     if (engine_open(&e, &eo, &err) != 0) {
         log_error("%s", err.text);
@@ -96,7 +100,7 @@ void store_process_main(int argc, char **argv)
 
 pid_t store_process_start(const char *root, const struct store_process_options *o, int *ret_fd)
 {
-    char fd[16], map[24], file[24], checkpoint[24], hold[24];
+    char fd[16], map[24], file[24], checkpoint[24], hold[24], percent[16];
     int fds[2];
 
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) == 0);
@@ -105,12 +109,13 @@ pid_t store_process_start(const char *root, const struct store_process_options *
     snprintf(file, sizeof(file), "%llu", (unsigned long long)o->log_file_bytes);
     snprintf(checkpoint, sizeof(checkpoint), "%llu", (unsigned long long)o->checkpoint_ms);
     snprintf(hold, sizeof(hold), "%llu", (unsigned long long)o->start_hold_ms);
+    snprintf(percent, sizeof(percent), "%u", o->compact_percent);
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
         close(fds[0]);
         execl("/proc/self/exe", "stored", child_mark, root, fd, map, file, checkpoint, hold,
-              (char *)NULL);
+              percent, (char *)NULL);
         _exit(127);
     }
     close(fds[1]);

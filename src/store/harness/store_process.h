@@ -12,6 +12,7 @@
 struct store_process_options {
     uint64_t map_bytes, log_file_bytes;
     uint64_t checkpoint_ms, start_hold_ms; /* 0: as always */
+    unsigned compact_percent;              /* 0: none; else at full speed, as soon as possible */
 };
 /* In the child: serves until its link ends, and does not return. In the parent: returns at once. */
 void store_process_main(int argc, char **argv);
