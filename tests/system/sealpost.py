@@ -56,7 +56,7 @@ def wait_for(what, condition, seconds=10):
 
 
 class Server:
-    def __init__(self, bin_folder, extra="", vserver_extra=None, accounts=("alice", "bob"), limits=""):
+    def __init__(self, bin_folder, extra="", vserver_extra=None, accounts=("alice", "bob"), limits="", trusted='"127.0.0.0/8", "::1"'):
         self.bin = pathlib.Path(bin_folder).resolve()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sealpost-test."))
         self.folder.chmod(0o755)
@@ -65,6 +65,7 @@ class Server:
         self.log = self.folder / "log"
         self.extra, self.vserver_extra, self.limits = extra, vserver_extra or {}, limits
         self.accounts = accounts
+        self.trusted = trusted
         self.passwords = {name: secrets.token_hex(8) for name in accounts}
         self.domain = "example.test"
         self.process = None
@@ -120,7 +121,7 @@ class Server:
         prefix = "sealpost-" if os.geteuid() == 0 else ""
         self.conf.write_text(
             f'domain = "{self.domain}"; hostname = "localhost"; organization = "Test"; data = "data"; user_prefix = "{prefix}";\n'
-            f'trusted = ( "127.0.0.0/8", "::1" ); argon2_memory_kib = 8192; argon2_passes = 1;\n{self.extra}\n'
+            f'trusted = ( {self.trusted} ); argon2_memory_kib = 8192; argon2_passes = 1;\n{self.extra}\n'
             f'vservers = (\n  {(", " + chr(10) + "  ").join(rows)}\n);\n')
 
     def start(self):
