@@ -83,8 +83,11 @@ struct found {
     size_t unreadable;
 };
 
-static void found_add(struct found *f, const struct message_info *info)
+static void found_add(struct search_message *m, uint32_t number, void *arg)
 {
+    const struct message_info *info = m->info;
+    struct found *f = arg;
+
     if (f->uids.n == 0)
         f->first = info->modseq;
     f->last = info->modseq;
@@ -95,7 +98,8 @@ static void found_add(struct found *f, const struct message_info *info)
 
 /* Every so many messages others have their turn; search_match does the same for headers and bodies.
  */
-static int run(struct session *s, struct search_program *p, struct found *ret)
+int search_run(struct session *s, struct search_program *p, search_fn fn, void *arg,
+               size_t *ret_unreadable)
 {
     struct imap *m = imap_of(s);
     struct view_walk w = view_walk(m->view, &m->view->uids);
@@ -110,14 +114,14 @@ static int run(struct session *s, struct search_program *p, struct found *ret)
         search_keywords(p, &b->keywords);
         for (size_t i = 0; i < b->n; i++) {
             if (search_match(p, &message, &b->message[i]))
-                found_add(ret, &b->message[i]);
+                fn(&message, b->number[i], arg);
         }
         if ((seen += b->n) >= BREAK_MESSAGES) {
             fiber_yield();
             seen = 0;
         }
     }
-    ret->unreadable = message.unreadable;
+    *ret_unreadable = message.unreadable;
     search_message_done(&message);
     batch_free(b);
     return e < 0 ? e : 0;
@@ -236,7 +240,7 @@ static void search(struct session *s, const struct command_line *c, const struct
 
     if (p->modseqs)
         modseq_enable(s);
-    e = run(s, p, &found);
+    e = search_run(s, p, found_add, &found, &found.unreadable);
     if (e < 0 && a->wants & RETURN_SAVE)
         rangeset_clear(&m->saved);
     if (e == 0)

@@ -96,8 +96,17 @@ struct search_message {
 };
 void search_message_init(struct search_message *m, struct store *s);
 void search_message_done(struct search_message *m);
+/* The summary of the message that was looked at last, in m->summary. False: it cannot be read. */
+bool search_message_summary(struct search_message *m);
 /* suspends where there is much to look at. */
 bool search_match(const struct search_program *p, struct search_message *m,
                   struct message_info *info);
+
+struct session;
+typedef void (*search_fn)(struct search_message *m, uint32_t number, void *arg);
+/* All messages of the view, in their order; fn for each that matches. 0 or a negative errno.
+ * suspends */
+int search_run(struct session *s, struct search_program *p, search_fn fn, void *arg,
+               size_t *ret_unreadable);
 
 #endif

@@ -107,6 +107,11 @@ static bool read_summary(struct search_message *m)
     return m->has_summary;
 }
 
+bool search_message_summary(struct search_message *m)
+{
+    return read_summary(m);
+}
+
 static bool read_header(struct search_message *m)
 {
     return read_summary(m) && read_text(m, m->header_bytes);

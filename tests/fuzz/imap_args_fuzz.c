@@ -4,6 +4,7 @@
  * what is printed reads back.
  */
 #include "imap/arg.h"
+#include "imap/envelope.h"
 #include "imap/fetch.h"
 #include "imap/modseq.h"
 #include "imap/pattern.h"
@@ -63,6 +64,10 @@ static void small(struct span in)
     check_moved(arg_set(&c, &text), in, c);
     c = in;
     check_moved(status_items_parse(&c, &items), in, c);
+
+    struct buf mailbox BUF_AUTO = BUF(256);
+    envelope_first_mailbox(in, ENVELOPE_CC, &mailbox);
+    envelope_is_reply(in);
 
     struct select_params params;
     c = in;
