@@ -690,6 +690,29 @@ def alias_leads_outside():
         empty()
 
 
+# ------------------------------------------------------------ another configuration
+def reload_with_another_connector():
+    """What is under way goes on; what comes then goes by the new configuration."""
+    with calm():
+        three.slow = {"rcpt": 2}
+        s, t = unique("before"), unique("after")
+        send("far@three.test", s)
+        wait_for("it is under way", lambda: three.connections, 10)
+        before, pid = server.conf.read_text(), process("relayd")["pid"]
+        server.conf.write_text(before.replace("connectors = (", f'connectors = ( {{ name = "new"; address_space = "new.test"; smart_host = "[{two.address}]"; }},'))
+        server.run("reload")
+        wait_for("relayd is another one", lambda: process("relayd")["pid"] not in (0, pid), 20)
+        assert len(took(three, s)) == 1
+        send("far@new.test", t)
+        took(two, t)
+        empty()
+        assert len([m for m in three.messages if s.encode() in m["data"]]) == 1
+        server.conf.write_text(before)
+        pid = process("relayd")["pid"]
+        server.run("reload")
+        wait_for("relayd is another one", lambda: process("relayd")["pid"] not in (0, pid) and process("relayd")["state"] in ("ready", "running"), 20)
+
+
 # ------------------------------------------------------------ processes that die
 def process(role):
     return [p for p in server.processes() if p["role"] == role][0]
@@ -789,7 +812,7 @@ TESTS = [
     address_literal, smart_host_with_tls_and_login, smart_host_that_is_somebody_else, tls_is_required_but_not_offered, schedule,
     queue_of_a_host_that_is_down, report_has_its_parts, report_of_headers_only, no_report_where_none_is_wanted, success_is_reported_as_relayed,
     success_here_is_reported_as_delivered, double_bounce_goes_to_the_postmaster, null_reverse_path_never_loops, alias_leads_outside,
-    relayd_is_killed, stored_is_killed, other_domains_are_kept_when_one_is_slow, numbers_tell_why,
+    reload_with_another_connector, relayd_is_killed, stored_is_killed, other_domains_are_kept_when_one_is_slow, numbers_tell_why,
 ]
 
 

@@ -85,7 +85,7 @@ static bool host_of(struct attempt *a, const char *name, const struct sockaddr_s
     struct smtp_host h = {.loop = r->child->loop,
                           .address = *address,
                           .name = name,
-                          .ehlo = r->child->conf->hostname,
+                          .ehlo = r->conf->hostname,
                           .tls = secret && secret->tls ? secret->tls : r->tls};
 
     set_port(&h.address, port);
@@ -262,7 +262,7 @@ static void try_host(struct attempt *a, const char *host, uint16_t port)
 /* ------------------------------------------------------------------ where to */
 static bool is_self(const struct relay *r, const char *host)
 {
-    return span_eq_nocase(span_cstr(host), span_cstr(r->child->conf->hostname));
+    return span_eq_nocase(span_cstr(host), span_cstr(r->conf->hostname));
 }
 
 static void by_mx_hosts(struct attempt *a, const struct dns_mx_answer *mx)
@@ -277,7 +277,7 @@ static void by_mx_hosts(struct attempt *a, const struct dns_mx_answer *mx)
                          a->g->domain);
             return;
         }
-        try_host(a, mx->mx[i].host, a->r->child->conf->outbound_port);
+        try_host(a, mx->mx[i].host, a->r->conf->outbound_port);
     }
 }
 
@@ -287,7 +287,7 @@ static void by_mx(struct attempt *a)
     struct dns_mx_answer mx = {0};
     struct dns_addresses own;
     const char *domain = a->g->domain;
-    uint16_t port = a->r->child->conf->outbound_port;
+    uint16_t port = a->r->conf->outbound_port;
     struct sockaddr_storage literal;
 
     if (domain[0] == '[' && route_literal(domain, &literal)) {
@@ -326,7 +326,7 @@ static void by_mx(struct attempt *a)
 static void by_connector(struct attempt *a)
 {
     struct route_host host;
-    if (!route_host_parse(a->via->smart_host, a->r->child->conf->outbound_port, &host))
+    if (!route_host_parse(a->via->smart_host, a->r->conf->outbound_port, &host))
         all_open(a, QUEUE_DEFERRED, "connector %s: smart_host \"%s\" is not host[:port]",
                  a->via->name, a->via->smart_host);
     else
@@ -361,7 +361,7 @@ void relay_deliver(struct relay *r, struct job *j, const struct policy_group *g,
         all_open(&a, QUEUE_DEFERRED, "%s", why.text);
     } else {
         all_open(&a, QUEUE_DEFERRED, "451 4.4.1 No host of %s could be reached", g->domain);
-        a.via = route_find(r->child->conf, span_cstr(g->domain));
+        a.via = route_find(r->conf, span_cstr(g->domain));
         go(&a);
         relay_slot_leave(r, g->domain,
                          a.addresses && !a.connected ? &v[g->members[0]].result : NULL);

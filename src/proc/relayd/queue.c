@@ -124,7 +124,7 @@ static void finish(struct job *j, bool reported)
 {
     struct queue_item *item = &j->item;
     struct queue_result *results = calloc(item->count ? item->count : 1, sizeof(*results));
-    int64_t pause = policy_pause_seconds(j->relay->child->conf, item->tries);
+    int64_t pause = policy_pause_seconds(j->relay->conf, item->tries);
     size_t open = 0;
 
     CHECK(results);
@@ -160,7 +160,7 @@ static void keep_progress(struct job *j, const struct policy_group *g)
     for (size_t i = 0; i < g->count; i++) {
         const struct relay_verdict *v = &j->v[g->members[i]];
         if (v->result.outcome == QUEUE_DELIVERED &&
-            policy_report(j->relay->child->conf, &j->item, v, clock_seconds()) == REPORT_NONE)
+            policy_report(j->relay->conf, &j->item, v, clock_seconds()) == REPORT_NONE)
             results[n++] = (struct queue_result){.index = v->recipient->index,
                                                  .outcome = QUEUE_DELIVERED,
                                                  .text = span_cstr(v->result.text)};
@@ -206,7 +206,7 @@ static void judge(struct job *j)
     for (size_t i = 0; i < j->item.count; i++) {
         struct relay_verdict *v = &j->v[i];
         v->expired = !v->recipient->delivered && v->result.outcome == QUEUE_DEFERRED &&
-                     policy_expired(j->relay->child->conf, &j->item, clock_seconds());
+                     policy_expired(j->relay->conf, &j->item, clock_seconds());
         trace(&j->item, v);
         count(j->relay, v);
     }

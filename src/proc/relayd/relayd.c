@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRUST_MAX_BYTES = 4 << 20 };
+enum { TRUST_MAX_BYTES = 4 << 20, CONF_MAX_BYTES = 16 << 20, RELOAD_DRAIN_MS = 20000 };
 #define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
 
 static struct relay *relay_of(struct child *c)
@@ -56,8 +56,10 @@ static void read_connector_password(struct route_secret *s, const struct conf_co
     secret_wipe(text.p, text.n);
 }
 
-static void read_secrets(struct relay *r, const struct conf *conf)
+static void read_secrets(struct relay *r)
 {
+    const struct conf *conf = r->conf;
+
     r->secrets = calloc(conf->connector_count ? conf->connector_count : 1, sizeof(*r->secrets));
     CHECK(r->secrets);
     for (uint32_t i = 0; i < conf->connector_count; i++) {
@@ -86,6 +88,21 @@ static void read_trust(struct relay *r, struct child *c)
         child_fatal("no TLS for outgoing mail: %s", e.text);
 }
 
+static void write_conf(const struct conf *c, struct buf *out)
+{
+    conf_wr(c, out);
+    CHECK(!out->overflow);
+}
+
+static const struct conf *copy_conf(const struct conf *c)
+{
+    struct buf bytes BUF_AUTO = BUF(CONF_MAX_BYTES);
+    write_conf(c, &bytes);
+    const struct conf *copy = conf_rd(buf_span(&bytes));
+    CHECK(copy);
+    return copy;
+}
+
 void relay_open(struct child *c)
 {
     struct relay *r = calloc(1, sizeof(*r));
@@ -94,16 +111,17 @@ void relay_open(struct child *c)
     CHECK(r);
     r->child = c;
     c->state = r;
+    r->conf = copy_conf(c->conf);
     r->domains = map_new();
     r->items = map64_new();
-    r->resolver = resolver_new(c->loop, c->conf->dns_servers.v, c->conf->dns_servers.n,
-                               c->conf->dns_trust_anchor, &e);
+    r->resolver = resolver_new(c->loop, r->conf->dns_servers.v, r->conf->dns_servers.n,
+                               r->conf->dns_trust_anchor, &e);
     if (!r->resolver)
         child_fatal("%s", e.text);
-    read_secrets(r, c->conf);
+    read_secrets(r);
     key_provider_init(keyd_link, c);
     read_trust(r, c);
-    r->store = store_open(c->loop, NULL, 0, c->conf->ring_bytes, c->conf->spool_bytes);
+    r->store = store_open(c->loop, NULL, 0, r->conf->ring_bytes, r->conf->spool_bytes);
     if (!r->store)
         child_fatal("no room for messages in flight");
     r->auth = auth_client_new();
@@ -173,6 +191,22 @@ static void on_stop(struct child *c, uint64_t drain_ms)
     fiber_start(c->loop, drain, r, "drain");
 }
 
+/* Passwords, CA certificates and the resolver were made before the jail: another configuration
+ * needs another process, and the supervisor starts it when this one has come to its end. */
+static void on_conf(struct child *c, const struct conf *old)
+{
+    struct relay *r = relay_of(c);
+    struct buf now BUF_AUTO = BUF(CONF_MAX_BYTES), before BUF_AUTO = BUF(CONF_MAX_BYTES);
+
+    (void)old;
+    write_conf(c->conf, &now);
+    write_conf(r->conf, &before);
+    if (span_eq(buf_span(&now), buf_span(&before)))
+        return;
+    log_info("another configuration: starting anew when %u messages are done", r->active);
+    on_stop(c, RELOAD_DRAIN_MS);
+}
+
 /* X(name, value, what Prometheus calls it) */
 #define NUMBERS(X)                                                                                 \
     X("active", r->active, "sealpost_outgoing_active")                                             \
@@ -237,6 +271,7 @@ const struct child_ops relayd_ops = {
     .on_ready = on_ready,
     .on_peer = on_peer,
     .on_peer_gone = on_peer_gone,
+    .on_conf = on_conf,
     .on_stop = on_stop,
     .on_status = on_status,
     .on_metrics = on_metrics,

@@ -18,6 +18,7 @@ struct route_secret { /* of a connector, read before the jail */
 
 struct relay {
     struct child *child;
+    const struct conf *conf; /* a copy for the life of this process: deliveries outlive a reload */
     struct store *store;
     struct auth_client *auth;
     struct resolver *resolver;

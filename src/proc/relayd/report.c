@@ -55,7 +55,7 @@ static void fill_rows(struct report *p)
     CHECK(p->rows);
     for (size_t i = 0; i < p->item->count; i++) {
         struct relay_verdict *v = &p->v[i];
-        if (policy_report(p->r->child->conf, p->item, v, clock_seconds()) != p->kind)
+        if (policy_report(p->r->conf, p->item, v, clock_seconds()) != p->kind)
             continue;
         p->rows[p->count++] = (struct build_report_recipient){
             .original = v->recipient->orcpt,
@@ -100,7 +100,7 @@ static void explain(const struct report *p, struct buf *out)
 
 static bool write_report(const struct report *p, struct span to, struct buf *out)
 {
-    const struct conf *c = p->r->child->conf;
+    const struct conf *c = p->r->conf;
     struct buf original BUF_AUTO = BUF(ORIGINAL_MAX), from BUF_AUTO = BUF(400),
                         explanation BUF_AUTO = BUF(EXPLANATION_MAX);
     struct build_report b = {
@@ -195,14 +195,14 @@ static int deposit(const struct report *p, struct span to, uint8_t notify)
 static bool is_final(const struct report *p, int err)
 {
     if (err == -EDQUOT)
-        return policy_expired(p->r->child->conf, p->item, clock_seconds());
+        return policy_expired(p->r->conf, p->item, clock_seconds());
     return err == -ENOENT || err == -EACCES || err == -EINVAL || err == -E2BIG || err == -EMSGSIZE;
 }
 
 static int send_report(const struct report *p)
 {
     const struct queue_item *item = p->item;
-    struct span postmaster = span_cstr(p->r->child->conf->postmaster);
+    struct span postmaster = span_cstr(p->r->conf->postmaster);
     int err = 0;
 
     if (item->sender.n) {
@@ -243,8 +243,8 @@ int relay_report(struct relay *r, struct job *j, struct relay_verdict *v)
         }
         arena_free(p.arena);
         for (size_t i = 0; k == REPORT_DELAYED && err == 0 && i < item->count; i++)
-            v[i].delay_notified = v[i].delay_notified ||
-                                  policy_report(r->child->conf, item, &v[i], clock_seconds()) == k;
+            v[i].delay_notified =
+                v[i].delay_notified || policy_report(r->conf, item, &v[i], clock_seconds()) == k;
     }
     return worst;
 }

@@ -43,7 +43,7 @@ bool relay_slot_enter(struct relay *r, const char *domain, struct smtp_recipient
 
     d->waiting++;
     for (;;) {
-        const struct conf *c = r->child->conf;
+        const struct conf *c = r->conf;
         if (waited && d->failed_ms >= begin)
             break;
         if (d->open < c->outbound_per_domain && r->connections_open < c->outbound_connections)
