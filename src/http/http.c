@@ -41,6 +41,10 @@ static bool count_header(struct reading *r, size_t n)
 static int on_field(http_parser *p, const char *at, size_t n)
 {
     struct reading *r = p->data;
+    /* RFC 9112 section 5.1: a blank before the colon, which hides a field from some and not from
+     * others. http_parser lets it pass. */
+    if (n && memchr(at, ' ', n))
+        return -1;
     if (r->in_value) {
         r->field[0] = 0;
         r->in_value = false;
