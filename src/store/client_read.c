@@ -560,13 +560,14 @@ int store_summary(struct store *s, const struct message_info *m, struct arena *a
     return summary_open(span_of(p, m->summary_bytes), ret) ? 0 : -EIO;
 }
 
-static int read_part(struct store *s, uint32_t file, uint64_t at, uint64_t n, struct buf *out)
+static int read_part(struct store *s, uint32_t file, uint64_t at, uint64_t n, bool whole,
+                     struct buf *out)
 {
     int fd = client_file(s, file);
 
     if (fd < 0)
         return -EIO;
-    return blob_read(fd, (uint32_t)at, (uint32_t)n, false, out);
+    return blob_read(fd, (uint32_t)at, (uint32_t)n, whole, out);
 }
 
 int store_message_read(struct store *s, const struct message_info *m, uint64_t offset, size_t n,
@@ -581,12 +582,13 @@ int store_message_read(struct store *s, const struct message_info *m, uint64_t o
     m = where_now(s, m, &room);
     if (offset < m->prefix_bytes) {
         uint64_t stop = end < m->prefix_bytes ? end : m->prefix_bytes;
-        err = read_part(s, m->prefix_file, m->prefix_at + offset, stop - offset, out);
+        err = read_part(s, m->prefix_file, m->prefix_at + offset, stop - offset,
+                        offset == 0 && stop == m->prefix_bytes, out);
         offset = stop;
     }
     if (!err && offset < end)
-        err =
-            read_part(s, m->body_file, m->body_at + (offset - m->prefix_bytes), end - offset, out);
+        err = read_part(s, m->body_file, m->body_at + (offset - m->prefix_bytes), end - offset,
+                        offset == m->prefix_bytes && end == m->size, out);
     return err;
 }
 

@@ -85,6 +85,37 @@ static void moved(void *arg)
     EXPECT(!reads(&before, 'h'));
 }
 
+/* A byte of the log is another one: whoever reads the whole body is told. */
+static void damaged(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX");
+    struct message_info m;
+    struct buf b = BUF(2 * BIG);
+    char path[300];
+
+    EXPECT_INT(append_big(box, 'x'), 0);
+    REQUIRE(message(box, 1, &m));
+    EXPECT_INT(store_message_read(s, &m, 0, BIG, &b), 0);
+    snprintf(path, sizeof(path), "%s/store/log/%08u.log", store_harness_root(h), m.body_file);
+    FILE *f = fopen(path, "r+");
+    REQUIRE(f);
+    fseek(f, (long)m.body_at + 5000, SEEK_SET);
+    fputc('y', f);
+    fclose(f);
+    buf_clear(&b);
+    EXPECT_INT(store_message_read_all(s, &m, &b), -EBADMSG);
+    EXPECT_INT(store_message_read(s, &m, 0, BIG, &b), -EBADMSG);
+    buf_clear(&b);
+    EXPECT_INT(store_message_read(s, &m, 100, 1000, &b), 0);
+    EXPECT_INT(b.n, 1000);
+    buf_done(&b);
+}
+
+TEST(a_body_that_is_damaged)
+{
+    with_store(damaged);
+}
+
 TEST(a_message_that_was_moved)
 {
     store_harness_answers_ms = 100;

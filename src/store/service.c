@@ -44,6 +44,7 @@ struct service {
     bool tick_missed;
     bool scheduled, syncing, checkpointing, preparing, compacting, closing;
     bool copy_due;     /* compaction has a piece for the next batch */
+    bool quiet;        /* no more compaction is begun */
     bool backup_asked; /* a peer waits for a checkpoint of its own */
     int sync_err;
     struct checkpoint checkpoint;
@@ -353,7 +354,7 @@ static void compact(struct service *s)
     struct engine *e = s->engine;
     uint32_t gone[COMPACT_FILES_MAX];
 
-    if (s->compacting || s->copy_due)
+    if (s->compacting || s->copy_due || s->quiet)
         return;
     switch (compact_next(e->compact)) {
     case COMPACT_SCAN:
@@ -632,6 +633,11 @@ void service_free(struct service *s)
 void service_kill(struct service *s)
 {
     service_end(s, false);
+}
+
+void service_quiet(struct service *s)
+{
+    s->quiet = true;
 }
 
 bool service_helpers_busy(const struct service *s)

@@ -15,10 +15,12 @@
     X(STORE_APPEND)                                                                                \
     X(STORE_DELIVER)                                                                               \
     X(STORE_FLAGS)                                                                                 \
-    X(STORE_EXPUNGE) X(STORE_COPY) X(STORE_MAILBOX_CREATE) X(STORE_MAILBOX_DELETE)                 \
-        X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY)        \
-            X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT) X(STORE_NEWSGROUP)           \
-                X(STORE_STAT) X(STORE_COMPACT) X(STORE_GRANT) X(STORE_BACKUP)
+    X(STORE_EXPUNGE)                                                                               \
+    X(STORE_COPY)                                                                                  \
+    X(STORE_MAILBOX_CREATE) X(STORE_MAILBOX_DELETE) X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE)     \
+        X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY) X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN)          \
+            X(STORE_ACCOUNT) X(STORE_NEWSGROUP) X(STORE_STAT) X(STORE_COMPACT) X(STORE_GRANT)      \
+                X(STORE_BACKUP)
 
 struct service;
 
@@ -30,6 +32,8 @@ struct service *service_new(struct loop *l, struct engine *take_engine);
 void service_free(struct service *s);
 /* As service_free, but as if the process were killed: nothing is finished or marked. Tests. */
 void service_kill(struct service *s);
+/* No more compaction is begun: the end is near. */
+void service_quiet(struct service *s);
 /* Something is under way on a helper thread or waits for it; service_free must wait. */
 bool service_busy(const struct service *s);
 /* A helper thread is at work: service_kill must wait. */

@@ -159,7 +159,8 @@ int store_history_since(struct store_read *r, int64_t seconds,
 int store_summary(struct store *s, const struct message_info *m, struct arena *a,
                   struct summary *ret);
 /* Bytes [offset, offset+n) of prefix + body, appended to out; fewer at the end. The log file is
- * held, so it works after the snapshot. Checks nothing. */
+ * held, so it works after the snapshot. A body that is read whole is proved by its checksum (-EBADMSG:
+ * damaged), a part of it is not. */
 int store_message_read(struct store *s, const struct message_info *m, uint64_t offset, size_t n,
                        struct buf *out);
 /* As above, but reads the whole body and proves its checksum. -EBADMSG: damaged. */

@@ -94,6 +94,7 @@ static void on_stop(struct child *c, uint64_t drain_ms)
 {
     struct stored *d = stored_of(c);
 
+    service_quiet(d->service);
     d->stopping = timer_new(c->loop, stop_when_idle, c);
     timer_repeat(d->stopping, STOP_LOOK_MS);
 }

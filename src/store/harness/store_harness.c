@@ -180,6 +180,7 @@ void store_harness_free(struct store_harness *h)
 {
     if (!h)
         return;
+    service_quiet(h->service);
     while (service_busy(h->service))
         turns(h);
     for (int i = 0; i < END_COUNT; i++) {

@@ -88,6 +88,7 @@ void store_process_main(int argc, char **argv)
     struct link_ops ops = {handlers, on_closed, &c};
     link_new(c.loop, atoi(argv[3]), ROLE_STORED, ROLE_ACCESS, 0, &ops);
     loop_run(c.loop);
+    service_quiet(c.service);
     while (service_busy(c.service)) {
         struct timer *t = timer_new(c.loop, on_timer, c.loop);
         timer_start(t, 1);
