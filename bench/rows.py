@@ -37,7 +37,7 @@ ROWS = [
     Row("deliver-32", "delivery into the mailbox, 32 connections (Dovecot: LMTP)", "smtp-send", "lmtp", "dovecot", (2000, 6000), "≤ 120 µs", {"conns": 32, "warm": 5}),
     Row("append-1", "IMAP APPEND, 1 connection", "imap-append", "imaps", "dovecot", (1000, 2000), "≤ 170 µs", {"conns": 1, "warm": 20}, ("tls",)),
     Row("append-32", "IMAP APPEND, 32 connections", "imap-append", "imaps", "dovecot", (4000, 8000), "≤ 100 µs", {"conns": 32, "warm": 5}, ("tls",)),
-    Row("fetch-flags", "FETCH FLAGS of 10,000, a message", "imap-fetch", "imaps", "dovecot", (20, 60), "≤ 0.25 µs", BIG | {"items": "FLAGS"}, ("tls",), prepare="big"),
+    Row("fetch-flags", "FETCH FLAGS of 10,000, a message", "imap-fetch", "imaps", "dovecot", (60, 200), "≤ 0.25 µs", BIG | {"items": "FLAGS"}, ("tls",), prepare="big"),
     Row("fetch-envelope", "FETCH ENVELOPE of 10,000, a message", "imap-fetch", "imaps", "dovecot", (10, 30), "≤ 1.0 µs", BIG | {"items": "ENVELOPE"}, ("tls",), prepare="big"),
     Row("fetch-structure", "FETCH BODYSTRUCTURE of 10,000, a message", "imap-fetch", "imaps", "dovecot", (10, 30), "≤ 0.8 µs", BIG | {"items": "BODYSTRUCTURE"}, ("tls",), prepare="big"),
     Row("fetch-body", "FETCH BODY.PEEK[] of 10,000, a message of 10 KiB", "imap-fetch", "imaps", "dovecot", (2, 5), "≤ 12 µs", BIG | {"items": "BODY.PEEK[]"}, ("tls",), prepare="big"),

@@ -120,6 +120,14 @@ static void op_fetch(struct worker *w)
         die("FETCH answered only %llu times", (unsigned long long)(w->units - before));
 }
 
+/* Setting what is set already would cost next to nothing. */
+static void begin_store(struct worker *w)
+{
+    begin_selected(w);
+    conn_print(w->conn, "d STORE 1:* -FLAGS.SILENT (\\Flagged)\r\n");
+    answer(w, w->conn, "d");
+}
+
 static void op_store(struct worker *w)
 {
     unsigned n = w->sent++;
@@ -190,7 +198,7 @@ const struct driver imap_drivers[] = {
     {"imap-login",  begin_none,     op_login,  begin_none},
     {"imap-append", begin_login,    op_append, end_logout},
     {"imap-fetch",  begin_selected, op_fetch,  end_logout},
-    {"imap-store",  begin_selected, op_store,  end_logout},
+    {"imap-store",  begin_store,    op_store,  end_logout},
     {"imap-idle",   begin_idle,     NULL,      end_idle  },
     {"imap-notify", begin_notify,   op_notify, end_notify},
     {NULL,          NULL,           NULL,      NULL      },
