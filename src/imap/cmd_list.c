@@ -231,7 +231,7 @@ static void put_node(struct session *s, const struct list_args *a, const struct 
     put_child_info(a, n, out);
     buf_put_cstr(out, "\r\n");
     if (a->options & RETURN_STATUS && n->selectable)
-        status_print(buf_span(&wire), a->items, &n->info, &s->vserver->limits, out);
+        status_print(buf_span(&wire), a->items, &n->info, s, out);
 }
 
 static void flush_chunk(struct session *s, struct buf *out, size_t from)

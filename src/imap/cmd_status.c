@@ -40,7 +40,7 @@ void cmd_status(struct session *s, struct command_line *c)
     }
     name_full(name.account, name.name, &full);
     name_print(imap_of(s)->rev2, buf_span(&full), &wire);
-    status_print(buf_span(&wire), items, &info, &s->vserver->limits, &out);
+    status_print(buf_span(&wire), items, &info, s, &out);
     session_put(s, buf_span(&out));
     imap_finish(s, c, true, "Status completed");
 }

@@ -1,58 +1,80 @@
 #include "imap/status.h"
 
+#include "imap/state.h"
+
 #include "base/check.h"
 #include "imap/arg.h"
 
-static uint64_t item_zero(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_zero(const struct mailbox_info *m, struct session *s)
 {
     return 0;
 }
-static uint64_t item_messages(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_messages(const struct mailbox_info *m, struct session *s)
 {
     return m->messages;
 }
-static uint64_t item_uidnext(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_uidnext(const struct mailbox_info *m, struct session *s)
 {
     return m->uidnext;
 }
-static uint64_t item_uidvalidity(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_uidvalidity(const struct mailbox_info *m, struct session *s)
 {
     return m->uidvalidity;
 }
-static uint64_t item_unseen(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_unseen(const struct mailbox_info *m, struct session *s)
 {
     return m->unseen;
 }
-static uint64_t item_deleted(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_deleted(const struct mailbox_info *m, struct session *s)
 {
     return m->deleted;
 }
-static uint64_t item_highestmodseq(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_highestmodseq(const struct mailbox_info *m, struct session *s)
 {
     return m->highestmodseq;
 }
-static uint64_t item_appendlimit(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_appendlimit(const struct mailbox_info *m, struct session *s)
 {
-    return l->message_bytes;
+    return s->vserver->limits.message_bytes;
 }
-static uint64_t item_size(const struct mailbox_info *m, const struct conf_limits *l)
+static uint64_t item_size(const struct mailbox_info *m, struct session *s)
 {
     return m->bytes;
 }
 
+/* Of the messages with \Deleted; only where there are some are they looked for. */
+static uint64_t item_deleted_storage(const struct mailbox_info *m, struct session *s)
+{
+    struct store_read r;
+    struct store_cursor c;
+    struct message_info info;
+    uint64_t bytes = 0;
+
+    if (m->deleted == 0 || store_read_begin(imap_store(s), &r) < 0)
+        return 0;
+    if (store_cursor_open(&r, m->id, 1, &c) == 0) {
+        while (store_cursor_next(&c, &info))
+            bytes += info.flags & STORE_DELETED ? info.size : 0;
+        store_cursor_close(&c);
+    }
+    store_read_end(&r);
+    return bytes;
+}
+
 static const struct {
     const char *name;
-    uint64_t (*value)(const struct mailbox_info *m, const struct conf_limits *l);
+    uint64_t (*value)(const struct mailbox_info *m, struct session *s);
 } items_table[] = {
-    {"MESSAGES",      item_messages     },
-    {"RECENT",        item_zero         },
-    {"UIDNEXT",       item_uidnext      },
-    {"UIDVALIDITY",   item_uidvalidity  },
-    {"UNSEEN",        item_unseen       },
-    {"DELETED",       item_deleted      },
-    {"SIZE",          item_size         },
-    {"HIGHESTMODSEQ", item_highestmodseq},
-    {"APPENDLIMIT",   item_appendlimit  },
+    {"MESSAGES",        item_messages       },
+    {"RECENT",          item_zero           },
+    {"UIDNEXT",         item_uidnext        },
+    {"UIDVALIDITY",     item_uidvalidity    },
+    {"UNSEEN",          item_unseen         },
+    {"DELETED",         item_deleted        },
+    {"SIZE",            item_size           },
+    {"HIGHESTMODSEQ",   item_highestmodseq  },
+    {"APPENDLIMIT",     item_appendlimit    },
+    {"DELETED-STORAGE", item_deleted_storage},
 };
 
 static bool parse_item(struct span *c, unsigned *items)
@@ -96,7 +118,7 @@ bool status_has_modseq(unsigned items)
 }
 
 void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,
-                  const struct conf_limits *limits, struct buf *out)
+                  struct session *s, struct buf *out)
 {
     bool first = true;
 
@@ -110,7 +132,7 @@ void status_print(struct span name_wire, unsigned items, const struct mailbox_in
             first = false;
             buf_put_cstr(out, items_table[i].name);
             buf_putc(out, ' ');
-            buf_put_u64(out, items_table[i].value(info, limits));
+            buf_put_u64(out, items_table[i].value(info, s));
         }
     buf_put_cstr(out, ")\r\n");
 }

@@ -3,8 +3,9 @@
 #define IMAP_STATUS_H
 
 #include "base/parse.h"
-#include "conf/conf.h"
 #include "store/store.h"
+
+struct session;
 
 /* "(" status-att *(SP status-att) ")"; bits of the items, in the order of the table. */
 bool status_items_parse(struct span *c, unsigned *ret_items);
@@ -12,6 +13,6 @@ bool status_items_parse(struct span *c, unsigned *ret_items);
 bool status_has_modseq(unsigned items);
 /* "* STATUS name (…)" CRLF; `name_wire` is printed as it stands. */
 void status_print(struct span name_wire, unsigned items, const struct mailbox_info *info,
-                  const struct conf_limits *limits, struct buf *out);
+                  struct session *s, struct buf *out);
 
 #endif

@@ -460,6 +460,19 @@ bool store_changes_each(struct store_read *r, uint64_t mailbox, uint64_t modseq,
     return ok;
 }
 
+int store_quota_get(struct store_read *r, uint64_t account, uint64_t *ret_used, uint64_t *ret_limit)
+{
+    struct key k = key_u64(account);
+    struct row_account a;
+    int err = index_get_row(&r->store->index, r->txn, INDEX_ACCOUNT, &k, &a, sizeof(a));
+
+    if (err)
+        return err;
+    *ret_used = a.used_bytes;
+    *ret_limit = a.quota_bytes;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ news */
 int store_article_find(struct store_read *r, struct span message_id,
                        bool (*fn)(uint64_t mailbox, uint32_t number, void *arg), void *arg)

@@ -104,6 +104,10 @@ int store_subscription_each(struct store_read *r, uint64_t account,
                             bool (*fn)(uint64_t folder_account, struct span name, void *arg),
                             void *arg);
 
+/* Bytes an account uses, and may use (0: as many as it likes). 0, -ENOENT. */
+int store_quota_get(struct store_read *r, uint64_t account, uint64_t *ret_used,
+                    uint64_t *ret_limit);
+
 struct message_info {
     uint64_t mailbox;
     uint32_t uid; /* or article number */

@@ -10,6 +10,7 @@
 #include "session/runner.h"
 #include "smtp/smtp.h"
 #include "store/store_harness.h"
+#include "store/store_msg.h"
 #include "tls/context_internal.h"
 #include "tls/harness.h"
 
@@ -169,6 +170,8 @@ void world_start(struct world *w)
     w->conf = read_conf(w);
     for (uint64_t account = 16; account <= 19; account++)
         CHECK(store_harness_account(w->harness, account) == 0);
+    /* "nosubmit" has little room */
+    CHECK(store_harness_account_set(w->harness, 18, ACCOUNT_ENABLED, 1, 4096) == 0);
     make_newsgroup(w, "local.test", 0);
     make_newsgroup(w, "local.moderated", MAILBOX_MODERATED);
     make_newsgroup(w, "local.closed", MAILBOX_NO_POST);
