@@ -307,6 +307,11 @@ message_size_limit = 52428800
         self.spawn("/usr/sbin/postfix", "-c", self.folder, "start-fg")
         self.wait_ports()
 
+    def stop(self):
+        # the script that start-fg is passes no signal on
+        subprocess.run(["/usr/sbin/postfix", "-c", self.folder, "abort"], stderr=subprocess.DEVNULL)
+        super().stop()
+
 
 class Inn(Peer):
     """CNFS and tradindexed overview; nnrpd with TLS as a daemon of its own, posting through innd. Articles are not durable at the 240."""
