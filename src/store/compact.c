@@ -9,7 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROUND_LIVE_BYTES = 256 << 20, DAMAGED_MAX = 64, LATE_LOOK = 256, WARM_STEP = 256 << 10 };
+enum {
+    WAIT_SPARE_MS = 5000,
+    ROUND_LIVE_BYTES = 256 << 20,
+    DAMAGED_MAX = 64,
+    LATE_LOOK = 256,
+    WARM_STEP = 256 << 10
+};
 
 struct ref { /* a row that refers to one of the files */
     uint64_t body;
@@ -47,6 +53,7 @@ struct compact {
     uint64_t tokens_ms;
     uint64_t settle_sequence, rows_before;
     unsigned requested; /* percent */
+    uint64_t requested_ms, nudged_ms;
     uint32_t damaged[DAMAGED_MAX];
     unsigned damaged_count;
     struct buf bytes; /* of the body at hand */
@@ -57,7 +64,8 @@ struct compact {
 
 const char *compact_phase_name(enum compact_phase p)
 {
-    static const char *const names[] = {"idle", "scan", "pick", "read", "copy", "forget", "settle"};
+    static const char *const names[] = {"idle", "scan",   "pick",   "read",
+                                        "copy", "forget", "settle", "wait"};
     return names[p];
 }
 
@@ -189,6 +197,7 @@ static bool choose(struct compact *c, unsigned percent)
 void compact_request(struct compact *c, unsigned percent)
 {
     c->requested = percent;
+    c->requested_ms = clock_mono_ms();
     c->next_ms = 0;
 }
 
@@ -409,6 +418,23 @@ static void warm(struct compact *c)
     free(b);
 }
 
+/* Files in which answers may still be looked for are let alone; without any requests that would be so
+ * for ever. */
+static bool may_wait(struct compact *c)
+{
+    const struct engine *e = c->e;
+    uint64_t now = clock_mono_ms();
+
+    if (!c->requested || bound(e) >= e->state.file ||
+        now - c->requested_ms > e->options.answers_ms + WAIT_SPARE_MS)
+        return false;
+    if (now - c->nudged_ms >= COMPACT_LOOK_MS) {
+        c->nudged_ms = now;
+        c->phase = COMPACT_NUDGE;
+    }
+    return true;
+}
+
 enum compact_phase compact_next(struct compact *c)
 {
     struct engine *e = c->e;
@@ -422,6 +448,8 @@ enum compact_phase compact_next(struct compact *c)
         if (percent == 0 || e->leftovers || clock_mono_ms() < c->next_ms)
             return COMPACT_IDLE;
         if (!choose(c, percent)) {
+            if (may_wait(c))
+                return c->phase;
             c->requested = 0;
             round_end(c);
             return COMPACT_IDLE;
@@ -611,7 +639,8 @@ int compact_put(struct compact *c)
     int err;
 
     c->put = false;
-    if ((c->phase != COMPACT_COPY && c->phase != COMPACT_FORGET) || e->failed)
+    if ((c->phase != COMPACT_COPY && c->phase != COMPACT_FORGET && c->phase != COMPACT_NUDGE) ||
+        e->failed)
         return 0;
     if (c->phase == COMPACT_FORGET && c->late.n) {
         c->phase = COMPACT_PICK;
@@ -619,7 +648,9 @@ int compact_put(struct compact *c)
     }
     e->now = clock_seconds();
     record_begin(e);
-    err = c->phase == COMPACT_COPY ? put_piece(c) : put_forget(c);
+    err = c->phase == COMPACT_COPY     ? put_piece(c)
+          : c->phase == COMPACT_FORGET ? put_forget(c)
+                                       : effect_forget(e, NULL, 0);
     if (err)
         return plan_broken(e, err);
     record_end(e, &i, 0);
@@ -632,7 +663,9 @@ void compact_committed(struct compact *c, bool done)
     if (!c->put)
         return;
     c->put = false;
-    if (!done)
+    if (c->phase == COMPACT_NUDGE)
+        c->phase = COMPACT_IDLE;
+    if (!done || c->phase == COMPACT_IDLE)
         return;
     if (c->phase == COMPACT_COPY) {
         c->at = c->piece_end;

@@ -38,13 +38,14 @@ enum compact_phase {
     COMPACT_COPY,
     COMPACT_FORGET,
     COMPACT_SETTLE,
+    COMPACT_NUDGE, /* asked for, but answers still lie in those files: the log is moved on */
 };
 
 struct compact *compact_new(struct engine *e);
 void compact_free(struct compact *c); /* no helper at work; NULL is fine */
 
 /* Between batches. What is to be done now; COMPACT_IDLE: nothing at the moment. SCAN and WARM: run
- * compact_help on a helper thread, then compact_helped on the loop. COPY and FORGET: call
+ * compact_help on a helper thread, then compact_helped on the loop. COPY, FORGET, NUDGE: call
  * compact_put within a batch. SETTLE: compact_unlink. */
 enum compact_phase compact_next(struct compact *c);
 void compact_help(struct compact *c);

@@ -31,6 +31,7 @@ static inline bool drive_compact(struct engine *e)
         return true;
     case COMPACT_COPY:
     case COMPACT_FORGET:
+    case COMPACT_NUDGE:
         if (engine_batch_begin(e, compact_piece_bytes(e->compact)) != 0)
             return false;
         compact_put(e->compact);

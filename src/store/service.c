@@ -218,7 +218,10 @@ static void run_batch(void *arg)
 {
     struct service *s = arg;
     struct engine *e = s->engine;
-    uint64_t bytes = BATCH_GUESS_BYTES + compact_piece_bytes(e->compact);
+    /* Small files must not each be left for one batch. */
+    uint64_t part = e->options.log_file_bytes / 8;
+    uint64_t bytes =
+        (part < BATCH_GUESS_BYTES ? part : BATCH_GUESS_BYTES) + compact_piece_bytes(e->compact);
     unsigned count = 0;
 
     s->scheduled = false;
@@ -364,6 +367,7 @@ static void compact(struct service *s)
         break;
     case COMPACT_COPY:
     case COMPACT_FORGET:
+    case COMPACT_NUDGE:
         s->copy_due = true;
         schedule(s);
         break;
