@@ -43,6 +43,30 @@ struct ca_record *ca_by_id(const struct ca *ca, int64_t id)
     return NULL;
 }
 
+void ca_name(const struct ca *ca, const struct ca_record *c, char ret[32])
+{
+    unsigned number = 0;
+
+    for (size_t i = 0; i < ca->ca_count; i++) {
+        number += ca->cas[i]->kind == c->kind;
+        if (ca->cas[i] == c)
+            break;
+    }
+    snprintf(ret, 32, "%s-%u", ca_kind_name(c->kind), number);
+}
+
+void ca_url(const struct ca *ca, const struct ca_record *c, char *ret, size_t size,
+            const char *suffix)
+{
+    char name[32];
+
+    ret[0] = '\0';
+    if (!ca->url[0])
+        return;
+    ca_name(ca, c, name);
+    snprintf(ret, size, "%s/ca/%s%s", ca->url, name, suffix);
+}
+
 int ca_open(const char *path, const struct ca_hooks *hooks, struct ca **ret, struct err *e)
 {
     struct ca *ca = calloc(1, sizeof(*ca));
@@ -52,7 +76,9 @@ int ca_open(const char *path, const struct ca_hooks *hooks, struct ca **ret, str
 
     CHECK(ca);
     ca->hooks = *hooks;
-    ca->crl.der = BUF(16 << 20);
+    ca->crl_hours = 24;
+    for (size_t i = 0; i < CA_CRL_SLOTS; i++)
+        ca->crl[i].der = BUF(CA_CRL_BYTES);
     rc = ca_register_open(path, &ca->reg, e);
     if (rc == 0)
         rc = ca_register_cas(ca->reg, &all, &n, e);
@@ -80,7 +106,9 @@ void ca_close(struct ca *ca)
         free(ca->cas[i]);
     }
     free(ca->cas);
-    buf_done(&ca->crl.der);
+    for (size_t i = 0; i < CA_CRL_SLOTS; i++)
+        buf_done(&ca->crl[i].der);
+    ca_ocsp_done(ca);
     ca_register_close(ca->reg);
     free(ca);
 }
@@ -139,6 +167,7 @@ static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kin
 {
     const struct ca_record *parent = kind == CA_ROOT ? NULL : ca->root;
     struct buf signer_spki BUF_AUTO = BUF(4096);
+    char crl_url[320] = "", issuer_url[320] = "";
     int64_t now = clock_seconds();
     struct issue_plan plan = {
         .profile = cert_profile_get(kind == CA_ROOT ? PROFILE_ROOT : PROFILE_ISSUING),
@@ -148,9 +177,15 @@ static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kin
         .permitted = kind == CA_ROOT ? &s->root : &s->issuing,
         .not_before = now - HOUR,
         .not_after = now + (int64_t)(kind == CA_ROOT ? s->root_days : s->ca_days) * DAY,
+        .crl_url = crl_url,
+        .issuer_url = issuer_url,
     };
     int rc;
 
+    if (parent) {
+        ca_url(ca, parent, crl_url, sizeof(crl_url), ".crl");
+        ca_url(ca, parent, issuer_url, sizeof(issuer_url), ".crt");
+    }
     /* none may begin before its issuer */
     if (parent && plan.not_before < parent->certificate->not_before)
         plan.not_before = parent->certificate->not_before;
@@ -259,6 +294,9 @@ int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
 
     memcpy(ca->organization, s->organization, sizeof(ca->organization));
     ca->cert_days = s->cert_days;
+    memcpy(ca->url, s->url, sizeof(ca->url));
+    ca->crl_hours = s->crl_hours;
+    ca->crl_delta = s->crl_delta;
     if (!ca->root)
         rc = make_ca(ca, s, CA_ROOT, e);
     if (rc < 0 || !issuing_wanted(ca, s))

@@ -14,7 +14,7 @@
 #include "conf/conf.h"
 #include "pki/profile.h"
 
-enum ca_key_use { CA_KEY_CERTIFICATES, CA_KEY_CRL };
+enum ca_key_use { CA_KEY_CERTIFICATES, CA_KEY_CRL, CA_KEY_OCSP };
 
 struct ca_key {
     char id[CA_KEY_ID_MAX + 1];
@@ -48,6 +48,11 @@ struct ca_settings {
     char organization[65];
     struct permitted issuing, root; /* complete; the root's covers the issuing's */
     unsigned root_days, ca_days, cert_days;
+    char url[256]; /* where the public HTTP virtual server is: "http://mail.example.org"; "": there
+                      is none, so certificates name no addresses */
+    unsigned crl_hours;
+    bool crl_delta;
+    unsigned officer; /* 1 << enum profile_id: these wait for approval */
 };
 /* Permitted is what ca_dns and ca_ip list, or else the local domains; always the hostname,
  * "localhost", 127.0.0.1 and ::1, so that every kind is bounded; mail addresses of the local
@@ -97,9 +102,26 @@ int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
 int ca_status(struct ca *ca, const char *serial, struct ca_status *ret, struct err *e);
 int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason,
               struct err *e); /* suspends */
-/* The CRL of a CA (id 0: the issuing one in use), DER, appended. Made anew after a revocation and
- * once a day. suspends */
+/* Ends a hold. -ENOENT, -EALREADY. suspends */
+int ca_unhold(struct ca *ca, const char *serial, struct err *e);
+
+/*
+ * The whole CRL of a CA (id 0: the issuing one in use), DER, appended. Made anew after a revocation
+ * and on schedule; kept in the register. -EMSGSIZE: longer than keyd signs (some 1,100 entries):
+ * then only its parts are to be had. suspends
+ */
 int ca_crl(struct ca *ca, int64_t id, struct buf *ret_der, struct err *e);
+/*
+ * What is public, by name: "issuing-1.crt" a CA's certificate, "issuing-1.crl" and
+ * "issuing-1-K.crl" the CRLs that certificates name, "…-delta.crl" what has changed since the last
+ * regular one. DER, appended. -ENOENT. suspends
+ */
+enum { CA_FILE_MAX = 80 * 1024 };
+int ca_file(struct ca *ca, struct span name, struct buf *ret_der, struct err *e);
+/* Makes anew the CRLs whose time has come. The first that failed is returned. suspends */
+int ca_crl_refresh(struct ca *ca, struct err *e);
+/* The answer to an OCSP request, DER; also to what is none, or cannot be answered. suspends */
+void ca_ocsp(struct ca *ca, struct span request, struct buf *ret_der);
 
 /* For people, as JSON. suspend */
 int ca_info(struct ca *ca, struct buf *json, struct err *e);

@@ -9,9 +9,10 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { DAY = 86400, BACKDATE = 300, SAME_QUESTION = 3600, CRL_DAYS = 7 };
+enum { DAY = 86400, BACKDATE = 300, SAME_QUESTION = 3600 };
 
 static int check_request(const struct ca *ca, const struct ca_request *q, struct err *e)
 {
@@ -95,9 +96,28 @@ static bool same_question(const struct ca *ca, const struct ca_request *q,
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struct ca_request *q,
-                     struct buf *der, struct err *e)
+/* Where its state can be looked up, as its own certificate says. */
+struct addresses {
+    char crl[320], delta[320], ocsp[320], issuer[320];
+};
+
+static void addresses_of(const struct ca *ca, const struct ca_record *issuing,
+                         const struct register_part *part, struct addresses *ret)
 {
+    memset(ret, 0, sizeof(*ret));
+    if (!part->url[0])
+        return;
+    snprintf(ret->crl, sizeof(ret->crl), "%s.crl", part->url);
+    if (ca->crl_delta)
+        snprintf(ret->delta, sizeof(ret->delta), "%s-delta.crl", part->url);
+    snprintf(ret->ocsp, sizeof(ret->ocsp), "%s/ocsp", ca->url);
+    ca_url(ca, issuing, ret->issuer, sizeof(ret->issuer), ".crt");
+}
+
+static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struct ca_request *q,
+                     const struct register_part *part, struct buf *der, struct err *e)
+{
+    struct addresses at;
     struct buf spki BUF_AUTO = BUF(4096);
     struct cert_subject subject = q->subject;
     int64_t now = clock_seconds(), from = now - BACKDATE;
@@ -106,9 +126,14 @@ static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struc
                               .issuer = issuing->certificate,
                               .spki = q->spki,
                               .subject = &subject,
-                              .names = q->names};
+                              .names = q->names,
+                              .crl_url = at.crl,
+                              .delta_url = at.delta,
+                              .ocsp_url = at.ocsp,
+                              .issuer_url = at.issuer};
     int rc;
 
+    addresses_of(ca, issuing, part, &at);
     if (!subject.organization || !subject.organization[0])
         subject.organization = ca->organization;
     if (days == 0)
@@ -165,6 +190,21 @@ static int check_result(const struct ca *ca, const struct ca_record *issuing,
     return err_wrap(e, -EKEYREJECTED, "our CA made a certificate that does not hold");
 }
 
+struct part_job {
+    struct ca *ca;
+    int64_t issuer;
+    char url[300];
+    struct register_part part;
+    struct err *e;
+    int rc;
+};
+
+static void work_part(void *arg)
+{
+    struct part_job *j = arg;
+    j->rc = ca_register_part(j->ca->reg, j->issuer, j->url, &j->part, j->e);
+}
+
 struct add_job {
     struct ca *ca;
     struct cert_record record;
@@ -182,9 +222,15 @@ static int make_leaf(struct ca *ca, const struct ca_record *issuing, const struc
                      struct certificate **ret, struct err *e)
 {
     struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
+    struct part_job p = {.ca = ca, .issuer = issuing->id, .e = e};
     struct add_job j = {.ca = ca, .e = e};
-    int rc = sign_leaf(ca, issuing, q, &der, e);
+    int rc;
 
+    ca_url(ca, issuing, p.url, sizeof(p.url), "");
+    ca_run(ca, work_part, &p);
+    rc = p.rc;
+    if (rc == 0)
+        rc = sign_leaf(ca, issuing, q, &p.part, &der, e);
     if (rc == 0)
         rc = certificate_parse(buf_span(&der), &j.record.certificate, e);
     if (rc < 0)
@@ -192,6 +238,7 @@ static int make_leaf(struct ca *ca, const struct ca_record *issuing, const struc
     rc = check_result(ca, issuing, q, j.record.certificate, e);
     if (rc == 0) {
         j.record.issuer = issuing->id;
+        j.record.part = p.part.part;
         j.record.issued_at = clock_seconds();
         span_to_cstr(span_cstr(q->profile->name), j.record.profile, sizeof(j.record.profile));
         span_to_cstr(span_head(span_cstr(q->requester), CA_REQUESTER_MAX), j.record.requester,
@@ -292,89 +339,23 @@ int ca_revoke(struct ca *ca, const char *serial, enum crl_reason reason, struct 
     struct revoke_job j = {ca, serial, reason, e, 0};
 
     ca_run(ca, work_revoke, &j);
-    if (j.rc == 0) {
-        ca->revocations++;
-        ca->crl.issuer = 0;
-    }
+    if (j.rc == 0)
+        ca->changes++;
     return j.rc;
 }
 
-struct crl_job {
-    struct ca *ca;
-    int64_t issuer;
-    uint64_t number;
-    struct crl_entry *entries;
-    size_t entry_count;
-    struct err *e;
-    int rc;
-};
-
-static void work_crl(void *arg)
+static void work_unhold(void *arg)
 {
-    struct crl_job *j = arg;
-    j->rc = ca_register_crl(j->ca->reg, j->issuer, clock_seconds(), &j->number, &j->entries,
-                            &j->entry_count, j->e);
+    struct revoke_job *j = arg;
+    j->rc = ca_register_unhold(j->ca->reg, j->serial, j->e);
 }
 
-static int sign_crl(struct ca *ca, const struct ca_record *issuer, const struct crl_job *j,
-                    struct buf *out, struct err *e)
+int ca_unhold(struct ca *ca, const char *serial, struct err *e)
 {
-    struct buf spki BUF_AUTO = BUF(4096);
-    int64_t now = clock_seconds();
-    struct crl_plan plan = {.issuer = issuer->certificate,
-                            .number = j->number,
-                            .this_update = now,
-                            .next_update = now + CRL_DAYS * DAY,
-                            .entries = j->entries,
-                            .entry_count = j->entry_count};
-    int rc;
+    struct revoke_job j = {ca, serial, CRL_HOLD, e, 0};
 
-    certificate_spki(issuer->certificate, &spki);
-    plan.signer = ca->hooks.key_signer(ca->hooks.arg, issuer->key_id, CA_KEY_CRL, buf_span(&spki));
-    if (!plan.signer)
-        return err_set(e, -ENOKEY, "the key of the CA cannot be used; is it removed?");
-    rc = crl_make(&plan, out, e);
-    EVP_PKEY_free(plan.signer);
-    return rc;
-}
-
-static int make_crl(struct ca *ca, const struct ca_record *issuer, struct buf *out, struct err *e)
-{
-    struct crl_job j = {.ca = ca, .issuer = issuer->id, .e = e};
-    int rc;
-
-    ca_run(ca, work_crl, &j);
-    if (j.rc < 0)
-        return j.rc;
-    rc = sign_crl(ca, issuer, &j, out, e);
-    free(j.entries);
-    return rc;
-}
-
-int ca_crl(struct ca *ca, int64_t id, struct buf *ret_der, struct err *e)
-{
-    const struct ca_record *issuer = id == 0 ? ca->issuing : ca_by_id(ca, id);
-    struct buf der BUF_AUTO = BUF(16 << 20);
-    int64_t now = clock_seconds();
-    uint64_t seen = ca->revocations;
-    int rc;
-
-    if (!issuer)
-        return err_set(e, -ENOENT, "there is no such CA; see \"sealpost ca list\"");
-    if (ca->crl.issuer != issuer->id || now < ca->crl.made || now - ca->crl.made > DAY) {
-        rc = make_crl(ca, issuer, &der, e);
-        if (rc < 0)
-            return rc;
-        if (seen == ca->revocations) { /* else it misses one that came meanwhile */
-            buf_clear(&ca->crl.der);
-            buf_put_span(&ca->crl.der, buf_span(&der));
-            ca->crl.issuer = issuer->id;
-            ca->crl.made = now;
-        }
-        return buf_put_span(ret_der, buf_span(&der)) ? 0
-                                                     : err_set(e, -EMSGSIZE, "the CRL is too long");
-    }
-    return buf_put_span(ret_der, buf_span(&ca->crl.der))
-               ? 0
-               : err_set(e, -EMSGSIZE, "the CRL is too long");
+    ca_run(ca, work_unhold, &j);
+    if (j.rc == 0)
+        ca->changes++;
+    return j.rc;
 }

@@ -1,16 +1,13 @@
 #include "ca/register.h"
 #include "base/check.h"
+#include "ca/register_internal.h"
 
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-struct ca_register {
-    sqlite3 *db;
-};
-
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 static const char schema[] =
     "CREATE TABLE ca(id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK(kind IN ('root','issuing')),"
@@ -29,6 +26,33 @@ static const char schema[] =
     "CREATE INDEX certificate_spki ON certificate(spki);"
     "CREATE INDEX certificate_state ON certificate(issuer, state);"
     "PRAGMA user_version = 1;";
+
+/* part: which list of revoked certificates a certificate names; change: the number of its CA's last
+ * list when its state last changed, -1: never. */
+static const char to_version_2[] =
+    "ALTER TABLE ca ADD COLUMN revoked_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE ca ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificate ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE certificate ADD COLUMN change INTEGER NOT NULL DEFAULT -1;"
+    "UPDATE certificate SET change=0 WHERE state='revoked';"
+    "CREATE INDEX certificate_change ON certificate(issuer, part, change);"
+    "CREATE TABLE part(issuer INTEGER NOT NULL REFERENCES ca(id), part INTEGER NOT NULL,"
+    " url TEXT NOT NULL, issued INTEGER NOT NULL, PRIMARY KEY(issuer, part)) STRICT;"
+    "INSERT INTO part SELECT issuer, 0, '', count(*) FROM certificate GROUP BY issuer;"
+    "CREATE TABLE crl(issuer INTEGER NOT NULL REFERENCES ca(id), part INTEGER NOT NULL,"
+    " delta INTEGER NOT NULL, number INTEGER NOT NULL, base INTEGER NOT NULL,"
+    " base_at INTEGER NOT NULL, made_at INTEGER NOT NULL, next_update INTEGER NOT NULL,"
+    " url TEXT NOT NULL,"
+    " der BLOB NOT NULL, PRIMARY KEY(issuer, part, delta)) STRICT;"
+    "CREATE TABLE above(ca INTEGER NOT NULL REFERENCES ca(id), position INTEGER NOT NULL,"
+    " der BLOB NOT NULL, PRIMARY KEY(ca, position)) STRICT;"
+    "CREATE TABLE request(id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL,"
+    " requester TEXT NOT NULL, profile TEXT NOT NULL, days INTEGER NOT NULL,"
+    " subject TEXT NOT NULL, names TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK(state IN ('pending','approved','denied')),"
+    " reason TEXT NOT NULL DEFAULT '', decided_at INTEGER NOT NULL DEFAULT 0,"
+    " serial TEXT NOT NULL DEFAULT '', message BLOB NOT NULL) STRICT;"
+    "PRAGMA user_version = 2;";
 
 static const char *const kinds[] = {[CA_ROOT] = "root", [CA_ISSUING] = "issuing"};
 static const char *const states[] = {
@@ -52,7 +76,7 @@ void cert_record_done(struct cert_record *r)
     r->certificate = NULL;
 }
 
-static int db_error(struct ca_register *r, const char *doing, struct err *e)
+static int reg_error(struct ca_register *r, const char *doing, struct err *e)
 {
     int code = sqlite3_errcode(r->db), rc = -EIO;
 
@@ -67,67 +91,60 @@ static int db_error(struct ca_register *r, const char *doing, struct err *e)
  * -----------------------------------------------------------------------------------------------------
  */
 
-struct statement {
-    struct ca_register *reg;
-    sqlite3_stmt *s;
-    int at; /* the next parameter */
-};
-
-static int open_statement(struct ca_register *r, struct statement *q, const char *sql,
-                          struct err *e)
+int reg_open(struct ca_register *r, struct reg_statement *q, const char *sql, struct err *e)
 {
-    *q = (struct statement){r, NULL, 1};
+    *q = (struct reg_statement){r, NULL, 1};
     if (sqlite3_prepare_v2(r->db, sql, -1, &q->s, NULL) != SQLITE_OK)
-        return db_error(r, "read", e);
+        return reg_error(r, "read", e);
     return 0;
 }
 
-static void bind_text(struct statement *q, const char *text)
+void reg_text(struct reg_statement *q, const char *text)
 {
     sqlite3_bind_text(q->s, q->at++, text, -1, SQLITE_STATIC);
 }
 
-static void bind_int(struct statement *q, int64_t v)
+void reg_int(struct reg_statement *q, int64_t v)
 {
     sqlite3_bind_int64(q->s, q->at++, v);
 }
 
-static void bind_blob(struct statement *q, struct span s)
+void reg_blob(struct reg_statement *q, struct span s)
 {
     sqlite3_bind_blob(q->s, q->at++, s.p, (int)s.n, SQLITE_STATIC);
 }
 
-static const char *column_text(struct statement *q, int i)
+const char *reg_column(struct reg_statement *q, int i)
 {
     const unsigned char *t = sqlite3_column_text(q->s, i);
     return t ? (const char *)t : "";
 }
 
 /* 1: a row; 0: no more; negative errno */
-static int step(struct statement *q, const char *doing, struct err *e)
+int reg_step(struct reg_statement *q, const char *doing, struct err *e)
 {
     int code = sqlite3_step(q->s);
 
     if (code == SQLITE_ROW)
         return 1;
-    return code == SQLITE_DONE ? 0 : db_error(q->reg, doing, e);
+    return code == SQLITE_DONE ? 0 : reg_error(q->reg, doing, e);
 }
 
-static void close_statement(struct statement *q)
+void reg_close(struct reg_statement *q)
 {
     sqlite3_finalize(q->s);
     q->s = NULL;
 }
 
-static int execute(struct ca_register *r, const char *sql, struct err *e)
+int reg_execute(struct ca_register *r, const char *sql, struct err *e)
 {
-    return sqlite3_exec(r->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(r, "written", e);
+    return sqlite3_exec(r->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : reg_error(r, "written", e);
 }
 
-static int finish(struct ca_register *r, int rc, struct err *e)
+int reg_finish(struct ca_register *r, int rc, struct err *e)
 {
     if (rc == 0)
-        rc = execute(r, "COMMIT", e);
+        rc = reg_execute(r, "COMMIT", e);
     if (rc < 0)
         sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
     return rc;
@@ -139,32 +156,34 @@ static int finish(struct ca_register *r, int rc, struct err *e)
 
 static int read_version(struct ca_register *r, int *ret, struct err *e)
 {
-    struct statement q;
-    int rc = open_statement(r, &q, "PRAGMA user_version", e);
+    struct reg_statement q;
+    int rc = reg_open(r, &q, "PRAGMA user_version", e);
 
-    if (rc == 0 && (rc = step(&q, "read", e)) > 0) {
+    if (rc == 0 && (rc = reg_step(&q, "read", e)) > 0) {
         *ret = sqlite3_column_int(q.s, 0);
         rc = 0;
     }
-    close_statement(&q);
+    reg_close(&q);
     return rc;
 }
 
 static int prepare_schema(struct ca_register *r, struct err *e)
 {
-    int version = -1, rc = execute(r, "BEGIN IMMEDIATE", e);
+    int version = -1, rc = reg_execute(r, "BEGIN IMMEDIATE", e);
 
     if (rc < 0)
         return rc;
     rc = read_version(r, &version, e);
     if (rc == 0 && version == 0)
-        rc = execute(r, schema, e);
+        rc = reg_execute(r, schema, e);
+    if (rc == 0 && (version == 0 || version == 1))
+        rc = reg_execute(r, to_version_2, e);
     else if (rc == 0 && version != SCHEMA_VERSION)
         rc = err_set(e, -EPROTO,
                      "the CA's register has format %d, this program knows %d; use the version of "
                      "sealpost that wrote it",
                      version, SCHEMA_VERSION);
-    return finish(r, rc, e);
+    return reg_finish(r, rc, e);
 }
 
 int ca_register_open(const char *path, struct ca_register **ret, struct err *e)
@@ -182,10 +201,10 @@ int ca_register_open(const char *path, struct ca_register **ret, struct err *e)
         sqlite3_busy_timeout(r->db, 2000);
         sqlite3_extended_result_codes(r->db, 0);
         /* temporary files would need a folder that the jail does not show */
-        rc = execute(r,
-                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                     "PRAGMA temp_store=MEMORY;",
-                     e);
+        rc = reg_execute(r,
+                         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                         "PRAGMA temp_store=MEMORY;",
+                         e);
         if (rc == 0)
             rc = prepare_schema(r, e);
     }
@@ -209,7 +228,7 @@ void ca_register_close(struct ca_register *r)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static int read_der(struct statement *q, int column, struct certificate **ret, struct err *e)
+static int read_der(struct reg_statement *q, int column, struct certificate **ret, struct err *e)
 {
     struct span der =
         span_of(sqlite3_column_blob(q->s, column), (size_t)sqlite3_column_bytes(q->s, column));
@@ -218,15 +237,17 @@ static int read_der(struct statement *q, int column, struct certificate **ret, s
     return rc < 0 ? err_wrap(e, -EIO, "the CA's register is damaged; restore it from a backup") : 0;
 }
 
-static int read_ca(struct statement *q, struct ca_record *c, struct err *e)
+static int read_ca(struct reg_statement *q, struct ca_record *c, struct err *e)
 {
     *c = (struct ca_record){.id = sqlite3_column_int64(q->s, 0),
-                            .parent = sqlite3_column_int64(q->s, 3)};
-    c->kind = strcmp(column_text(q, 1), "root") == 0 ? CA_ROOT : CA_ISSUING;
+                            .parent = sqlite3_column_int64(q->s, 3),
+                            .revoked_at = sqlite3_column_int64(q->s, 6),
+                            .reason = (uint8_t)sqlite3_column_int(q->s, 7)};
+    c->kind = strcmp(reg_column(q, 1), "root") == 0 ? CA_ROOT : CA_ISSUING;
     for (unsigned i = 0; i < ARRAY_LEN(states); i++)
-        if (strcmp(column_text(q, 4), states[i]) == 0)
+        if (strcmp(reg_column(q, 4), states[i]) == 0)
             c->state = (enum ca_state)i;
-    if (!span_to_cstr(span_cstr(column_text(q, 2)), c->key_id, sizeof(c->key_id)))
+    if (!span_to_cstr(span_cstr(reg_column(q, 2)), c->key_id, sizeof(c->key_id)))
         return err_set(e, -EIO, "the CA's register is damaged (key id); restore it from a backup");
     return read_der(q, 5, &c->certificate, e);
 }
@@ -235,17 +256,18 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
 {
     struct ca_record *all = NULL;
     size_t n = 0;
-    struct statement q;
-    int rc =
-        open_statement(r, &q, "SELECT id, kind, key_id, parent, state, der FROM ca ORDER BY id", e);
+    struct reg_statement q;
+    int rc = reg_open(
+        r, &q,
+        "SELECT id, kind, key_id, parent, state, der, revoked_at, reason FROM ca ORDER BY id", e);
 
-    while (rc == 0 && (rc = step(&q, "read", e)) > 0) {
+    while (rc == 0 && (rc = reg_step(&q, "read", e)) > 0) {
         all = realloc(all, (n + 1) * sizeof(*all));
         CHECK(all);
         rc = read_ca(&q, &all[n], e);
         n += rc == 0;
     }
-    close_statement(&q);
+    reg_close(&q);
     if (rc < 0) {
         while (n > 0)
             certificate_free(all[--n].certificate);
@@ -259,38 +281,39 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
 
 static int insert_ca(struct ca_register *r, struct ca_record *c, struct err *e)
 {
-    struct statement q;
-    int rc = open_statement(r, &q,
-                            "INSERT INTO ca(kind, key_id, parent, state, subject, not_after, der)"
-                            " VALUES(?,?,nullif(?,0),?,?,?,?)",
-                            e);
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "INSERT INTO ca(kind, key_id, parent, state, subject, not_after, der)"
+                      " VALUES(?,?,nullif(?,0),?,?,?,?)",
+                      e);
 
     if (rc < 0)
         return rc;
-    bind_text(&q, ca_kind_name(c->kind));
-    bind_text(&q, c->key_id);
-    bind_int(&q, c->parent);
-    bind_text(&q, ca_state_name(c->state));
-    bind_text(&q, c->certificate->subject);
-    bind_int(&q, c->certificate->not_after);
-    bind_blob(&q, certificate_der(c->certificate));
-    rc = step(&q, "written", e);
-    close_statement(&q);
+    reg_text(&q, ca_kind_name(c->kind));
+    reg_text(&q, c->key_id);
+    reg_int(&q, c->parent);
+    reg_text(&q, ca_state_name(c->state));
+    reg_text(&q, c->certificate->subject);
+    reg_int(&q, c->certificate->not_after);
+    reg_blob(&q, certificate_der(c->certificate));
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
     c->id = sqlite3_last_insert_rowid(r->db);
     return rc;
 }
 
 int ca_register_add_ca(struct ca_register *r, struct ca_record *c, struct err *e)
 {
-    int rc = execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
 
     if (rc < 0)
         return rc;
     if (c->kind == CA_ISSUING)
-        rc = execute(r, "UPDATE ca SET state='retired' WHERE kind='issuing' AND state='active'", e);
+        rc = reg_execute(r, "UPDATE ca SET state='retired' WHERE kind='issuing' AND state='active'",
+                         e);
     if (rc == 0)
         rc = insert_ca(r, c, e);
-    return finish(r, rc, e);
+    return reg_finish(r, rc, e);
 }
 
 /* --- certificates
@@ -301,45 +324,45 @@ int ca_register_add(struct ca_register *r, const struct cert_record *c, struct e
 {
     struct buf names BUF_AUTO = BUF(CERT_NAMES_MAX * CERT_NAME_TEXT_MAX);
     const struct certificate *x = c->certificate;
-    struct statement q;
-    int rc = open_statement(
+    struct reg_statement q;
+    int rc = reg_open(
         r, &q,
         "INSERT INTO certificate(serial, subject, names, profile, issuer, spki, not_before,"
-        " not_after, state, requester, issued_at, der)"
-        " VALUES(?,?,?,?,?,?,?,?,'issued',?,?,?)",
+        " not_after, state, requester, issued_at, part, der)"
+        " VALUES(?,?,?,?,?,?,?,?,'issued',?,?,?,?)",
         e);
 
     if (rc < 0)
         return rc;
     cert_names_print(&x->names, &names);
-    bind_text(&q, x->serial);
-    bind_text(&q, x->subject);
-    bind_text(&q, buf_cstr(&names));
-    bind_text(&q, c->profile);
-    bind_int(&q, c->issuer);
-    bind_text(&q, x->spki_sha256);
-    bind_int(&q, x->not_before);
-    bind_int(&q, x->not_after);
-    bind_text(&q, c->requester);
-    bind_int(&q, c->issued_at);
-    bind_blob(&q, certificate_der(x));
-    rc = step(&q, "written", e);
-    close_statement(&q);
+    reg_text(&q, x->serial);
+    reg_text(&q, x->subject);
+    reg_text(&q, buf_cstr(&names));
+    reg_text(&q, c->profile);
+    reg_int(&q, c->issuer);
+    reg_text(&q, x->spki_sha256);
+    reg_int(&q, x->not_before);
+    reg_int(&q, x->not_after);
+    reg_text(&q, c->requester);
+    reg_int(&q, c->issued_at);
+    reg_int(&q, c->part);
+    reg_blob(&q, certificate_der(x));
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
     return rc;
 }
 
-#define CERT_COLUMNS "id, issuer, state, revoked_at, reason, profile, requester, issued_at, der"
-
-static int read_cert(struct statement *q, struct cert_record *c, struct err *e)
+int reg_read_cert(struct reg_statement *q, struct cert_record *c, struct err *e)
 {
     *c = (struct cert_record){.id = sqlite3_column_int64(q->s, 0),
                               .issuer = sqlite3_column_int64(q->s, 1),
-                              .revoked = strcmp(column_text(q, 2), "revoked") == 0,
+                              .revoked = strcmp(reg_column(q, 2), "revoked") == 0,
                               .revoked_at = sqlite3_column_int64(q->s, 3),
                               .reason = (uint8_t)sqlite3_column_int(q->s, 4),
                               .issued_at = sqlite3_column_int64(q->s, 7)};
-    span_to_cstr(span_cstr(column_text(q, 5)), c->profile, sizeof(c->profile));
-    span_to_cstr(span_cstr(column_text(q, 6)), c->requester, sizeof(c->requester));
+    span_to_cstr(span_cstr(reg_column(q, 5)), c->profile, sizeof(c->profile));
+    span_to_cstr(span_cstr(reg_column(q, 6)), c->requester, sizeof(c->requester));
+    c->part = sqlite3_column_int64(q->s, 9);
     return read_der(q, 8, &c->certificate, e);
 }
 
@@ -347,21 +370,21 @@ static int get_one(struct ca_register *r, const char *sql, const char *key, stru
                    struct err *e)
 {
     struct cert_record c;
-    struct statement q;
-    int rc = open_statement(r, &q, sql, e);
+    struct reg_statement q;
+    int rc = reg_open(r, &q, sql, e);
 
     if (rc < 0)
         return rc;
-    bind_text(&q, key);
-    rc = step(&q, "read", e);
+    reg_text(&q, key);
+    rc = reg_step(&q, "read", e);
     if (rc > 0)
-        rc = read_cert(&q, &c, e);
+        rc = reg_read_cert(&q, &c, e);
     else if (rc == 0)
         rc = err_set(
             e, -ENOENT,
             "our CA has made no certificate with the serial number %.40s; see \"sealpost ca list\"",
             key);
-    close_statement(&q);
+    reg_close(&q);
     if (rc == 0)
         *ret = c;
     return rc;
@@ -383,36 +406,36 @@ int ca_register_by_key(struct ca_register *r, const char *spki_sha256, struct ce
 
 int ca_register_key_compromised(struct ca_register *r, const char *spki_sha256, struct err *e)
 {
-    struct statement q;
-    int rc = open_statement(
+    struct reg_statement q;
+    int rc = reg_open(
         r, &q, "SELECT 1 FROM certificate WHERE spki=? AND state='revoked' AND reason=1 LIMIT 1",
         e);
 
     if (rc < 0)
         return rc;
-    bind_text(&q, spki_sha256);
-    rc = step(&q, "read", e);
-    close_statement(&q);
+    reg_text(&q, spki_sha256);
+    rc = reg_step(&q, "read", e);
+    reg_close(&q);
     return rc;
 }
 
 static int update_revoked(struct ca_register *r, const char *serial, enum crl_reason reason,
                           int64_t now, struct err *e)
 {
-    struct statement q;
-    int rc = open_statement(
-        r, &q,
-        "UPDATE certificate SET state='revoked', revoked_at=?, reason=? WHERE serial=? AND"
-        " (state='issued' OR reason=6)",
-        e);
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "UPDATE certificate SET state='revoked', revoked_at=?, reason=?,"
+                      " change=(SELECT crl_number FROM ca WHERE ca.id=issuer)"
+                      " WHERE serial=? AND (state='issued' OR reason=6)",
+                      e);
 
     if (rc < 0)
         return rc;
-    bind_int(&q, now);
-    bind_int(&q, reason);
-    bind_text(&q, serial);
-    rc = step(&q, "written", e);
-    close_statement(&q);
+    reg_int(&q, now);
+    reg_int(&q, reason);
+    reg_text(&q, serial);
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
     return rc;
 }
 
@@ -431,94 +454,6 @@ int ca_register_revoke(struct ca_register *r, const char *serial, enum crl_reaso
         rc = update_revoked(r, serial, reason, now, e);
     cert_record_done(&c);
     return rc;
-}
-
-/* --- CRL
- * ------------------------------------------------------------------------------------------------------------
- */
-
-static int next_number(struct ca_register *r, int64_t issuer, uint64_t *ret, struct err *e)
-{
-    struct statement q;
-    int rc = open_statement(
-        r, &q, "UPDATE ca SET crl_number=crl_number+1 WHERE id=? RETURNING crl_number", e);
-
-    if (rc < 0)
-        return rc;
-    bind_int(&q, issuer);
-    rc = step(&q, "written", e);
-    if (rc > 0) {
-        *ret = (uint64_t)sqlite3_column_int64(q.s, 0);
-        rc = step(&q, "written", e);
-    } else if (rc == 0) {
-        rc = err_set(e, -ENOENT, "there is no such CA");
-    }
-    close_statement(&q);
-    return rc;
-}
-
-static int read_revoked(struct ca_register *r, int64_t issuer, int64_t now, struct crl_entry **ret,
-                        size_t *ret_count, struct err *e)
-{
-    struct crl_entry *all = NULL;
-    size_t n = 0, cap = 0;
-    struct statement q;
-    /* one that has expired stays for a week more, so that every CRL after its revocation shows it
-     * once */
-    int rc = open_statement(r, &q,
-                            "SELECT serial, revoked_at, reason FROM certificate WHERE issuer=? AND"
-                            " state='revoked' AND not_after > ? ORDER BY id",
-                            e);
-
-    if (rc == 0) {
-        bind_int(&q, issuer);
-        bind_int(&q, now - INT64_C(7) * 86400);
-    }
-    while (rc == 0 && (rc = step(&q, "read", e)) > 0) {
-        if (n == cap) {
-            cap = cap ? 2 * cap : 64;
-            all = realloc(all, cap * sizeof(*all));
-            CHECK(all);
-        }
-        all[n].time = sqlite3_column_int64(q.s, 1);
-        all[n].reason = (uint8_t)sqlite3_column_int(q.s, 2);
-        rc = span_to_cstr(span_cstr(column_text(&q, 0)), all[n].serial, sizeof(all[n].serial))
-                 ? 0
-                 : -EIO;
-        n++;
-    }
-    close_statement(&q);
-    if (rc < 0) {
-        free(all);
-        return rc;
-    }
-    *ret = all;
-    *ret_count = n;
-    return 0;
-}
-
-int ca_register_crl(struct ca_register *r, int64_t issuer, int64_t now, uint64_t *ret_number,
-                    struct crl_entry **ret, size_t *ret_count, struct err *e)
-{
-    struct crl_entry *all = NULL;
-    size_t n = 0;
-    uint64_t number = 0;
-    int rc = execute(r, "BEGIN IMMEDIATE", e);
-
-    if (rc < 0)
-        return rc;
-    rc = next_number(r, issuer, &number, e);
-    if (rc == 0)
-        rc = read_revoked(r, issuer, now, &all, &n, e);
-    rc = finish(r, rc, e);
-    if (rc < 0) {
-        free(all);
-        return rc;
-    }
-    *ret_number = number;
-    *ret = all;
-    *ret_count = n;
-    return 0;
 }
 
 /* --- lists
@@ -540,41 +475,40 @@ int ca_register_list(struct ca_register *r, enum ca_filter filter, int64_t after
             " FROM certificate WHERE id>? AND not_after<? AND state='issued' ORDER BY id",
     };
     struct cert_record c;
-    struct statement q;
+    struct reg_statement q;
     bool more = true;
-    int rc = open_statement(r, &q, where[filter], e);
+    int rc = reg_open(r, &q, where[filter], e);
 
     if (rc == 0) {
-        bind_int(&q, after);
-        bind_int(&q, now);
+        reg_int(&q, after);
+        reg_int(&q, now);
     }
-    while (rc == 0 && more && (rc = step(&q, "read", e)) > 0) {
-        rc = read_cert(&q, &c, e);
+    while (rc == 0 && more && (rc = reg_step(&q, "read", e)) > 0) {
+        rc = reg_read_cert(&q, &c, e);
         if (rc == 0) {
             more = fn(arg, &c);
             cert_record_done(&c);
         }
     }
-    close_statement(&q);
+    reg_close(&q);
     return rc > 0 ? 0 : rc;
 }
 
 int ca_register_counts(struct ca_register *r, int64_t now, int64_t ret[3], struct err *e)
 {
-    struct statement q;
-    int rc =
-        open_statement(r, &q,
-                       "SELECT count(*) FILTER (WHERE state='issued' AND not_after>=?1),"
-                       " count(*) FILTER (WHERE state='revoked'),"
-                       " count(*) FILTER (WHERE state='issued' AND not_after<?1) FROM certificate",
-                       e);
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "SELECT count(*) FILTER (WHERE state='issued' AND not_after>=?1),"
+                      " count(*) FILTER (WHERE state='revoked'),"
+                      " count(*) FILTER (WHERE state='issued' AND not_after<?1) FROM certificate",
+                      e);
 
     if (rc < 0)
         return rc;
-    bind_int(&q, now);
-    rc = step(&q, "read", e);
+    reg_int(&q, now);
+    rc = reg_step(&q, "read", e);
     for (int i = 0; rc > 0 && i < 3; i++)
         ret[i] = sqlite3_column_int64(q.s, i);
-    close_statement(&q);
+    reg_close(&q);
     return rc > 0 ? 0 : rc;
 }

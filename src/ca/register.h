@@ -3,11 +3,15 @@
  * SQLite, owned by cad alone. A certificate is in the register before anybody gets it. Calls block
  * for a write to disk and may come from a helper thread, one at a time.
  *
- * Schema 1 (PRAGMA user_version):
+ * Schema 2 (PRAGMA user_version; one of version 1 is brought up to it):
  *   ca           one row a CA: kind root|issuing, key id at keyd, parent, state
- * active|retired|revoked, last CRL number, DER certificate  one row a certificate: serial, subject,
- * names, profile, issuer, SHA-256 of its key, dates, state issued|revoked with time and reason, who
- * asked, DER
+ *                active|retired|revoked, number of its last CRL, DER
+ *   certificate  one row a certificate: serial, subject, names, profile, issuer, SHA-256 of its
+ * key, dates, state issued|revoked with time and reason, who asked, DER, its part part         the
+ * certificates of a CA in the order of issuing, REGISTER_PART_MAX a part; each part has a CRL of
+ * its own, so that none outgrows what keyd signs crl          the CRLs as they were signed above
+ * certificates that stand above a CA's own in the chain and are not in `ca` request      requests
+ * that wait for approval, or did
  */
 #ifndef CA_REGISTER_H
 #define CA_REGISTER_H
@@ -27,6 +31,8 @@ struct ca_record {
     enum ca_kind kind;
     enum ca_state state;
     char key_id[CA_KEY_ID_MAX + 1];
+    int64_t revoked_at;
+    uint8_t reason;
     struct certificate *certificate;
 };
 
@@ -37,6 +43,7 @@ struct cert_record {
     uint8_t reason;
     char profile[32];
     char requester[CA_REQUESTER_MAX + 1];
+    int64_t part; /* which CRL it names */
     struct certificate *certificate;
 };
 void cert_record_done(struct cert_record *r);
@@ -67,10 +74,56 @@ int ca_register_key_compromised(struct ca_register *r, const char *spki_sha256, 
 int ca_register_revoke(struct ca_register *r, const char *serial, enum crl_reason reason,
                        int64_t now, struct err *e);
 
-/* What a CRL of that CA must list, and its number (one more than the last), remembered before it is
+/* On hold no more. -ENOENT; -EALREADY: it is not on hold. */
+int ca_register_unhold(struct ca_register *r, const char *serial, struct err *e);
+
+struct register_status {
+    bool revoked;
+    uint8_t reason;
+    int64_t revoked_at;
+};
+/* For the answers of OCSP: 1, 0 (that CA made none with that serial), negative errno. */
+int ca_register_status(struct ca_register *r, int64_t issuer, const char *serial,
+                       struct register_status *ret, struct err *e);
+
+/* --- CRLs: register_crl.c */
+
+enum { REGISTER_PART_MAX = 1000, REGISTER_WHOLE = -1 };
+struct register_part {
+    int64_t part;
+    char url[300]; /* of the CRL, without ".crl"; "": none is named */
+};
+/* The part that the CA's next certificate belongs to, counted at once. base_url "": it will name no
+ * CRL. The address of a part is base_url, from the second on with "-PART" behind it. */
+int ca_register_part(struct ca_register *r, int64_t issuer, const char *base_url,
+                     struct register_part *ret, struct err *e);
+/* How many parts there are, and the address of one. -ENOENT. */
+int ca_register_part_get(struct ca_register *r, int64_t issuer, int64_t part, char ret_url[300],
+                         unsigned *ret_parts, struct err *e);
+
+struct crl_question {
+    int64_t issuer, part; /* REGISTER_WHOLE: all of that CA */
+    uint64_t base;        /* not 0: a delta, what has changed since the CRL of that number */
+};
+/* What a CRL must list. number 0: one more than the last is taken, and remembered before it is
  * used. */
-int ca_register_crl(struct ca_register *r, int64_t issuer, int64_t now, uint64_t *ret_number,
-                    struct crl_entry **ret, size_t *ret_count, struct err *e);
+int ca_register_crl(struct ca_register *r, const struct crl_question *q, int64_t now,
+                    uint64_t *number, struct crl_entry **ret, size_t *ret_count, struct err *e);
+
+struct crl_record {
+    int64_t issuer, part;
+    bool delta;
+    uint64_t number, base;
+    int64_t base_at; /* when that became the base */
+    int64_t made_at, next_update;
+    char url[300]; /* the part that it says it is; "": the whole */
+};
+int ca_register_crl_keep(struct ca_register *r, const struct crl_record *c, struct span der,
+                         struct err *e);
+/* The last one kept. ret_changed: something that it would list has changed since. -ENOENT. der may
+ * be NULL. */
+int ca_register_crl_get(struct ca_register *r, int64_t issuer, int64_t part, bool delta,
+                        struct crl_record *ret, bool *ret_changed, struct buf *der, struct err *e);
 
 enum ca_filter { CA_LIST_ALL, CA_LIST_VALID, CA_LIST_REVOKED, CA_LIST_EXPIRED };
 /* Rows after id `after`, oldest first, while fn returns true. */

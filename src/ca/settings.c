@@ -2,6 +2,7 @@
 #include "ca/ca.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* Hundreds of domains do not fit into a certificate that every handshake carries: what is over the
  * limit is left out. */
@@ -89,6 +90,39 @@ static void set_organization(struct ca_settings *s, struct span name)
     span_to_cstr(span_head(name, n), s->organization, sizeof(s->organization));
 }
 
+/* The first endpoint of an HTTP virtual server that answers everybody in clear: an address in a
+ * certificate must not need a certificate. */
+static void set_url(struct ca_settings *s, const struct conf *c)
+{
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        for (uint32_t k = 0; v->enabled && k < v->endpoint_count; k++)
+            if (v->protocol == PROTOCOL_HTTP && v->endpoints[k].policy == POLICY_PUBLIC_HTTP) {
+                uint16_t port = v->endpoints[k].port;
+                if (port == 80)
+                    snprintf(s->url, sizeof(s->url), "http://%.240s", c->hostname);
+                else
+                    snprintf(s->url, sizeof(s->url), "http://%.240s:%u", c->hostname, port);
+                return;
+            }
+    }
+}
+
+static int set_officer(struct ca_settings *s, const struct conf *c, struct err *e)
+{
+    for (uint32_t i = 0; i < c->ca_officer.n; i++) {
+        const struct profile *p = cert_profile_by_name(span_cstr(c->ca_officer.v[i]));
+        if (!p || p->path >= 0)
+            return err_set(
+                e, -EINVAL,
+                "ca_officer: there is no profile \"%.60s\"; \"sealpost ca profile list\" "
+                "shows them",
+                c->ca_officer.v[i]);
+        s->officer |= 1u << p->id;
+    }
+    return 0;
+}
+
 int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e)
 {
     int rc;
@@ -98,7 +132,12 @@ int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e)
     s->root_days = c->root_days;
     s->ca_days = c->ca_days;
     s->cert_days = c->cert_days;
-    rc = permitted_of(c, false, &s->issuing, e);
+    s->crl_hours = c->crl_hours ? c->crl_hours : 24;
+    s->crl_delta = c->crl_delta;
+    set_url(s, c);
+    rc = set_officer(s, c, e);
+    if (rc == 0)
+        rc = permitted_of(c, false, &s->issuing, e);
     if (rc == 0)
         rc = permitted_of(c, true, &s->root, e);
     if (rc < 0)

@@ -105,6 +105,9 @@ struct conf {
     struct conf_strings ca_dns, ca_ip; /* permitted names of the issuing CA; default: domains, hostname, loopback */
     uint32_t cert_days;   /* life of a virtual server's certificate; default 90 */
     uint32_t ca_days, root_days;
+    uint32_t crl_hours;   /* default 24 */
+    bool crl_delta;
+    struct conf_strings ca_officer; /* profiles whose requests wait for approval */
     /* passwords */
     uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
     uint32_t throttle_failures, throttle_window_seconds; /* per address and per account before delays start */

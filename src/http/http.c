@@ -79,10 +79,11 @@ static int on_value(http_parser *p, const char *at, size_t n)
 static int on_body(http_parser *p, const char *at, size_t n)
 {
     struct reading *r = p->data;
-    (void)at;
     r->body_bytes += n;
     if (r->body_bytes > HTTP_BODY_MAX)
         r->too_large = true;
+    else if (p->method == HTTP_POST)
+        buf_put(&r->q.body, at, n);
     return r->too_large ? -1 : 0;
 }
 
@@ -136,7 +137,7 @@ static unsigned parse_problem(const struct reading *r, const http_parser *p)
 /* 0: a request; >0: the status to refuse with, the connection ends; -1: the connection is over. */
 static int read_request(struct session *s, struct http_request *ret)
 {
-    struct reading r = {.target = BUF(HTTP_TARGET_MAX)};
+    struct reading r = {.target = BUF(HTTP_TARGET_MAX), .q.body = BUF(HTTP_BODY_MAX)};
     uint64_t deadline = clock_mono_ms() + UINT64_C(1000) * s->vserver->limits.idle_timeout;
     http_parser p;
     int status = 0;
@@ -175,6 +176,8 @@ static int read_request(struct session *s, struct http_request *ret)
     buf_done(&r.target);
     if (status == 0)
         *ret = r.q;
+    else
+        buf_done(&r.q.body);
     return status;
 }
 
@@ -230,11 +233,14 @@ static void send_answer(struct session *s, const struct http_answer *a, bool hea
         buf_printf(&top, "Content-Disposition: %s\r\n", a->disposition);
     if (a->status == 405)
         buf_put_cstr(&top, "Allow: GET, HEAD\r\n");
+    if (a->cache_seconds)
+        buf_printf(&top, "Cache-Control: public, max-age=%u\r\n", a->cache_seconds);
+    else
+        buf_put_cstr(&top, "Cache-Control: no-store\r\n");
     buf_put_cstr(
-        &top,
-        "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nCache-Control: no-store\r\n"
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action "
-        "'none'; frame-ancestors 'none'\r\n");
+        &top, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+              "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action "
+              "'none'; frame-ancestors 'none'\r\n");
     if (s->tls)
         buf_put_cstr(&top, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_put_cstr(&top, keep ? "\r\n" : "Connection: close\r\n\r\n");
@@ -262,6 +268,7 @@ static void run(struct session *s)
         }
         send_answer(s, &a, q.head, q.keep_alive);
         buf_done(&a.body);
+        buf_done(&q.body);
         arena_reset(s->scratch);
         session_give_turn(s);
         if (session_flush(s) < 0 || !q.keep_alive)

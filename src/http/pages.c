@@ -158,23 +158,41 @@ static void page_status(struct session *s, const struct http_request *q, struct 
                     "networks)</p></html>\n");
 }
 
-/* PATH, for everybody also in clear, handler */
+enum route_flag {
+    IN_CLEAR = 1, /* for everybody, also in clear */
+    BELOW = 2,    /* and all paths below it */
+    POSTED = 4,   /* POST too */
+};
+
+/* PATH, flags, handler */
 #define ROUTES(ROW)                                                                                \
-    ROW("/", false, page_status)                                                                   \
-    ROW("/health", true, page_health)                                                              \
-    ROW("/metrics", false, page_metrics)                                                           \
-    ROW("/ca.pem", true, page_ca_pem)                                                              \
-    ROW("/ca.crt", true, page_ca_der)
+    ROW("/", 0, page_status)                                                                       \
+    ROW("/health", IN_CLEAR, page_health)                                                          \
+    ROW("/metrics", 0, page_metrics)                                                               \
+    ROW("/ca.pem", IN_CLEAR, page_ca_pem)                                                          \
+    ROW("/ca.crt", IN_CLEAR, page_ca_der)                                                          \
+    ROW("/ca/", IN_CLEAR | BELOW, page_ca_file)                                                    \
+    ROW("/ocsp", IN_CLEAR | POSTED, page_ocsp)                                                     \
+    ROW("/ocsp/", IN_CLEAR | BELOW | POSTED, page_ocsp)
 
 static const struct route {
     const char *path;
-    bool in_clear;
+    unsigned flags;
     void (*page)(struct session *s, const struct http_request *q, struct http_answer *a);
 } routes[] = {
-#define ROW(path, in_clear, page) {path, in_clear, page},
+#define ROW(path, flags, page) {path, flags, page},
     ROUTES(ROW)
 #undef ROW
 };
+
+static const struct route *route_of(const struct http_request *q)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (routes[i].flags & BELOW ? span_starts(span_cstr(q->path), span_cstr(routes[i].path))
+                                    : strcmp(routes[i].path, q->path) == 0)
+            return &routes[i];
+    return NULL;
+}
 
 /* The first TLS endpoint of the same virtual server. */
 static uint16_t https_port(const struct session *s)
@@ -211,24 +229,18 @@ static bool printable(const char *path)
 
 void http_route(struct session *s, const struct http_request *q, struct http_answer *a)
 {
-    if (!span_is(span_cstr(q->method), "GET") && !q->head) {
+    const struct route *r = route_of(q);
+    bool posted = span_is(span_cstr(q->method), "POST");
+
+    if (posted ? !r || !(r->flags & POSTED) : !span_is(span_cstr(q->method), "GET") && !q->head) {
         a->status = 405;
         buf_put_cstr(&a->body, "Only GET and HEAD.\n");
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (strcmp(routes[i].path, q->path) != 0)
-            continue;
-        if (!s->tls && !routes[i].in_clear)
-            redirect(s, q, a);
-        else
-            routes[i].page(s, q, a);
-        return;
-    }
-    if (!s->tls && printable(q->path)) {
+    } else if (!s->tls && (r ? !(r->flags & IN_CLEAR) : printable(q->path))) {
         redirect(s, q, a);
-        return;
+    } else if (r) {
+        r->page(s, q, a);
+    } else {
+        a->status = 404;
+        buf_put_cstr(&a->body, "Nothing here.\n");
     }
-    a->status = 404;
-    buf_put_cstr(&a->body, "Nothing here.\n");
 }

@@ -17,16 +17,21 @@ struct http_request {
     char host[256];
     bool head; /* HEAD: headers only */
     bool keep_alive;
+    struct buf body; /* of POST */
 };
 struct http_answer {
     unsigned status;
     const char *type;                   /* Content-Type */
     const char *disposition, *location; /* NULL: none */
+    unsigned cache_seconds;             /* how long others may keep it; 0: not at all */
     struct buf body;
 };
 
 /* pages.c: fills the answer. May suspend. */
 void http_route(struct session *s, const struct http_request *q, struct http_answer *a);
+/* public.c: what the own CA has for everybody. May suspend. */
+void page_ocsp(struct session *s, const struct http_request *q, struct http_answer *a);
+void page_ca_file(struct session *s, const struct http_request *q, struct http_answer *a);
 void html_put(struct buf *b, struct span text); /* escaped */
 
 #endif

@@ -13,7 +13,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEYD_WAIT_MS = 10000, DAILY_MS = 86400 * 1000, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000 };
+enum {
+    KEYD_WAIT_MS = 10000,
+    DAILY_MS = 86400 * 1000,
+    LISTS_MS = 600 * 1000,
+    PAUSE_FIRST_MS = 500,
+    PAUSE_MOST_MS = 60000
+};
 
 static struct link *keyd_link(void *arg)
 {
@@ -148,6 +154,27 @@ void cad_ensure(struct cad *d)
     fiber_start(d->child->loop, run_ensure, d, "cad.ensure");
 }
 
+/* The lists are made when asked for; this makes sure that none ends unasked. */
+static void run_refresh(void *arg)
+{
+    struct cad *d = arg;
+    struct err e;
+
+    if (child_peer_wait(d->child, ROLE_KEYD, KEYD_WAIT_MS) && ca_crl_refresh(d->ca, &e) < 0)
+        log_warn("list of revoked certificates: %s", e.text);
+    d->refreshing = false;
+}
+
+static void on_lists(void *arg)
+{
+    struct cad *d = arg;
+
+    if (d->refreshing || !ca_ready(d->ca))
+        return;
+    d->refreshing = true;
+    fiber_start(d->child->loop, run_refresh, d, "cad.lists");
+}
+
 static void on_daily(void *arg)
 {
     cad_ensure(arg);
@@ -159,6 +186,8 @@ static void on_ready(struct child *c)
 
     d->daily = timer_new(c->loop, on_daily, d);
     timer_repeat(d->daily, DAILY_MS);
+    d->lists = timer_new(c->loop, on_lists, d);
+    timer_repeat(d->lists, LISTS_MS);
     cad_ensure(d);
 }
 
@@ -172,8 +201,9 @@ static void on_status(struct child *c, struct buf *json)
     struct cad *d = c->state;
 
     buf_printf(json,
-               "\"ready\":%s,\"issued\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"revoked\":%" PRIu64,
-               ca_ready(d->ca) ? "true" : "false", d->issued, d->refused, d->revoked);
+               "\"ready\":%s,\"issued\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"revoked\":%" PRIu64
+               ",\"ocsp\":%" PRIu64,
+               ca_ready(d->ca) ? "true" : "false", d->issued, d->refused, d->revoked, d->ocsp);
     if (d->failure[0]) {
         buf_put_cstr(json, ",\"failure\":");
         json_put_string(json, span_cstr(d->failure));

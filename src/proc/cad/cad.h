@@ -13,8 +13,9 @@ struct cad {
     bool ensure_queued;
     bool written;      /* root.pem is on the disk */
     char failure[600]; /* why there is no CA that fits the configuration; "" when there is */
-    struct timer *daily;
-    uint64_t issued, refused, revoked;
+    struct timer *daily, *lists;
+    bool refreshing; /* CRLs, in a fiber of its own */
+    uint64_t issued, refused, revoked, ocsp;
 };
 
 extern const struct child_ops cad_ops;
@@ -32,6 +33,10 @@ extern const struct ca_hooks cad_key_hooks; /* arg: struct cad */
  * 0; -EPERM with the reason. */
 int cad_may_issue(const struct conf *c, enum role asker, const struct profile *p,
                   const struct cert_names *names, struct err *e);
+
+/* public.c: from sessiond, for everybody. */
+void msg_ca_ocsp(void *arg, struct msg *m);
+void msg_ca_file(void *arg, struct msg *m);
 
 extern const struct msg_handler cad_handlers[];
 

@@ -317,5 +317,7 @@ const struct msg_handler cad_handlers[] = {
     {MSG_CA_REVOKE, msg_ca_revoke, true },
     {MSG_CA_STATE,  msg_ca_state,  true },
     {MSG_CA_CRL,    msg_ca_crl,    true },
+    {MSG_CA_OCSP,   msg_ca_ocsp,   true },
+    {MSG_CA_FILE,   msg_ca_file,   true },
     {0,             NULL,          false},
 };

@@ -51,7 +51,8 @@ static int make(const struct ca_key_plan *plan, struct ca_key *ret, struct err *
         profile.name_bytes = (unsigned)plan->name.n;
     }
     /* a root key can be taken away and kept elsewhere */
-    rc = key_create_ca(plan->label, CA_KEY_TYPE, KEY_CA | KEY_CRL, &profile, plan->root, &k);
+    rc = key_create_ca(plan->label, CA_KEY_TYPE, KEY_CA | KEY_CRL | KEY_OCSP | KEY_CSR, &profile,
+                       plan->root, &k);
     if (rc < 0)
         return err_set(e, rc, "keyd does not make the key %s: %s", plan->label, strerror(-rc));
     return take(&k, ret);
@@ -69,7 +70,10 @@ static int hook_key_make(void *arg, const struct ca_key_plan *plan, struct ca_ke
 
 static EVP_PKEY *hook_key_signer(void *arg, const char *id, enum ca_key_use use, struct span spki)
 {
-    return key_handle(id, use == CA_KEY_CRL ? KEY_CRL : KEY_CA, spki);
+    static const enum key_purpose purposes[] = {
+        [CA_KEY_CERTIFICATES] = KEY_CA, [CA_KEY_CRL] = KEY_CRL, [CA_KEY_OCSP] = KEY_OCSP};
+
+    return key_handle(id, purposes[use], spki);
 }
 
 /* The helper thread is one: the register's calls come one after the other. */
