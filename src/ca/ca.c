@@ -297,6 +297,7 @@ int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
     memcpy(ca->url, s->url, sizeof(ca->url));
     ca->crl_hours = s->crl_hours;
     ca->crl_delta = s->crl_delta;
+    ca->officer = s->officer;
     if (!ca->root)
         rc = make_ca(ca, s, CA_ROOT, e);
     if (rc < 0 || !issuing_wanted(ca, s))

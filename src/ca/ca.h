@@ -123,10 +123,25 @@ int ca_crl_refresh(struct ca *ca, struct err *e);
 /* The answer to an OCSP request, DER; also to what is none, or cannot be answered. suspends */
 void ca_ocsp(struct ca *ca, struct span request, struct buf *ret_der);
 
+/*
+ * Stand-alone: requests for some profiles wait until somebody approves them. `message` is what came,
+ * whole; the same one again is the same request. 0: it was approved within the last hour, go on;
+ * -EINPROGRESS: it waits; -EPERM: it was denied. suspend
+ */
+bool ca_needs_officer(const struct ca *ca, const struct profile *p); /* does not suspend */
+int ca_wait(struct ca *ca, const struct request_record *r, struct span message, struct err *e);
+/* {"requests":[…],"next":id} */
+int ca_waiting(struct ca *ca, bool all, int64_t after, size_t max_bytes, struct buf *json,
+               struct err *e);
+/* -ENOENT; -EALREADY: decided before. */
+int ca_waiting_message(struct ca *ca, int64_t id, struct buf *ret, struct err *e);
+int ca_waiting_decide(struct ca *ca, int64_t id, const char *serial, const char *reason,
+                      struct err *e); /* serial NULL: denied */
+
 /* For people, as JSON. suspend */
 int ca_info(struct ca *ca, struct buf *json, struct err *e);
 /* {"certificates":[…],"next":id}: next is missing on the last page. */
-int ca_list(struct ca *ca, enum ca_filter filter, int64_t after, size_t max_bytes, struct buf *json,
+int ca_list(struct ca *ca, const struct ca_search *search, size_t max_bytes, struct buf *json,
             struct err *e);
 int ca_show(struct ca *ca, const char *serial, struct buf *json, struct err *e);
 

@@ -34,6 +34,7 @@ struct ca {
     char url[256]; /* "http://host:port" of what is public; "": nothing is */
     unsigned crl_hours;
     bool crl_delta;
+    unsigned officer; /* as in the settings */
     uint64_t changes; /* counts revocations: what was made before one is stale */
     struct ca_crl_slot crl[CA_CRL_SLOTS];
     struct ca_ocsp_slot *ocsp; /* CA_OCSP_SLOTS; made when first needed */

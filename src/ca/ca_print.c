@@ -71,7 +71,8 @@ int ca_info(struct ca *ca, struct buf *json, struct err *e)
 static void put_record(const struct cert_record *c, struct buf *json)
 {
     const char *reason = crl_reason_name(c->reason);
-    const char *state = c->revoked                                    ? "revoked"
+    const char *state = c->revoked && c->reason == CRL_HOLD           ? "held"
+                        : c->revoked                                  ? "revoked"
                         : c->certificate->not_after < clock_seconds() ? "expired"
                                                                       : "valid";
 
@@ -89,7 +90,7 @@ static void put_record(const struct cert_record *c, struct buf *json)
 
 struct list_job {
     struct ca *ca;
-    enum ca_filter filter;
+    const struct ca_search *search;
     int64_t after, last;
     size_t max_bytes;
     bool more;
@@ -119,16 +120,16 @@ static void work_list(void *arg)
 {
     struct list_job *j = arg;
 
-    j->rc = ca_register_list(j->ca->reg, j->filter, j->after, clock_seconds(), on_record, j, j->e);
+    j->rc = ca_register_list(j->ca->reg, j->search, clock_seconds(), on_record, j, j->e);
 }
 
-int ca_list(struct ca *ca, enum ca_filter filter, int64_t after, size_t max_bytes, struct buf *json,
+int ca_list(struct ca *ca, const struct ca_search *search, size_t max_bytes, struct buf *json,
             struct err *e)
 {
     struct list_job j = {.ca = ca,
-                         .filter = filter,
-                         .after = after,
-                         .last = after,
+                         .search = search,
+                         .after = search->after,
+                         .last = search->after,
                          .max_bytes = max_bytes,
                          .json = json,
                          .e = e};

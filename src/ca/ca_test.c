@@ -432,7 +432,8 @@ TEST(register_is_told_in_json)
     do { /* every certificate on exactly one page */
         const char *next;
         buf_clear(&json);
-        REQUIRE(ca_list(ca, CA_LIST_ALL, after, 4000, &json, &e) == 0);
+        REQUIRE(ca_list(ca, &(struct ca_search){CA_LIST_ALL, after, "", "", 0}, 4000, &json, &e) ==
+                0);
         EXPECT(json.n <= 4000);
         for (const char *p = buf_cstr(&json); (p = strstr(p, "\"issuer_id\"")) != NULL; p++)
             seen++;
@@ -444,7 +445,8 @@ TEST(register_is_told_in_json)
     EXPECT(pages > 2);
     EXPECT_INT(ca_revoke(ca, last, CRL_SUPERSEDED, &e), 0);
     buf_clear(&json);
-    EXPECT_INT(ca_list(ca, CA_LIST_REVOKED, 0, 60000, &json, &e), 0);
+    EXPECT_INT(ca_list(ca, &(struct ca_search){CA_LIST_REVOKED, 0, "", "", 0}, 60000, &json, &e),
+               0);
     EXPECT(strstr(buf_cstr(&json), last) && !strstr(buf_cstr(&json), serial));
     buf_clear(&json);
     EXPECT_INT(ca_show(ca, last, &json, &e), 0);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -460,28 +461,36 @@ int ca_register_revoke(struct ca_register *r, const char *serial, enum crl_reaso
  * ----------------------------------------------------------------------------------------------------------
  */
 
-int ca_register_list(struct ca_register *r, enum ca_filter filter, int64_t after, int64_t now,
-                     ca_list_fn fn, void *arg, struct err *e)
+#define SELECT_CERTS(where) "SELECT " CERT_COLUMNS " FROM certificate WHERE id>?1 AND " where
+
+int ca_register_list(struct ca_register *r, const struct ca_search *s, int64_t now, ca_list_fn fn,
+                     void *arg, struct err *e)
 {
     static const char *const where[] = {
-        [CA_LIST_ALL] = "SELECT " CERT_COLUMNS " FROM certificate WHERE id>? AND ?>0 ORDER BY id",
-        [CA_LIST_VALID] =
-            "SELECT " CERT_COLUMNS
-            " FROM certificate WHERE id>? AND state='issued' AND not_after>=? ORDER BY id",
-        [CA_LIST_REVOKED] = "SELECT " CERT_COLUMNS
-                            " FROM certificate WHERE id>? AND ?>0 AND state='revoked' ORDER BY id",
-        [CA_LIST_EXPIRED] =
-            "SELECT " CERT_COLUMNS
-            " FROM certificate WHERE id>? AND not_after<? AND state='issued' ORDER BY id",
+        [CA_LIST_ALL] = "?2>0",
+        [CA_LIST_VALID] = "state='issued' AND not_after>=?2",
+        [CA_LIST_REVOKED] = "state='revoked' AND ?2>0",
+        [CA_LIST_EXPIRED] = "state='issued' AND not_after<?2",
+        [CA_LIST_HELD] = "state='revoked' AND reason=6 AND ?2>0",
     };
+    char sql[800];
     struct cert_record c;
     struct reg_statement q;
     bool more = true;
-    int rc = reg_open(r, &q, where[filter], e);
+    int rc;
 
+    snprintf(sql, sizeof(sql),
+             SELECT_CERTS("%s AND (?3='' OR profile=?3) AND (?4='' OR"
+                          " instr(lower(names||' '||subject||' '||requester), lower(?4)))"
+                          " AND (?5=0 OR not_after<?5) ORDER BY id"),
+             where[s->filter]);
+    rc = reg_open(r, &q, sql, e);
     if (rc == 0) {
-        reg_int(&q, after);
+        reg_int(&q, s->after);
         reg_int(&q, now);
+        reg_text(&q, s->profile);
+        reg_text(&q, s->name);
+        reg_int(&q, s->ends_before);
     }
     while (rc == 0 && more && (rc = reg_step(&q, "read", e)) > 0) {
         rc = reg_read_cert(&q, &c, e);

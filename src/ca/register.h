@@ -125,12 +125,46 @@ int ca_register_crl_keep(struct ca_register *r, const struct crl_record *c, stru
 int ca_register_crl_get(struct ca_register *r, int64_t issuer, int64_t part, bool delta,
                         struct crl_record *ret, bool *ret_changed, struct buf *der, struct err *e);
 
-enum ca_filter { CA_LIST_ALL, CA_LIST_VALID, CA_LIST_REVOKED, CA_LIST_EXPIRED };
+enum ca_filter { CA_LIST_ALL, CA_LIST_VALID, CA_LIST_REVOKED, CA_LIST_EXPIRED, CA_LIST_HELD };
+struct ca_search {
+    enum ca_filter filter;
+    int64_t after;
+    const char *profile; /* "": any */
+    const char *name;    /* part of a name, the subject or who asked, without case; "": any */
+    int64_t ends_before; /* 0: whenever */
+};
 /* Rows after id `after`, oldest first, while fn returns true. */
 typedef bool (*ca_list_fn)(void *arg, const struct cert_record *c);
-int ca_register_list(struct ca_register *r, enum ca_filter filter, int64_t after, int64_t now,
-                     ca_list_fn fn, void *arg, struct err *e);
+int ca_register_list(struct ca_register *r, const struct ca_search *s, int64_t now, ca_list_fn fn,
+                     void *arg, struct err *e);
 /* Counts of valid, revoked, expired certificates. */
 int ca_register_counts(struct ca_register *r, int64_t now, int64_t ret[3], struct err *e);
+
+/* --- requests that wait for approval: register_request.c */
+
+enum request_state { REQUEST_PENDING, REQUEST_APPROVED, REQUEST_DENIED };
+struct request_record { /* texts are borrowed */
+    int64_t id, received_at, decided_at;
+    unsigned days;
+    const char *requester, *profile, *subject, *names, *state, *reason, *serial;
+};
+struct request_answer {
+    int64_t id, decided_at;
+    enum request_state state;
+    char reason[CA_REQUESTER_MAX + 1];
+};
+/* Takes it down as pending, unless the same message was there before: then what became of that. An
+ * approval counts for so many seconds. -EAGAIN: too many wait. */
+int ca_register_request(struct ca_register *r, const struct request_record *q, struct span message,
+                        int64_t now, int64_t approval_lasts, struct request_answer *ret,
+                        struct err *e);
+typedef bool (*request_list_fn)(void *arg, const struct request_record *r);
+int ca_register_requests(struct ca_register *r, bool all, int64_t after, request_list_fn fn,
+                         void *arg, struct err *e);
+/* -ENOENT; -EALREADY: it was decided before. */
+int ca_register_request_message(struct ca_register *r, int64_t id, struct buf *ret, struct err *e);
+/* serial NULL: denied. -ENOENT: none that waits. */
+int ca_register_request_decide(struct ca_register *r, int64_t id, const char *serial,
+                               const char *reason, int64_t now, struct err *e);
 
 #endif

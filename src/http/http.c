@@ -233,14 +233,13 @@ static void send_answer(struct session *s, const struct http_answer *a, bool hea
         buf_printf(&top, "Content-Disposition: %s\r\n", a->disposition);
     if (a->status == 405)
         buf_put_cstr(&top, "Allow: GET, HEAD\r\n");
+    buf_put_cstr(&top, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n");
     if (a->cache_seconds)
         buf_printf(&top, "Cache-Control: public, max-age=%u\r\n", a->cache_seconds);
     else
         buf_put_cstr(&top, "Cache-Control: no-store\r\n");
-    buf_put_cstr(
-        &top, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-              "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action "
-              "'none'; frame-ancestors 'none'\r\n");
+    buf_put_cstr(&top, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+                       "form-action 'none'; frame-ancestors 'none'\r\n");
     if (s->tls)
         buf_put_cstr(&top, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_put_cstr(&top, keep ? "\r\n" : "Connection: close\r\n\r\n");

@@ -1,4 +1,5 @@
 /* ca.c: the own CA and its register. */
+#include "manager/ca.h"
 #include "base/check.h"
 #include "base/fd.h"
 #include "manager/control.h"
@@ -41,7 +42,7 @@ static const struct view issued_columns[] = {
     {"ENDS",    "certificate.not_after", VIEW_UNTIL, 0           },
 };
 
-static json_t *ask(struct call *c, enum msg_id id, struct span body, struct err *e)
+json_t *ca_ask(struct call *c, enum msg_id id, struct span body, struct err *e)
 {
     struct control *control = call_control(c, e);
     struct buf reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
@@ -53,7 +54,7 @@ static json_t *ask(struct call *c, enum msg_id id, struct span body, struct err 
 
 int cmd_ca_info(struct call *c, struct err *e)
 {
-    json_t *v = ask(c, MSG_CA_INFO, SPAN_EMPTY, e), *ca;
+    json_t *v = ca_ask(c, MSG_CA_INFO, SPAN_EMPTY, e), *ca;
     size_t i;
 
     if (v == NULL)
@@ -70,36 +71,21 @@ int cmd_ca_info(struct call *c, struct err *e)
     return 0;
 }
 
-static int parse_filter(const struct call *c, uint8_t *ret, struct err *e)
-{
-    /* the order of enum ca_filter of ca/register.h */
-    static const char *const names[] = {"all", "valid", "revoked", "expired"};
-    const char *given = has_option(c, OPT_FILTER) ? c->option[OPT_FILTER] : "all";
-
-    for (uint8_t i = 0; i < ARRAY_LEN(names); i++)
-        if (span_is(span_cstr(given), names[i])) {
-            *ret = i;
-            return 0;
-        }
-    return usage_error(e, "--filter is all, valid, revoked or expired, not %s",
-                       text_quote(span_cstr(given)));
-}
-
 int cmd_ca_list(struct call *c, struct err *e)
 {
-    struct ca_list_msg q = {.after = 0};
+    struct ca_find_msg q = {.after = 0};
     json_t *all;
-    int r = parse_filter(c, &q.filter, e);
+    int r = ca_parse_search(c, &q, e);
 
     if (r != 0)
         return r;
     all = json_array();
     for (;;) {
-        struct buf body BUF_AUTO = BUF(16);
+        struct buf body BUF_AUTO = BUF(1024);
         json_t *page;
         int64_t next;
-        wr_ca_list(&body, &q);
-        if ((page = ask(c, MSG_CA_LIST, buf_span(&body), e)) == NULL) {
+        wr_ca_find(&body, &q);
+        if ((page = ca_ask(c, MSG_CA_FIND, buf_span(&body), e)) == NULL) {
             json_decref(all);
             return -EIO;
         }
@@ -113,8 +99,7 @@ int cmd_ca_list(struct call *c, struct err *e)
     return view_list(c, all, VIEW(issued_columns), "There are no such certificates.");
 }
 
-/* Colons and upper case, as other programs print serials, are taken too. */
-static int parse_serial(const char *text, char ret[CERTIFICATE_SERIAL_MAX], struct err *e)
+int ca_parse_serial(const char *text, char ret[CERTIFICATE_SERIAL_MAX], struct err *e)
 {
     size_t n = 0;
 
@@ -138,12 +123,12 @@ int cmd_ca_show(struct call *c, struct err *e)
     char serial[CERTIFICATE_SERIAL_MAX];
     struct buf body BUF_AUTO = BUF(128);
     json_t *v;
-    int r = parse_serial(c->args[0], serial, e);
+    int r = ca_parse_serial(c->args[0], serial, e);
 
     if (r != 0)
         return r;
     wr_cert_word(&body, serial);
-    if ((v = ask(c, MSG_CA_SHOW, buf_span(&body), e)) == NULL)
+    if ((v = ca_ask(c, MSG_CA_SHOW, buf_span(&body), e)) == NULL)
         return -EIO;
     if (has_option(c, OPT_JSON))
         return view_object(c, v, NULL, 0);
@@ -166,7 +151,7 @@ int cmd_ca_revoke(struct call *c, struct err *e)
     enum crl_reason reason;
     struct control *control;
     struct buf body BUF_AUTO = BUF(128);
-    int r = parse_serial(c->args[0], q.serial, e);
+    int r = ca_parse_serial(c->args[0], q.serial, e);
 
     if (r != 0)
         return r;

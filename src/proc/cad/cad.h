@@ -3,12 +3,13 @@
 #define CAD_CAD_H
 
 #include "ca/ca.h"
+#include "pki/ca_msg.h"
 #include "proc/child/child.h"
 
 struct cad {
     struct child *child;
     struct ca *ca;
-    struct fiber_lock ensuring;
+    struct fiber_lock ensuring, deciding;
     struct fiber_cond made; /* a CA is there, or has changed */
     bool ensure_queued;
     bool written;      /* root.pem is on the disk */
@@ -34,6 +35,29 @@ extern const struct ca_hooks cad_key_hooks; /* arg: struct cad */
 int cad_may_issue(const struct conf *c, enum role asker, const struct profile *p,
                   const struct cert_names *names, struct err *e);
 
+/* Whom the answer goes to; by ids, for he may be gone by then. */
+struct asker {
+    uint64_t link;
+    enum msg_id id;
+    uint32_t call;
+    enum role role;
+};
+struct asker asker_of(const struct msg *m);
+void answer(const struct asker *a, int rc, struct span body, const struct err *e);
+void answer_malformed(const struct asker *a);
+/* The CA is being made at the first start: askers wait a moment. suspends */
+int cad_wait_made(struct cad *d, struct err *e);
+/* The whole of it: request, approval (message empty: given), certificate, register; reply as of
+ * CA_ISSUE. suspends */
+int cad_issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+              struct span message, struct buf *reply, char ret_serial[CERTIFICATE_SERIAL_MAX],
+              struct err *e);
+
+/* officer.c: from the command line. */
+void msg_ca_find(void *arg, struct msg *m);
+void msg_ca_unhold(void *arg, struct msg *m);
+void msg_ca_requests(void *arg, struct msg *m);
+void msg_ca_decide(void *arg, struct msg *m);
 /* public.c: from sessiond, for everybody. */
 void msg_ca_ocsp(void *arg, struct msg *m);
 void msg_ca_file(void *arg, struct msg *m);

@@ -15,24 +15,17 @@
 
 enum { MADE_WAIT_MS = 10000, REPLY_MAX = 65536 - 64, CRL_MAX = 16 << 20 };
 
-struct asker {
-    uint64_t link;
-    enum msg_id id;
-    uint32_t call;
-    enum role role;
-};
-
-static struct asker asker_of(const struct msg *m)
+struct asker asker_of(const struct msg *m)
 {
     return (struct asker){link_id(m->link), m->id, m->call, link_peer(m->link)};
 }
 
-static void answer(const struct asker *a, int rc, struct span body, const struct err *e)
+void answer(const struct asker *a, int rc, struct span body, const struct err *e)
 {
     link_reply(a->link, a->id, a->call, rc, rc < 0 ? span_cstr(e->text) : body, NULL, 0);
 }
 
-static void answer_malformed(const struct asker *a)
+void answer_malformed(const struct asker *a)
 {
     struct err e;
     int rc = err_set(&e, -EBADMSG, "the message does not have the form of its row");
@@ -40,7 +33,7 @@ static void answer_malformed(const struct asker *a)
 }
 
 /* The CA is being made at the first start: askers wait a moment. */
-static int wait_made(struct cad *d, struct err *e)
+int cad_wait_made(struct cad *d, struct err *e)
 {
     if (!ca_ready(d->ca) && !d->failure[0])
         fiber_cond_wait(&d->made, MADE_WAIT_MS);
@@ -86,8 +79,33 @@ static int certify(struct cad *d, const struct asker *a, const struct ca_issue_m
                     chain, out->serial, e);
 }
 
-static int issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
-                 struct buf *reply, struct err *e)
+/* Some profiles wait for somebody to approve; a check of what may be at all comes first. */
+static int wait_approved(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+                         const struct request *r, struct span message, struct err *e)
+{
+    const struct profile *profile = cert_profile_by_name(span_cstr(m->profile));
+    const struct cert_names *names = m->names.n ? &m->names : &r->names;
+    struct buf text BUF_AUTO = BUF(CERT_NAMES_MAX * CERT_NAME_TEXT_MAX);
+    int rc;
+
+    if (!profile || message.n == 0 || !ca_needs_officer(d->ca, profile))
+        return 0;
+    rc = cad_may_issue(d->child->conf, a->role, profile, names, e);
+    if (rc < 0)
+        return rc;
+    cert_names_print(names, &text);
+    return ca_wait(d->ca,
+                   &(struct request_record){.requester = m->requester,
+                                            .profile = m->profile,
+                                            .days = m->days,
+                                            .subject = r->subject,
+                                            .names = buf_cstr(&text)},
+                   message, e);
+}
+
+int cad_issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m,
+              struct span message, struct buf *reply, char ret_serial[CERTIFICATE_SERIAL_MAX],
+              struct err *e)
 {
     struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
     struct ca_issued_msg out;
@@ -95,12 +113,15 @@ static int issue(struct cad *d, const struct asker *a, const struct ca_issue_msg
     int rc = request_parse(m->request, &request, e);
 
     if (rc == 0)
+        rc = wait_approved(d, a, m, request, message, e);
+    if (rc == 0)
         rc = certify(d, a, m, request, &out, &chain, e);
     request_free(request);
     if (rc < 0)
         return rc;
     out.chain = buf_span(&chain);
     wr_ca_issued(reply, &out);
+    memcpy(ret_serial, out.serial, CERTIFICATE_SERIAL_MAX);
     log_info("issued %s, profile %s, for %s", out.serial, m->profile,
              log_quote(span_cstr(m->requester)));
     return 0;
@@ -111,19 +132,24 @@ static void msg_ca_issue(void *arg, struct msg *m)
     struct cad *d = ((struct child *)arg)->state;
     struct asker a = asker_of(m);
     struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct buf message BUF_AUTO = BUF(REPLY_MAX);
+    char serial[CERTIFICATE_SERIAL_MAX];
     struct ca_issue_msg in;
     struct err e;
     int rc;
 
-    if (!rd_ca_issue(m->body, &in)) {
+    buf_put_span(&message, m->body); /* the body goes with the first suspension */
+    if (message.overflow || !rd_ca_issue(buf_span(&message), &in)) {
         answer_malformed(&a);
         return;
     }
-    rc = wait_made(d, &e);
+    rc = cad_wait_made(d, &e);
     if (rc == 0)
-        rc = issue(d, &a, &in, &reply, &e);
+        rc = cad_issue(d, &a, &in, buf_span(&message), &reply, serial, &e);
     cert_names_done(&in.names);
-    if (rc < 0) {
+    if (rc == -EINPROGRESS) {
+        log_info("%s, asked by %s", e.text, role_name(a.role));
+    } else if (rc < 0) {
         d->refused++;
         log_warn("not issued for %s: %s", role_name(a.role), e.text);
     } else {
@@ -138,7 +164,7 @@ static void msg_ca_roots(void *arg, struct msg *m)
     struct asker a = asker_of(m);
     struct buf reply BUF_AUTO = BUF(REPLY_MAX);
     struct err e;
-    int rc = wait_made(d, &e);
+    int rc = cad_wait_made(d, &e);
 
     if (rc == 0)
         wr_span(&reply, certificate_der(ca_root(d->ca)->certificate));
@@ -169,7 +195,8 @@ static void msg_ca_list(void *arg, struct msg *m)
         answer_malformed(&a);
         return;
     }
-    rc = ca_list(d->ca, (enum ca_filter)in.filter, in.after, REPLY_MAX, &reply, &e);
+    rc = ca_list(d->ca, &(struct ca_search){(enum ca_filter)in.filter, in.after, "", "", 0},
+                 REPLY_MAX, &reply, &e);
     answer(&a, rc, buf_span(&reply), &e);
 }
 
@@ -297,7 +324,7 @@ static void msg_ca_crl(void *arg, struct msg *m)
         answer_malformed(&a);
         return;
     }
-    rc = wait_made(d, &e);
+    rc = cad_wait_made(d, &e);
     if (rc == 0)
         rc = ca_crl(d->ca, id, &der, &e);
     if (rc == 0)
@@ -309,15 +336,19 @@ static void msg_ca_crl(void *arg, struct msg *m)
 }
 
 const struct msg_handler cad_handlers[] = {
-    {MSG_CA_ISSUE,  msg_ca_issue,  true },
-    {MSG_CA_ROOTS,  msg_ca_roots,  true },
-    {MSG_CA_INFO,   msg_ca_info,   true },
-    {MSG_CA_LIST,   msg_ca_list,   true },
-    {MSG_CA_SHOW,   msg_ca_show,   true },
-    {MSG_CA_REVOKE, msg_ca_revoke, true },
-    {MSG_CA_STATE,  msg_ca_state,  true },
-    {MSG_CA_CRL,    msg_ca_crl,    true },
-    {MSG_CA_OCSP,   msg_ca_ocsp,   true },
-    {MSG_CA_FILE,   msg_ca_file,   true },
-    {0,             NULL,          false},
+    {MSG_CA_ISSUE,    msg_ca_issue,    true },
+    {MSG_CA_ROOTS,    msg_ca_roots,    true },
+    {MSG_CA_INFO,     msg_ca_info,     true },
+    {MSG_CA_LIST,     msg_ca_list,     true },
+    {MSG_CA_SHOW,     msg_ca_show,     true },
+    {MSG_CA_REVOKE,   msg_ca_revoke,   true },
+    {MSG_CA_STATE,    msg_ca_state,    true },
+    {MSG_CA_CRL,      msg_ca_crl,      true },
+    {MSG_CA_OCSP,     msg_ca_ocsp,     true },
+    {MSG_CA_FILE,     msg_ca_file,     true },
+    {MSG_CA_FIND,     msg_ca_find,     true },
+    {MSG_CA_UNHOLD,   msg_ca_unhold,   true },
+    {MSG_CA_REQUESTS, msg_ca_requests, true },
+    {MSG_CA_DECIDE,   msg_ca_decide,   true },
+    {0,               NULL,            false},
 };

@@ -1,0 +1,122 @@
+#include "pki/ca_msg.h"
+
+void wr_ca_find(struct buf *b, const struct ca_find_msg *m)
+{
+    wr_u8(b, m->filter);
+    wr_i64(b, m->after);
+    wr_cstr(b, m->profile);
+    wr_cstr(b, m->name);
+    wr_u32(b, m->days);
+}
+
+bool rd_ca_find(struct span body, struct ca_find_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_find_msg m;
+
+    m.filter = rd_u8(&r);
+    m.after = rd_i64(&r);
+    rd_cstr(&r, m.profile, sizeof(m.profile));
+    rd_cstr(&r, m.name, sizeof(m.name));
+    m.days = rd_u32(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_requests(struct buf *b, const struct ca_requests_msg *m)
+{
+    wr_bool(b, m->all);
+    wr_i64(b, m->after);
+}
+
+bool rd_ca_requests(struct span body, struct ca_requests_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_requests_msg m;
+
+    m.all = rd_bool(&r);
+    m.after = rd_i64(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_decide(struct buf *b, const struct ca_decide_msg *m)
+{
+    wr_i64(b, m->id);
+    wr_bool(b, m->approve);
+    wr_cstr(b, m->reason);
+}
+
+bool rd_ca_decide(struct span body, struct ca_decide_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_decide_msg m;
+
+    m.id = rd_i64(&r);
+    m.approve = rd_bool(&r);
+    rd_cstr(&r, m.reason, sizeof(m.reason));
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_root(struct buf *b, const struct ca_root_msg *m)
+{
+    wr_u8(b, m->verb);
+    wr_cstr(b, m->key_id);
+}
+
+bool rd_ca_root(struct span body, struct ca_root_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_root_msg m;
+
+    m.verb = rd_u8(&r);
+    rd_cstr(&r, m.key_id, sizeof(m.key_id));
+    if (!rd_done(&r) || m.verb >= CA_ROOT_VERBS)
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_subordinate(struct buf *b, const struct ca_subordinate_msg *m)
+{
+    wr_u8(b, m->verb);
+    wr_cstr(b, m->name);
+    wr_span(b, m->text);
+}
+
+bool rd_ca_subordinate(struct span body, struct ca_subordinate_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct ca_subordinate_msg m;
+
+    m.verb = rd_u8(&r);
+    rd_cstr(&r, m.name, sizeof(m.name));
+    m.text = rd_span(&r, CA_SUBORDINATE_TEXT_MAX);
+    if (!rd_done(&r) || m.verb >= CA_SUBORDINATE_VERBS)
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_ca_rollover(struct buf *b, bool root)
+{
+    wr_bool(b, root);
+}
+
+bool rd_ca_rollover(struct span body, bool *ret)
+{
+    struct rd r = rd_of(body);
+    bool root = rd_bool(&r);
+
+    if (!rd_done(&r))
+        return false;
+    *ret = root;
+    return true;
+}

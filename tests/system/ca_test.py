@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""The own CA's services, as openssl, GnuTLS and curl see them: CRL, OCSP, register, approval, root key, subordinate CA, rollover, compromise."""
+import base64
+import concurrent.futures
+import pathlib
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.parse
+
+from sealpost import Server, main, wait_for
+
+server = None
+work = None
+
+
+def sh(*words, input=None, check=True):
+    r = subprocess.run([str(w) for w in words], input=input, capture_output=True, cwd=work, timeout=60)
+    assert not check or r.returncode == 0, (words, r.stdout, r.stderr)
+    return r
+
+
+def text(*words, input=None):
+    r = sh(*words, input=input)
+    return (r.stdout + r.stderr).decode(errors="replace")
+
+
+def served(port, tls=None):
+    with socket.create_connection(("127.0.0.1", server.port(port)), timeout=10) as s:
+        with (tls or server.tls).wrap_socket(s, server_hostname="localhost") as t:
+            return t.getpeercert(binary_form=True)
+
+
+def serial_of(der):
+    return text("openssl", "x509", "-inform", "DER", "-noout", "-serial", input=der).split("=")[1].strip().lower()
+
+
+def chain(port, name):
+    """leaf.pem and issuer.pem of what is served."""
+    out = sh("openssl", "s_client", "-connect", f"localhost:{server.port(port)}", "-showcerts", input=b"", check=False).stdout.decode()
+    pems = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", out, re.S)
+    (work / f"{name}.pem").write_text(pems[0])
+    (work / f"{name}-issuer.pem").write_text(pems[1])
+    (work / f"{name}-above.pem").write_text("".join(pems[1:]))
+    return pems
+
+
+def urls(name):
+    out = text("openssl", "x509", "-in", f"{name}.pem", "-noout", "-text")
+    return {"ocsp": re.search(r"OCSP - URI:(\S+)", out)[1], "crt": re.search(r"CA Issuers - URI:(\S+)", out)[1],
+            "crl": re.search(r"Full Name:\s+URI:(\S+\.crl)", out)[1]}
+
+
+def request(name, common_name, *names):
+    san = ",".join(names)
+    sh("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
+       "-subj", f"/CN={common_name}", "-addext", f"subjectAltName={san}")
+    return work / f"{name}.csr"
+
+
+def ocsp(name, ca_file=None):
+    return text("openssl", "ocsp", "-issuer", f"{name}-issuer.pem", "-cert", f"{name}.pem", "-url", urls(name)["ocsp"], "-CAfile", ca_file or server.ca_file,
+                "-verify_other", f"{name}-issuer.pem", "-timeout", "10")
+
+
+def addresses_in_certificates():
+    chain("imaps", "imap")
+    at = urls("imap")
+    base = f"http://localhost:{server.port('http')}"
+    assert at == {"ocsp": base + "/ocsp", "crt": base + "/ca/issuing-1.crt", "crl": base + "/ca/issuing-1.crl"}, at
+    r = sh("curl", "-sS", "-D", "head", "-o", "issuing.der", at["crt"])
+    assert "application/pkix-cert" in (work / "head").read_text(), r
+    assert text("openssl", "x509", "-inform", "DER", "-in", "issuing.der") == text("openssl", "x509", "-in", "imap-issuer.pem")
+    sh("curl", "-sS", "-D", "head", "-o", "issuing.crl", at["crl"])
+    assert "application/pkix-crl" in (work / "head").read_text()
+    sh("curl", "-sS", "-o", "root.crl", base + "/ca/root-1.crl")
+    for name in ("issuing", "root"):
+        sh("openssl", "crl", "-inform", "DER", "-in", f"{name}.crl", "-out", f"{name}.crl.pem")
+    (work / "all.crl").write_text((work / "issuing.crl.pem").read_text() + (work / "root.crl.pem").read_text())
+    sh("openssl", "verify", "-x509_strict", "-crl_check_all", "-CRLfile", "all.crl", "-CAfile", server.ca_file, "-untrusted", "imap-issuer.pem", "imap.pem")
+    # openssl fetches the list itself from the address in the certificate
+    sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "imap-issuer.pem", "imap.pem")
+    for path in ("/ca/register.db", "/ca/issuing-9.crl", "/ca/", "/ca/../ca/register.db", "/ca/issuing-1-1.crl"):
+        code = sh("curl", "-sS", "--path-as-is", "-o", "/dev/null", "-w", "%{http_code}", base + path).stdout
+        assert code == b"404", (path, code)
+
+
+def ocsp_by_post_and_get():
+    chain("imaps", "imap")
+    out = ocsp("imap")
+    assert "Response verify OK" in out and "imap.pem: good" in out and "Nonce" not in out, out
+    sh("openssl", "ocsp", "-issuer", "imap-issuer.pem", "-cert", "imap.pem", "-no_nonce", "-reqout", "q.der")
+    q = base64.b64encode((work / "q.der").read_bytes()).decode()
+    for escaped in (urllib.parse.quote(q, safe=""), urllib.parse.quote(q, safe="/+=")):
+        sh("curl", "-sS", "-D", "head", "-o", "a.der", urls("imap")["ocsp"] + "/" + escaped)
+        assert "application/ocsp-response" in (work / "head").read_text()
+        out = text("openssl", "ocsp", "-respin", "a.der", "-issuer", "imap-issuer.pem", "-cert", "imap.pem", "-no_nonce", "-CAfile", server.ca_file, "-verify_other", "imap-issuer.pem")
+        assert "imap.pem: good" in out and "verify OK" in out, out
+    out = text("ocsptool", "--ask=" + urls("imap")["ocsp"], "--load-issuer", "imap-issuer.pem", "--load-cert", "imap.pem", "--load-signer", "imap-issuer.pem", input=b"")
+    assert "good" in out and "Verifying OCSP Response: Success" in out, out
+    # over TLS as well; with what is no request: an answer that says so
+    url = f"https://localhost:{server.port('https')}/ocsp"
+    sh("curl", "-sS", "--cacert", server.ca_file, "--data-binary", "rubbish", "-o", "a.der", url)
+    assert "malformedrequest" in sh("openssl", "ocsp", "-respin", "a.der", "-noverify", check=False).stderr.decode() + \
+        sh("openssl", "ocsp", "-respin", "a.der", "-noverify", check=False).stdout.decode()
+    for more in (("-X", "PUT"), ("--data-binary", "x" * 70000), ()):
+        code = sh("curl", "-sS", "--cacert", server.ca_file, *more, "-o", "/dev/null", "-w", "%{http_code}", url, check=False).stdout
+        assert code in (b"400", b"405", b"413"), (more[:1], code)
+
+
+def many_ask_at_once():
+    chain("imaps", "imap")
+    sh("openssl", "ocsp", "-issuer", "imap-issuer.pem", "-cert", "imap.pem", "-reqout", "nonce.der")
+
+    def one(i):
+        sh("curl", "-sS", "--data-binary", "@nonce.der", "-o", f"a{i}.der", urls("imap")["ocsp"])
+        return "Cert Status: good" in text("openssl", "ocsp", "-respin", f"a{i}.der", "-noverify", "-resp_text")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(40)))
+
+
+def hold_and_unhold():
+    request("held", "alice@example.test", "email:alice@example.test")
+    server.run("ca", "issue", "--profile", "account", "--request", work / "held.csr", "--for", "Alice", "--out", work / "held-all.pem")
+    pems = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", (work / "held-all.pem").read_text(), re.S)
+    assert len(pems) == 2
+    (work / "held.pem").write_text(pems[0])
+    (work / "held-issuer.pem").write_text(pems[1])
+    sh("openssl", "verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", server.ca_file, "-untrusted", "held-issuer.pem", "held.pem")
+    serial = text("openssl", "x509", "-in", "held.pem", "-noout", "-serial").split("=")[1].strip()
+    assert "held.pem: good" in ocsp("held")
+    server.run("ca", "revoke", serial, "--reason", "certificateHold")
+    assert [r["state"] for r in server.json("ca", "list", "--filter", "held")] == ["held"]
+    assert "held.pem: revoked" in ocsp("held") and "certificateHold" in ocsp("held")
+    r = sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "held-issuer.pem", "held.pem", check=False)
+    assert r.returncode and b"certificate revoked" in r.stderr, r
+    server.run("ca", "unhold", serial)
+    assert "held.pem: good" in ocsp("held")
+    sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "held-issuer.pem", "held.pem")
+    r = server.run("ca", "unhold", serial, check=False)
+    assert r.returncode == 1 and "not on hold" in r.stderr, r
+    server.run("ca", "revoke", serial, "--reason", "keyCompromise")
+    r = server.run("ca", "unhold", serial, check=False)
+    assert r.returncode == 1 and "final" in r.stderr, r
+
+
+def search():
+    rows = server.json("ca", "list", "--profile", "account")
+    assert rows and all(r["profile"] == "account" for r in rows)
+    rows = server.json("ca", "list", "--name", "ALICE")
+    assert rows and all("alice" in str(r).lower() for r in rows)
+    assert server.json("ca", "list", "--name", "nobody-has-that") == []
+    assert len(server.json("ca", "list", "--profile", "server", "--expires-within", "91")) >= 6
+    assert server.json("ca", "list", "--expires-within", "5") == []
+    assert server.run("ca", "list", "--filter", "nonsense", check=False).returncode == 2
+    names = [p["name"] for p in server.json("ca", "profile", "list")]
+    assert "server" in names and "smime" in names and "root" not in names, names
+    assert server.json("ca", "profile", "show", "smime")["issue"] == "on approval"
+
+
+def requests_wait():
+    request("mail", "bob@example.test", "email:bob@example.test")
+    ask = ("ca", "issue", "--profile", "smime", "--request", work / "mail.csr", "--for", "Bob")
+    for _ in range(2):  # the same question is the same request
+        r = server.run(*ask, check=False)
+        assert r.returncode == 1 and "waits for approval" in r.stderr, r
+    rows = server.json("ca", "pending")
+    assert len(rows) == 1 and rows[0]["requester"] == "Bob" and "bob@example.test" in rows[0]["names"], rows
+    number = str(rows[0]["id"])
+    server.run("ca", "approve", number, "--out", work / "mail-all.pem")
+    assert server.json("ca", "pending") == []
+    again = server.run(*ask).stdout  # who asked comes back for it
+    assert again == (work / "mail-all.pem").read_text()
+    sh("openssl", "verify", "-purpose", "smimesign", "-CAfile", server.ca_file, "-untrusted", "mail-all.pem", "mail-all.pem")
+    assert server.run("ca", "approve", number, check=False).returncode == 1
+    request("other", "carol@example.test", "email:carol@example.test")
+    ask = ("ca", "issue", "--profile", "smime", "--request", work / "other.csr")
+    server.run(*ask, check=False)
+    number = str(server.json("ca", "pending")[0]["id"])
+    server.run("ca", "deny", number, "--reason", "not one of us")
+    r = server.run(*ask, check=False)
+    assert r.returncode == 1 and "not one of us" in r.stderr, r
+    assert [x["state"] for x in server.json("ca", "pending", "--all")] == ["approved", "denied"]
+
+
+TESTS = [addresses_in_certificates, ocsp_by_post_and_get, many_ask_at_once, hold_and_unhold, search, requests_wait]
+
+if __name__ == "__main__":
+    with Server(sys.argv[1], extra='workers_access = 2; ca_officer = ( "smime" );') as server:
+        work = pathlib.Path(server.folder) / "work"
+        work.mkdir()
+        main(*TESTS)
