@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define O(id) (UINT64_C(1) << OPT_##id)
+#define O(id) ((option_set)1 << OPT_##id)
 enum { COLUMNS_MIN = 40 };
 
 const struct option_row manager_options[OPTION_COUNT] = {
@@ -23,7 +23,7 @@ const struct option_row manager_options[OPTION_COUNT] = {
 #include "manager/options.def"
 #undef OPTION
 };
-_Static_assert(OPTION_COUNT <= 64, "options are bits");
+_Static_assert(OPTION_COUNT <= 128, "options are bits");
 
 const struct command manager_commands[] = {
 #define COMMAND(words, handler, arguments, options, help)                                          \

@@ -37,11 +37,13 @@ struct call;
  * EXIT_USAGE with the reason. */
 typedef int (*command_fn)(struct call *c, struct err *e);
 
+typedef unsigned __int128 option_set; /* a bit per option_id; there are more than 64 */
+
 struct command {
     const char *words; /* "account add" */
     command_fn run;
     const char *arguments; /* "ADDRESS [NAME...]" */
-    uint64_t options;      /* bit per option_id, besides those that every command has */
+    option_set options;    /* bit per option_id, besides those that every command has */
     const char *help;      /* one sentence */
 };
 extern const struct command manager_commands[];

@@ -146,7 +146,7 @@ TEST(rows)
         const struct command *c = &manager_commands[i];
         unit_case(c->words);
         EXPECT(c->help[0] != '\0' && c->help[strlen(c->help) - 1] == '.');
-        EXPECT(c->options & (UINT64_C(1) << OPT_JSON));
+        EXPECT(c->options & ((option_set)1 << OPT_JSON));
         EXPECT(command_find(span_cstr(c->words)) == c);
         struct buf b BUF_AUTO = BUF(65536);
         help_command(c, &b);

@@ -36,7 +36,7 @@ static void put_commands(const char *noun, struct buf *out)
     table_free(t);
 }
 
-static void put_options(uint64_t among, struct buf *out)
+static void put_options(option_set among, struct buf *out)
 {
     static const struct table_column heads[] = {
         {"", 0          },
@@ -57,9 +57,9 @@ static void put_options(uint64_t among, struct buf *out)
     table_free(t);
 }
 
-static uint64_t common_options(void)
+static option_set common_options(void)
 {
-    uint64_t common = UINT64_MAX;
+    option_set common = ~(option_set)0;
 
     for (size_t i = 0; i < manager_command_count; i++)
         common &= manager_commands[i].options;

@@ -32,7 +32,7 @@ static void put_option(struct buf *out, const struct option_row *o)
     buf_putc(out, '\n');
 }
 
-static void put_command(struct buf *out, const struct command *c, uint64_t common)
+static void put_command(struct buf *out, const struct command *c, option_set common)
 {
     buf_put_cstr(out, ".SS ");
     buf_put_cstr(out, "sealpost ");
@@ -51,7 +51,7 @@ static void put_command(struct buf *out, const struct command *c, uint64_t commo
 
 void help_man(struct buf *out)
 {
-    uint64_t common = UINT64_MAX;
+    option_set common = ~(option_set)0;
 
     for (size_t i = 0; i < manager_command_count; i++)
         common &= manager_commands[i].options;
