@@ -864,3 +864,85 @@ TEST(revoked_and_listed)
     EXPECT(has(&reply, "\"reason\":\"superseded\""));
     end();
 }
+
+/* A frame with a descriptor that no row allows. */
+static void send_with_descriptor(int fd, const char *bytes, size_t n)
+{
+    struct iovec iov = {(void *)(uintptr_t)bytes, n};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {
+        .head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}
+    };
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    int other = STDERR_FILENO;
+
+    memcpy(CMSG_DATA(&control.head), &other, sizeof(other));
+    sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+/* One thing that a peer in wrong hands may do. */
+static void misbehave(int fd, int how)
+{
+    static const enum msg_id of_manager[] = {MSG_CERT_ISSUE, MSG_CERT_SHOW, MSG_CERT_LIST,
+                                             MSG_CA_ISSUE,   MSG_CA_REVOKE, MSG_CA_CRL,
+                                             MSG_CA_LIST};
+    static char bytes[16384];
+    enum msg_id id = of_manager[unit_random() % ARRAY_LEN(of_manager)];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)unit_random();
+    switch (how % 5) {
+    case 0: /* what only the command line may ask, or the right row with bytes of no sense */
+        link_raw_send(fd, id, false, 1, 0, span_of(bytes, unit_random() % 100), NULL, 0);
+        break;
+    case 1:
+        send(fd, bytes, unit_random() % sizeof(bytes), MSG_NOSIGNAL);
+        break;
+    case 2:
+        send_with_descriptor(fd, bytes, 12);
+        break;
+    case 3: /* an answer to what was not asked */
+        link_raw_send(fd, MSG_CA_ISSUE, true, 7, 0, span_of(bytes, 20), NULL, 0);
+        break;
+    default: /* a revocation that is none: it is cad that says so */
+        link_raw_send(fd, MSG_CA_REVOKED, false, 0, 0, span_of(bytes, 40), NULL, 0);
+        break;
+    }
+}
+
+TEST(hostile_peers_end_their_link_only)
+{
+    static const enum role guises[] = {ROLE_ACCESS, ROLE_MX, ROLE_RELAYD, ROLE_MANAGER};
+    struct buf reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+
+    begin();
+    struct told *imap = wait_told("imap4-default", NULL), *smtp = wait_told("smtp-default", NULL);
+    char serials[2][sizeof(imap->serial)];
+    memcpy(serials[0], imap->serial, sizeof(imap->serial));
+    memcpy(serials[1], smtp->serial, sizeof(smtp->serial));
+    for (int i = 0; i < 120; i++) {
+        int fd = join(i % 2 ? CAD : CERTD, guises[unit_random() % ARRAY_LEN(guises)]);
+        misbehave(fd, i / 2);
+        usleep(2000);
+        close(fd);
+    }
+    for (unsigned w = 0; w < WHO_COUNT; w++)
+        EXPECT(alive((enum who)w));
+    /* a new peer took the command line's place */
+    close(t.manager_certd);
+    close(t.manager_cad);
+    t.manager_certd = join(CERTD, ROLE_MANAGER);
+    t.manager_cad = join(CAD, ROLE_MANAGER);
+    EXPECT_INT(ask_certd(MSG_CERT_LIST, NULL, &reply), 0);
+    EXPECT(has(&reply, serials[0]) && has(&reply, serials[1]));
+    EXPECT_INT(ask_cad(MSG_CA_INFO, SPAN_EMPTY, &reply), 0);
+    EXPECT_INT(ask_certd(MSG_CERT_ISSUE, "imap4-default", &reply), 0);
+    join_worker(); /* its place was taken too */
+    EXPECT(holds(wait_told("imap4-default", serials[0]), "mail.example.org"));
+    end();
+}
