@@ -140,6 +140,23 @@ static void bad_answer(const struct peer *p, struct span line)
     abort();
 }
 
+/* "* VANISHED uids": as many EXPUNGEs; "(EARLIER)" changes no number. */
+static void check_vanished(struct peer *p, struct span line, struct span uids)
+{
+    struct rangeset set = RANGESET_EMPTY;
+    uint64_t count = 0;
+    bool ok = true;
+
+    if (!parse_lit(&uids, "(EARLIER) ")) {
+        ok = rangeset_parse(uids, 0, SIZE_MAX, &set) && set.n && !p->quiet;
+        count = rangeset_count(&set);
+    }
+    rangeset_done(&set);
+    if (!ok || count > p->exists)
+        bad_answer(p, line);
+    p->exists -= (uint32_t)count;
+}
+
 /* number = "* " n " " word */
 static void check_untagged(struct peer *p, struct span line)
 {
@@ -148,6 +165,10 @@ static void check_untagged(struct peer *p, struct span line)
 
     if (span_starts(line, SPAN("* OK [CLOSED]")))
         p->exists = 0;
+    if (parse_lit(&c, "VANISHED ")) {
+        check_vanished(p, line, c);
+        return;
+    }
     if (!parse_u32(&c, UINT32_MAX, &n) || !parse_char(&c, ' '))
         return;
     parse_word(&c, 20, &word);
