@@ -314,3 +314,10 @@ int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
     }
     return make_ca(ca, s, CA_ISSUING, e);
 }
+
+int ca_rollover(struct ca *ca, const struct ca_settings *s, struct err *e)
+{
+    int rc = ca_ensure(ca, s, e);
+
+    return rc < 0 ? rc : make_ca(ca, s, CA_ISSUING, e);
+}

@@ -40,6 +40,8 @@ struct ca_hooks {
     EVP_PKEY *(*key_signer)(void *arg, const char *id, enum ca_key_use use, struct span spki);
     /* Runs work(work_arg) elsewhere and waits, one at a time; NULL: at once. suspends */
     void (*offload)(void (*work)(void *work_arg), void *work_arg);
+    /* Is the key there, to sign with? NULL: always. suspends */
+    bool (*key_there)(void *arg, const char *id);
     void *arg;
 };
 
@@ -71,6 +73,17 @@ void ca_close(struct ca *ca); /* NULL is fine; not while a call is under way */
  * change that the root does not permit is -EPERM; the CA in use is kept. suspends
  */
 int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e);
+/* A new issuing CA, though the one in use would do; that one is retired. suspends */
+int ca_rollover(struct ca *ca, const struct ca_settings *s, struct err *e);
+/* A retired issuing CA and all that it issued: revoked. suspends */
+int ca_revoke_ca(struct ca *ca, int64_t id, enum crl_reason reason, int64_t *ret_count,
+                 struct err *e);
+/* Before the root's key goes: a CRL of the root that holds for a year. suspends */
+int ca_root_last_crl(struct ca *ca, struct err *e);
+/* The root's key is at keyd again, under that id. -EINVAL: it is another key. suspends */
+int ca_root_take(struct ca *ca, const char *key_id, struct span spki, struct err *e);
+/* The register as an SQLite file, appended. suspends */
+int ca_backup(struct ca *ca, struct buf *ret, struct err *e);
 bool ca_ready(const struct ca *ca);
 const struct ca_record *ca_root(const struct ca *ca);    /* NULL: none yet */
 const struct ca_record *ca_issuing(const struct ca *ca); /* NULL: none yet */

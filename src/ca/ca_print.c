@@ -27,17 +27,30 @@ static void work_counts(void *arg)
     j->rc = ca_register_counts(j->ca->reg, clock_seconds(), j->counts, j->e);
 }
 
+static bool key_there(const struct ca *ca, const struct ca_record *c)
+{
+    return !ca->hooks.key_there || ca->hooks.key_there(ca->hooks.arg, c->key_id);
+}
+
 static void put_ca(const struct ca *ca, const struct ca_record *c, struct buf *json)
 {
+    char name[32];
     struct buf permitted BUF_AUTO = BUF(65536);
     bool in_use = c == ca->root || c == ca->issuing;
 
     buf_printf(json, "{\"id\":%" PRId64 ",", c->id);
+    ca_name(ca, c, name);
+    put_field(json, "name", name);
     put_field(json, "kind", ca_kind_name(c->kind));
     put_field(json, "state", ca_state_name(c->state));
     put_field(json, "key", c->key_id);
     permitted_print(&c->certificate->permitted, &permitted);
     put_field(json, "permitted", buf_cstr(&permitted));
+    put_field(json, "key_state",
+              !in_use              ? ""
+              : key_there(ca, c)   ? "at keyd"
+              : c->kind == CA_ROOT ? "away: no new issuing CA until it is imported"
+                                   : "away: nothing can be issued");
     buf_printf(json, "\"in_use\":%s,\"certificate\":", in_use ? "true" : "false");
     certificate_json(c->certificate, json);
     buf_putc(json, '}');

@@ -9,7 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HOUR = 3600, ENTRY_BYTES = 54, HEAD_BYTES = 2048, LIFE_FACTOR = 4, LIFE_LEAST_HOURS = 24 };
+enum {
+    HOUR = 3600,
+    ENTRY_BYTES = 54,
+    HEAD_BYTES = 2048,
+    LIFE_FACTOR = 4,
+    LIFE_LEAST_HOURS = 24,
+    LAST_HOURS = 365 * 24
+};
 
 /* One list: which, and what has become of it. */
 struct crl_job {
@@ -225,6 +232,7 @@ static int full(struct ca *ca, const struct ca_record *issuer, int64_t part, str
             buf_clear(&der);
             buf_put_span(&der, buf_span(&kept));
             j.record = old;
+            j.record.made_at = j.now; /* the next try not before the next regular list */
         }
     }
     to_slot(ca, &j, changes);
@@ -269,6 +277,24 @@ static int delta(struct ca *ca, const struct ca_record *issuer, int64_t part, st
     }
     to_slot(ca, &j, changes);
     return buf_put_span(out, buf_span(&der)) ? 0 : err_set(e, -EMSGSIZE, "the CRL is too long");
+}
+
+/* The last list before a root's key goes: it has to do until the key comes back. */
+int ca_root_last_crl(struct ca *ca, struct err *e)
+{
+    struct buf der BUF_AUTO = BUF(CA_CRL_BYTES);
+    struct crl_job j = {
+        .ca = ca,
+        .issuer = ca->root,
+        .part = 0,
+        .now = clock_seconds(),
+        .what = {.issuer = ca->root->id, .part = REGISTER_WHOLE},
+        .der = &der,
+        .e = e
+    };
+
+    ca->changes++;
+    return make(&j, LAST_HOURS);
 }
 
 /* --- asked for

@@ -60,6 +60,15 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
  * Sets c->id. */
 int ca_register_add_ca(struct ca_register *r, struct ca_record *c, struct err *e);
 
+/* Revokes a CA and all that it issued and that is still good: one transaction. *ret_count: how many
+ * certificates. */
+int ca_register_revoke_ca(struct ca_register *r, int64_t id, enum crl_reason reason, int64_t now,
+                          int64_t *ret_count, struct err *e);
+/* Its key is at keyd under another id. */
+int ca_register_set_key(struct ca_register *r, int64_t id, const char *key_id, struct err *e);
+/* The whole register as the bytes of an SQLite file. */
+int ca_register_backup(struct ca_register *r, struct buf *ret, struct err *e);
+
 int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e);
 /* -ENOENT: no such serial. */
 int ca_register_get(struct ca_register *r, const char *serial, struct cert_record *ret,

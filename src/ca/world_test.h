@@ -98,7 +98,8 @@ static void offload(void (*work)(void *), void *arg)
     work(arg);
 }
 
-static const struct ca_hooks hooks = {key_make, key_signer, offload, NULL};
+static const struct ca_hooks hooks = {
+    .key_make = key_make, .key_signer = key_signer, .offload = offload};
 
 /* --- a folder, a configuration, a CA
  * ----------------------------------------------------------------------------------- */

@@ -69,6 +69,7 @@ void wr_ca_root(struct buf *b, const struct ca_root_msg *m)
 {
     wr_u8(b, m->verb);
     wr_cstr(b, m->key_id);
+    wr_i64(b, m->ca);
 }
 
 bool rd_ca_root(struct span body, struct ca_root_msg *ret)
@@ -78,45 +79,9 @@ bool rd_ca_root(struct span body, struct ca_root_msg *ret)
 
     m.verb = rd_u8(&r);
     rd_cstr(&r, m.key_id, sizeof(m.key_id));
+    m.ca = rd_i64(&r);
     if (!rd_done(&r) || m.verb >= CA_ROOT_VERBS)
         return false;
     *ret = m;
-    return true;
-}
-
-void wr_ca_subordinate(struct buf *b, const struct ca_subordinate_msg *m)
-{
-    wr_u8(b, m->verb);
-    wr_cstr(b, m->name);
-    wr_span(b, m->text);
-}
-
-bool rd_ca_subordinate(struct span body, struct ca_subordinate_msg *ret)
-{
-    struct rd r = rd_of(body);
-    struct ca_subordinate_msg m;
-
-    m.verb = rd_u8(&r);
-    rd_cstr(&r, m.name, sizeof(m.name));
-    m.text = rd_span(&r, CA_SUBORDINATE_TEXT_MAX);
-    if (!rd_done(&r) || m.verb >= CA_SUBORDINATE_VERBS)
-        return false;
-    *ret = m;
-    return true;
-}
-
-void wr_ca_rollover(struct buf *b, bool root)
-{
-    wr_bool(b, root);
-}
-
-bool rd_ca_rollover(struct span body, bool *ret)
-{
-    struct rd r = rd_of(body);
-    bool root = rd_bool(&r);
-
-    if (!rd_done(&r))
-        return false;
-    *ret = root;
     return true;
 }

@@ -7,10 +7,9 @@
  *   CA_UNHOLD      cstr serial
  *   CA_REQUESTS    bool decided ones too, i64 after     → JSON {"requests":[…],"next":id}
  *   CA_DECIDE      i64 id, bool approve, cstr reason    → approve: as CA_ISSUE
- *   CA_ROOT        u8 verb (enum ca_root_verb), cstr key id (of TAKE)
- *   CA_SUBORDINATE u8 verb (enum ca_subordinate_verb), cstr common name (of REQUEST), span text
- *                  (of INSTALL: PEM or DER)             → REQUEST: PKCS#10, DER; INSTALL: JSON
- *   CA_ROLLOVER    bool the root too                    → JSON, as CA_INFO
+ *   CA_ROOT        u8 verb (enum ca_root_verb), cstr key id (of TAKE), i64 CA (of REVOKE)
+ *                                                     → REVOKE: JSON {"revoked":count}
+ *   CA_ROLLOVER    –                                    → JSON, as CA_INFO
  *   CA_BACKUP      –                                    → memfd
  *   CA_OCSP        OCSPRequest, DER (all of it)         → OCSPResponse, DER
  *   CA_FILE        name (all of it)                     → DER; -ENOENT
@@ -47,25 +46,13 @@ struct ca_decide_msg {
 void wr_ca_decide(struct buf *b, const struct ca_decide_msg *m);
 bool rd_ca_decide(struct span body, struct ca_decide_msg *ret);
 
-enum ca_root_verb { CA_ROOT_REMOVE, CA_ROOT_TAKE, CA_ROOT_VERBS };
+enum ca_root_verb { CA_ROOT_REMOVE, CA_ROOT_TAKE, CA_ROOT_REVOKE, CA_ROOT_VERBS };
 struct ca_root_msg {
     uint8_t verb;
     char key_id[CERT_MSG_KEY_ID_MAX + 1];
+    int64_t ca;
 };
 void wr_ca_root(struct buf *b, const struct ca_root_msg *m);
 bool rd_ca_root(struct span body, struct ca_root_msg *ret);
-
-enum ca_subordinate_verb { CA_SUBORDINATE_REQUEST, CA_SUBORDINATE_INSTALL, CA_SUBORDINATE_VERBS };
-enum { CA_SUBORDINATE_TEXT_MAX = 60 * 1024 };
-struct ca_subordinate_msg {
-    uint8_t verb;
-    char name[CERT_MSG_WORD_MAX + 1];
-    struct span text; /* into the body */
-};
-void wr_ca_subordinate(struct buf *b, const struct ca_subordinate_msg *m);
-bool rd_ca_subordinate(struct span body, struct ca_subordinate_msg *ret);
-
-void wr_ca_rollover(struct buf *b, bool root);
-bool rd_ca_rollover(struct span body, bool *ret);
 
 #endif

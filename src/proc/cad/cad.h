@@ -53,6 +53,12 @@ int cad_issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m
               struct span message, struct buf *reply, char ret_serial[CERTIFICATE_SERIAL_MAX],
               struct err *e);
 
+int cad_sealed_copy(struct span bytes, struct err *e); /* a memfd */
+
+/* change.c: from the command line, about the CAs themselves. */
+void msg_ca_root(void *arg, struct msg *m);
+void msg_ca_rollover(void *arg, struct msg *m);
+void msg_ca_backup(void *arg, struct msg *m);
 /* officer.c: from the command line. */
 void msg_ca_find(void *arg, struct msg *m);
 void msg_ca_unhold(void *arg, struct msg *m);

@@ -300,13 +300,13 @@ static void msg_ca_revoke(void *arg, struct msg *m)
     answer(&a, rc, SPAN_EMPTY, &e);
 }
 
-static int sealed_copy(struct span bytes, struct err *e)
+int cad_sealed_copy(struct span bytes, struct err *e)
 {
-    FD_AUTO fd = memfd_create("crl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    FD_AUTO fd = memfd_create("ca", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0 || fd_write_all(fd, bytes.p, bytes.n) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-        return err_set(e, -ENOMEM, "no memory to hand over the CRL");
+        return err_set(e, -ENOMEM, "no memory to hand it over");
     return fd_steal(&fd);
 }
 
@@ -328,7 +328,7 @@ static void msg_ca_crl(void *arg, struct msg *m)
     if (rc == 0)
         rc = ca_crl(d->ca, id, &der, &e);
     if (rc == 0)
-        rc = fd = sealed_copy(buf_span(&der), &e);
+        rc = fd = cad_sealed_copy(buf_span(&der), &e);
     if (rc < 0)
         answer(&a, rc, SPAN_EMPTY, &e);
     else
@@ -350,5 +350,8 @@ const struct msg_handler cad_handlers[] = {
     {MSG_CA_UNHOLD,   msg_ca_unhold,   true },
     {MSG_CA_REQUESTS, msg_ca_requests, true },
     {MSG_CA_DECIDE,   msg_ca_decide,   true },
+    {MSG_CA_ROOT,     msg_ca_root,     true },
+    {MSG_CA_ROLLOVER, msg_ca_rollover, true },
+    {MSG_CA_BACKUP,   msg_ca_backup,   true },
     {0,               NULL,            false},
 };

@@ -76,9 +76,17 @@ static EVP_PKEY *hook_key_signer(void *arg, const char *id, enum ca_key_use use,
     return key_handle(id, purposes[use], spki);
 }
 
+static bool hook_key_there(void *arg, const char *id)
+{
+    struct key_info k;
+
+    return key_get(id, &k) != -ENOENT;
+}
+
 /* The helper thread is one: the register's calls come one after the other. */
 const struct ca_hooks cad_key_hooks = {
     .key_make = hook_key_make,
     .key_signer = hook_key_signer,
     .offload = fiber_offload,
+    .key_there = hook_key_there,
 };

@@ -1,0 +1,127 @@
+/* Changes to the CAs themselves, asked by who administers: the root's key goes and comes back, a new
+ * issuing CA, an old one is revoked, a copy of the register. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "pki/key.h"
+#include "proc/cad/cad.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { REPLY_MAX = 65536 - 64, BACKUP_MAX = 1 << 30 };
+
+/* Its CRL is signed before, to hold for a year; without the key no issuing CA can be made or
+ * revoked, all else goes on. */
+static int remove_root(struct cad *d, struct err *e)
+{
+    int rc = ca_root_last_crl(d->ca, e);
+
+    if (rc == 0 && (rc = key_delete(ca_root(d->ca)->key_id)) < 0)
+        rc = err_set(e, rc, "keyd does not remove the root's key: %s", strerror(-rc));
+    if (rc == 0)
+        log_warn("the root's key was removed; the issuing CA goes on");
+    return rc;
+}
+
+static int take_root(struct cad *d, const char *key_id, struct err *e)
+{
+    struct key_info k;
+    int rc = key_get(key_id, &k);
+
+    if (rc < 0)
+        return err_set(e, rc, "keyd has no key %s: %s", key_id, strerror(-rc));
+    rc = ca_root_take(d->ca, key_id, span_of(k.spki, k.spki_bytes), e);
+    if (rc == 0)
+        log_info("the root's key is back");
+    return rc;
+}
+
+static int revoke_ca(struct cad *d, int64_t id, struct buf *reply, struct err *e)
+{
+    int64_t count = 0;
+    struct err list;
+    int rc = ca_revoke_ca(d->ca, id, CRL_CA_COMPROMISE, &count, e);
+
+    if (rc < 0)
+        return rc;
+    d->revoked += (uint64_t)count;
+    log_warn("issuing CA %" PRId64 " and %" PRId64 " certificates of it are revoked", id, count);
+    if (ca_crl_refresh(d->ca, &list) < 0)
+        log_error("list of revoked certificates: %s", list.text);
+    buf_printf(reply, "{\"revoked\":%" PRId64 "}", count);
+    return 0;
+}
+
+void msg_ca_root(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(1024);
+    struct ca_root_msg in;
+    struct err e;
+    int rc;
+
+    if (!rd_ca_root(m->body, &in)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = cad_wait_made(d, &e);
+    fiber_lock(&d->ensuring);
+    if (rc == 0)
+        rc = in.verb == CA_ROOT_REMOVE ? remove_root(d, &e)
+             : in.verb == CA_ROOT_TAKE ? take_root(d, in.key_id, &e)
+                                       : revoke_ca(d, in.ca, &reply, &e);
+    fiber_unlock(&d->ensuring);
+    answer(&a, rc, buf_span(&reply), &e);
+    if (rc == 0 && in.verb == CA_ROOT_TAKE)
+        cad_ensure(d); /* what waited for the key */
+}
+
+static int rollover(struct cad *d, struct err *e)
+{
+    struct ca_settings s;
+    int rc = ca_settings_init(&s, d->child->conf, e);
+
+    if (rc < 0)
+        return rc;
+    rc = ca_rollover(d->ca, &s, e);
+    ca_settings_done(&s);
+    if (rc == 0)
+        log_info("issuing CA in use: %s", ca_issuing(d->ca)->certificate->subject);
+    return rc;
+}
+
+void msg_ca_rollover(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct err e;
+    int rc = cad_wait_made(d, &e);
+
+    fiber_lock(&d->ensuring);
+    if (rc == 0)
+        rc = rollover(d, &e);
+    fiber_unlock(&d->ensuring);
+    if (rc == 0)
+        rc = ca_info(d->ca, &reply, &e);
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
+void msg_ca_backup(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf bytes BUF_AUTO = BUF(BACKUP_MAX);
+    FD_AUTO fd = -1;
+    struct err e;
+    int rc = ca_backup(d->ca, &bytes, &e);
+
+    if (rc == 0)
+        rc = fd = cad_sealed_copy(buf_span(&bytes), &e);
+    if (rc < 0)
+        answer(&a, rc, SPAN_EMPTY, &e);
+    else
+        link_reply(a.link, a.id, a.call, 0, SPAN_EMPTY, &fd, 1);
+}
