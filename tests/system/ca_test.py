@@ -185,7 +185,113 @@ def requests_wait():
     assert [x["state"] for x in server.json("ca", "pending", "--all")] == ["approved", "denied"]
 
 
-TESTS = [addresses_in_certificates, ocsp_by_post_and_get, many_ask_at_once, hold_and_unhold, search, requests_wait]
+def root_key_away_and_back():
+    secret = "a long passphrase"
+    file = work / "root.key"
+    assert server.run("ca", "root", "export", "--out", file, "--passphrase-stdin", input="short", check=False).returncode == 1
+    server.run("ca", "root", "export", "--out", file, "--passphrase-stdin", input=secret)
+    assert file.stat().st_mode & 0o777 == 0o600 and "ENCRYPTED PRIVATE KEY" in file.read_text()
+    sh("openssl", "pkey", "-in", file, "-passin", "pass:" + secret, "-pubout", "-out", "root.pub")
+    assert (work / "root.pub").read_text() == text("openssl", "x509", "-in", server.ca_file, "-noout", "-pubkey")
+    assert server.run("ca", "root", "remove", check=False).returncode == 2, "not without --yes"
+    server.run("ca", "root", "remove", "--yes")
+    root = next(c for c in server.json("ca", "info")["cas"] if c["kind"] == "root")
+    assert "away" in root["key_state"], root
+    assert server.run("ca", "root", "export", "--out", file, "--passphrase-stdin", input=secret, check=False).returncode == 1
+    # the issuing CA goes on; so do lists and answers
+    server.run("cert", "issue", "pop3-default")
+    chain("pop3s", "pop")
+    assert "pop.pem: good" in ocsp("pop")
+    sh("curl", "-sS", "-o", "root.crl", f"http://localhost:{server.port('http')}/ca/root-1.crl")
+    out = text("openssl", "crl", "-inform", "DER", "-in", "root.crl", "-noout", "-nextupdate", "-lastupdate")
+    years = [int(y) for y in re.findall(r"(20\d\d) GMT", out)]
+    assert years[0] == years[1] + 1, out
+    r = server.run("ca", "rollover", check=False)
+    assert r.returncode == 1 and "key" in r.stderr, r
+    server.stop()
+    server.start()
+    assert served("pop3s")
+    assert server.run("ca", "root", "import", file, "--passphrase-stdin", input="another one", check=False).returncode == 1
+    sh("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes256", "-pass", "pass:" + secret, "-out", "foreign.key")
+    r = server.run("ca", "root", "import", work / "foreign.key", "--passphrase-stdin", input=secret, check=False)
+    assert r.returncode == 1 and "not the key of the root" in r.stderr, r
+    server.run("ca", "root", "import", file, "--passphrase-stdin", input=secret)
+    root = next(c for c in server.json("ca", "info")["cas"] if c["kind"] == "root")
+    assert root["key_state"] == "at keyd", root
+
+
+def issuing():
+    return next(c for c in server.json("ca", "info")["cas"] if c["kind"] == "issuing" and c["in_use"])
+
+
+def rollover():
+    before = issuing()
+    old = served("nntps")
+    session = server.imap()
+    server.run("ca", "rollover")
+    assert issuing()["id"] != before["id"] and issuing()["name"] == "issuing-2"
+    assert served("nntps") == old, "what the old one issued stays in service"
+    server.run("cert", "issue", "nntp-default")
+    chain("nntps", "news")
+    assert urls("news")["crl"].endswith("/ca/issuing-2.crl")
+    sh("openssl", "verify", "-x509_strict", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "news-issuer.pem", "news.pem")
+    chain("imaps", "imap")  # of the retired one: lists and answers go on
+    sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "imap-issuer.pem", "imap.pem")
+    assert "imap.pem: good" in ocsp("imap")
+    assert session.noop()[0] == "OK"
+
+
+def compromise():
+    request("laptop", "dave@example.test", "email:dave@example.test")
+    server.run("ca", "issue", "--profile", "account", "--request", work / "laptop.csr", "--for", "Dave's laptop", "--out", work / "laptop.pem")
+    server.run("cert", "issue", "imap4-default")
+    old, session = issuing(), server.imap()
+    chain("imaps", "before")
+    before = {p: served(p) for p in ("imaps", "nntps")}
+    r = server.run("ca", "compromised", check=False)
+    assert r.returncode == 2 and "--dry-run" in r.stderr, r
+    plan = server.json("ca", "compromised", "--dry-run")
+    touched = {s["what"] for s in plan if s["step"] == "certificate"}
+    assert touched == {"imap4-default", "nntp-default"}, plan
+    assert any(s["what"] == "Dave's laptop" for s in plan), plan
+    assert {p: served(p) for p in before} == before and issuing()["id"] == old["id"], "a dry run changes nothing"
+    report = server.json("ca", "compromised", "--yes")
+    assert any("revoked with" in s["result"] for s in report), report
+    assert issuing()["id"] != old["id"]
+    for port, was in before.items():
+        now = served(port)
+        assert now != was, port
+    assert session.noop()[0] == "OK"
+    chain("imaps", "after")
+    sh("openssl", "verify", "-x509_strict", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "after-issuer.pem", "after.pem")
+    r = sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "before-issuer.pem", "before.pem", check=False)
+    assert r.returncode and b"certificate revoked" in r.stderr, r
+    assert "before.pem: revoked" in ocsp("before")
+    # the CA itself stands in the root's list
+    sh("curl", "-sS", "-o", "root.crl", f"http://localhost:{server.port('http')}/ca/root-1.crl")
+    serial = text("openssl", "x509", "-in", "before-issuer.pem", "-noout", "-serial").split("=")[1].strip()
+    out = text("openssl", "crl", "-inform", "DER", "-in", "root.crl", "-noout", "-text")
+    assert serial in out and "CA Compromise" in out, out
+    states = {c["name"]: c["state"] for c in server.json("ca", "info")["cas"]}
+    assert states[old["name"]] == "revoked", states
+    laptop = text("openssl", "x509", "-in", "laptop.pem", "-noout", "-serial").split("=")[1].strip()
+    assert server.json("ca", "show", laptop)["state"] == "revoked"
+
+
+def backup():
+    import sqlite3
+    file = work / "register.copy"
+    server.run("ca", "backup", "--out", file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    db = sqlite3.connect(file)
+    rows = len(server.json("ca", "list"))
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert db.execute("SELECT count(*) FROM certificate").fetchone() == (rows,)
+    db.close()
+
+
+TESTS = [addresses_in_certificates, ocsp_by_post_and_get, many_ask_at_once, hold_and_unhold, search, requests_wait,
+         root_key_away_and_back, rollover, compromise, backup]
 
 if __name__ == "__main__":
     with Server(sys.argv[1], extra='workers_access = 2; ca_officer = ( "smime" );') as server:

@@ -1,0 +1,458 @@
+/* ca_change.c: commands about the CAs themselves: the root's key away and back, a new issuing CA, a
+ * compromised one, a copy of the register. */
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/random.h"
+#include "manager/ca.h"
+#include "manager/password.h"
+#include "manager/text.h"
+#include "pki/keyd_msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BACKUP_MAX = 1 << 30, KEY_FILE_MAX = 65536 };
+
+/* The CA in use of that kind; borrowed from info. NULL: none. */
+static const json_t *in_use(const json_t *info, const char *kind)
+{
+    const json_t *ca;
+    size_t i;
+
+    json_array_foreach(json_object_get(info, "cas"), i,
+                       ca) if (strcmp(view_string(ca, "kind"), kind) == 0 &&
+                               json_is_true(view_get(ca, "in_use"))) return ca;
+    return NULL;
+}
+
+static json_t *ask_info(struct call *c, struct err *e)
+{
+    return ca_ask(c, MSG_CA_INFO, SPAN_EMPTY, e);
+}
+
+static int passphrase(struct call *c, const char *what, struct buf *out, struct err *e)
+{
+    return has_option(c, OPT_PASSPHRASE_STDIN) ? password_read_stdin(out, e)
+                                               : password_ask(what, out, e);
+}
+
+/* --- the root's key
+ * ----------------------------------------------------------------------------------------------------- */
+
+static int export_key(struct call *c, const char *id, struct span pass, struct buf *der,
+                      struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(1024);
+    unsigned char raw[KEY_ID_BYTES];
+    int r;
+
+    if (pass.n < KEY_PASSPHRASE_MIN || pass.n > KEY_PASSPHRASE_MAX)
+        return err_set(e, -EINVAL, "the passphrase must have %d to %d bytes", KEY_PASSPHRASE_MIN,
+                       KEY_PASSPHRASE_MAX);
+    if (!key_id_parse(id, raw))
+        return err_set(e, -EPROTO, "cad's answer has another form");
+    buf_reserve(&body, 1024); /* never moved: one copy to wipe */
+    wr_raw(&body, raw, sizeof(raw));
+    wr_span(&body, pass);
+    r = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_EXPORT, buf_span(&body), der, e);
+    secret_wipe(body.p, body.n);
+    if (r == -ENOENT)
+        return err_set(e, r, "keyd does not have the root's key; it was removed");
+    return r;
+}
+
+int cmd_ca_root_export(struct call *c, struct err *e)
+{
+    struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX), der BUF_AUTO = BUF(8192),
+                    pem BUF_AUTO = BUF(KEY_FILE_MAX);
+    json_t *info;
+    const json_t *root;
+    int r;
+
+    if (!has_option(c, OPT_OUT))
+        return usage_error(e, "--out is needed: the file that the encrypted key goes to");
+    if ((info = ask_info(c, e)) == NULL)
+        return -EIO;
+    root = in_use(info, "root");
+    r = root ? passphrase(c, "the root's key", &pass, e)
+             : err_set(e, -ENOENT, "there is no root CA");
+    if (r == 0)
+        r = export_key(c, view_string(root, "key"), buf_span(&pass), &der, e);
+    password_done(&pass);
+    json_decref(info);
+    if (r < 0)
+        return r;
+    pem_write("ENCRYPTED PRIVATE KEY", buf_span(&der), &pem);
+    r = file_write(AT_FDCWD, c->option[OPT_OUT], buf_span(&pem), 0600, e);
+    return r != 0 ? r
+                  : view_done(c, NULL,
+                              "The root's key is in %s, encrypted. Keep it away from this machine; "
+                              "then `sealpost ca root remove --yes`.",
+                              c->option[OPT_OUT]);
+}
+
+static int tell_root(struct call *c, const struct ca_root_msg *m, struct buf *reply, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(128);
+    struct control *control = call_control(c, e);
+
+    if (!control)
+        return -ENOTCONN;
+    wr_ca_root(&body, m);
+    return control_call(control, ROLE_CAD, 0, MSG_CA_ROOT, buf_span(&body), reply, e);
+}
+
+int cmd_ca_root_remove(struct call *c, struct err *e)
+{
+    int r;
+
+    if (!has_option(c, OPT_YES))
+        return usage_error(e, "the root's key will be gone from this machine; export it first "
+                              "(sealpost ca root export), then say --yes");
+    r = tell_root(c, &(struct ca_root_msg){.verb = CA_ROOT_REMOVE}, NULL, e);
+    return r < 0 ? r
+                 : view_done(c, NULL,
+                             "The root's key is removed. The issuing CA goes on; the root's list "
+                             "of revoked CAs holds for a year.");
+}
+
+/* The file's key as PKCS#8, not encrypted; the caller wipes it. */
+static int open_key(struct span text, struct span pass, struct buf *ret, struct err *e)
+{
+    struct buf der BUF_AUTO = BUF(8192);
+    PKCS8_PRIV_KEY_INFO *plain = NULL;
+    unsigned char *bytes = NULL;
+    const unsigned char *p;
+    X509_SIG *sealed;
+    bool damaged;
+    int n = 0;
+
+    if (!pem_next(&text, "ENCRYPTED PRIVATE KEY", &der, &damaged))
+        return err_set(e, -EBADMSG, "the file holds no key as `sealpost ca root export` writes it");
+    p = (const unsigned char *)der.p;
+    sealed = d2i_X509_SIG(NULL, &p, (long)der.n);
+    if (sealed)
+        plain = PKCS8_decrypt(sealed, pass.p ? pass.p : "", (int)pass.n);
+    if (plain)
+        n = i2d_PKCS8_PRIV_KEY_INFO(plain, &bytes);
+    X509_SIG_free(sealed);
+    PKCS8_PRIV_KEY_INFO_free(plain);
+    if (n > 0)
+        buf_put(ret, bytes, (size_t)n);
+    OPENSSL_clear_free(bytes, n > 0 ? (size_t)n : 0);
+    return n > 0 && !ret->overflow ? 0 : err_set(e, -EKEYREJECTED, "the passphrase is not the one");
+}
+
+static int import_key(struct call *c, struct span pkcs8, struct key_info *ret, struct err *e)
+{
+    struct key_create_request q = {
+        .purposes = KEY_CA | KEY_CRL | KEY_OCSP | KEY_CSR,
+        .exportable = true,
+        .with_profile = true,
+        .profile = {.root = true, .levels = 1, .max_days = 7301}
+    };
+    struct buf body BUF_AUTO = BUF(8192), reply BUF_AUTO = BUF(2048);
+    struct rd rd;
+    int r;
+
+    snprintf(q.label, sizeof(q.label), "ca/root-1");
+    buf_reserve(&body, 8192);
+    wr_key_import(&body, &q, pkcs8);
+    r = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_IMPORT, buf_span(&body), &reply, e);
+    secret_wipe(body.p, body.n);
+    if (r == -EEXIST)
+        return err_set(e, r, "keyd has this key already");
+    if (r < 0)
+        return r;
+    rd = rd_of(buf_span(&reply));
+    rd_key_info(&rd, ret);
+    return rd_done(&rd) ? 0 : err_set(e, -EPROTO, "keyd's answer has another form");
+}
+
+int cmd_ca_root_import(struct call *c, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(KEY_FILE_MAX), pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX),
+                    pkcs8 BUF_AUTO = BUF(KEY_PKCS8_MAX);
+    struct ca_root_msg m = {.verb = CA_ROOT_TAKE};
+    struct key_info k;
+    int r;
+
+    if (call_control(c, e) == NULL)
+        return -ENOTCONN;
+    r = file_read(AT_FDCWD, c->args[0], KEY_FILE_MAX, &text, e);
+    if (r == 0)
+        r = passphrase(c, "the root's key", &pass, e);
+    buf_reserve(&pkcs8, KEY_PKCS8_MAX);
+    if (r == 0)
+        r = open_key(buf_span(&text), buf_span(&pass), &pkcs8, e);
+    password_done(&pass);
+    if (r == 0)
+        r = import_key(c, buf_span(&pkcs8), &k, e);
+    secret_wipe(pkcs8.p, pkcs8.n);
+    if (r < 0)
+        return r;
+    memcpy(m.key_id, k.id, sizeof(k.id));
+    r = tell_root(c, &m, NULL, e);
+    return r < 0 ? r : view_done(c, NULL, "The root's key is back.");
+}
+
+/* --- a new issuing CA
+ * -------------------------------------------------------------------------------------------------- */
+
+static json_t *roll_over(struct call *c, struct err *e)
+{
+    return ca_ask(c, MSG_CA_ROLLOVER, SPAN_EMPTY, e);
+}
+
+int cmd_ca_rollover(struct call *c, struct err *e)
+{
+    json_t *info = roll_over(c, e);
+    const json_t *ca;
+    char subject[300];
+
+    if (info == NULL)
+        return -EIO;
+    ca = in_use(info, "issuing");
+    snprintf(subject, sizeof(subject), "%s", view_string(ca, "certificate.subject"));
+    return view_done(c, info,
+                     "%s issues from now on. What the one before has issued stays good; virtual "
+                     "servers get theirs anew when they are renewed.",
+                     text_quote(span_cstr(subject)));
+}
+
+/* --- the issuing CA is compromised
+ * ------------------------------------------------------------------------------------- */
+
+static const struct view step_columns[] = {
+    {"STEP",   "step",   VIEW_TEXT, 0},
+    {"WHAT",   "what",   VIEW_TEXT, 0},
+    {"RESULT", "result", VIEW_TEXT, 0},
+};
+
+static void add_step(json_t *steps, const char *step, const char *what, const char *result)
+{
+    json_array_append_new(steps, json_pack("{s:o,s:o,s:o}", "step", view_text(step), "what",
+                                           view_text(what), "result", view_text(result)));
+}
+
+static json_t *ask_certd(struct call *c, enum msg_id id, const char *word, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+
+    if (word)
+        wr_cert_word(&body, word);
+    if (control_call(c->control, ROLE_CERTD, 0, id, buf_span(&body), &reply, e) < 0)
+        return NULL;
+    return view_parse(buf_span(&reply), "certd", e);
+}
+
+/* The virtual servers whose certificate the CA with that subject has issued; one that shows
+ * another's follows that. */
+static json_t *shown_by(struct call *c, const char *issuer, struct err *e)
+{
+    json_t *v = ask_certd(c, MSG_CERT_LIST, NULL, e), *found, *row, *one;
+    size_t i;
+
+    if (v == NULL)
+        return NULL;
+    found = json_array();
+    json_array_foreach(json_object_get(v, "certificates"), i, row)
+    {
+        if ((one = ask_certd(c, MSG_CERT_SHOW, view_string(row, "vserver"), e)) == NULL) {
+            json_decref(found);
+            json_decref(v);
+            return NULL;
+        }
+        if (strcmp(view_string(one, "current.certificate.issuer"), issuer) == 0 &&
+            strcmp(view_string(one, "current.source"), "assigned") != 0)
+            json_array_append(found, row);
+        json_decref(one);
+    }
+    json_decref(v);
+    return found;
+}
+
+/* New key and certificate for each, checked and swapped by certd. How many failed. */
+static unsigned issue_anew(struct call *c, const json_t *vservers, bool dry, json_t *steps)
+{
+    unsigned failed = 0;
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(vservers, i, row)
+    {
+        const char *name = view_string(row, "vserver");
+        struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+        struct err why = {"would be issued anew"};
+        wr_cert_word(&body, name);
+        if (dry) {
+            add_step(steps, "certificate", name, why.text);
+        } else if (control_call(c->control, ROLE_CERTD, 0, MSG_CERT_ISSUE, buf_span(&body), &reply,
+                                &why) < 0) {
+            failed++;
+            add_step(steps, "certificate", name, why.text);
+        } else {
+            add_step(steps, "certificate", name, "new key and certificate, checked and in service");
+        }
+    }
+    return failed;
+}
+
+/* What nobody but its holder can replace: certificates of other profiles. */
+static int list_others(struct call *c, int64_t issuer, json_t *steps, struct err *e)
+{
+    struct ca_find_msg q = {.filter = 1};
+
+    for (;;) {
+        struct buf body BUF_AUTO = BUF(1024);
+        json_t *page, *row;
+        int64_t next;
+        size_t i;
+        wr_ca_find(&body, &q);
+        if ((page = ca_ask(c, MSG_CA_FIND, buf_span(&body), e)) == NULL)
+            return -EIO;
+        json_array_foreach(json_object_get(page, "certificates"), i,
+                           row) if (json_integer_value(view_get(row, "issuer_id")) == issuer &&
+                                    strcmp(view_string(row, "profile"), "server") != 0)
+            add_step(steps, "to be asked for anew", view_string(row, "requester"),
+                     view_string(row, "certificate.serial"));
+        next = json_integer_value(json_object_get(page, "next"));
+        json_decref(page);
+        if (next <= q.after)
+            return 0;
+        q.after = next;
+    }
+}
+
+static int revoke_old(struct call *c, int64_t id, json_t *steps, struct err *e)
+{
+    struct buf reply BUF_AUTO = BUF(1024);
+    struct ca_root_msg m = {.verb = CA_ROOT_REVOKE, .ca = id};
+    char text[80];
+    json_t *v;
+    int r = tell_root(c, &m, &reply, e);
+
+    if (r < 0 || (v = view_parse(buf_span(&reply), "cad", e)) == NULL)
+        return r < 0 ? r : -EIO;
+    snprintf(text, sizeof(text), "revoked with %lld certificates; the lists say so",
+             (long long)json_integer_value(view_get(v, "revoked")));
+    json_decref(v);
+    add_step(steps, "old issuing CA", "", text);
+    return 0;
+}
+
+static int compromised(struct call *c, const json_t *old, json_t *steps, struct err *e)
+{
+    int64_t id = json_integer_value(view_get(old, "id"));
+    bool dry = has_option(c, OPT_DRY_RUN);
+    json_t *vservers = shown_by(c, view_string(old, "certificate.subject"), e), *info;
+    unsigned failed;
+    int r;
+
+    if (vservers == NULL)
+        return -EIO;
+    if (dry) {
+        add_step(steps, "new issuing CA", "", "would be made below the root");
+    } else if ((info = roll_over(c, e)) == NULL) {
+        json_decref(vservers);
+        return -EIO;
+    } else {
+        add_step(steps, "new issuing CA",
+                 view_string(in_use(info, "issuing"), "certificate.subject"), "made");
+        json_decref(info);
+    }
+    failed = issue_anew(c, vservers, dry, steps);
+    json_decref(vservers);
+    r = list_others(c, id, steps, e);
+    if (r < 0 || dry)
+        return r;
+    if (failed > 0) {
+        add_step(steps, "old issuing CA", view_string(old, "certificate.subject"),
+                 "NOT revoked: see above; mend that, then say it again");
+        return 0;
+    }
+    return revoke_old(c, id, steps, e);
+}
+
+/* A run that broke off has left a retired CA that still shows or is not revoked: it comes first. */
+static const json_t *which_is_compromised(const struct call *c, const json_t *info)
+{
+    const json_t *ca;
+    uint64_t id;
+    size_t i;
+
+    if (c->arg_count == 0)
+        return in_use(info, "issuing");
+    json_array_foreach(
+        json_object_get(info, "cas"), i,
+        ca) if (strcmp(view_string(ca, "name"), c->args[0]) == 0 ||
+                (span_to_u64(span_cstr(c->args[0]), INT64_MAX, &id) &&
+                 json_integer_value(view_get(ca, "id")) == (json_int_t)id)) return ca;
+    return NULL;
+}
+
+int cmd_ca_compromised(struct call *c, struct err *e)
+{
+    json_t *info, *steps;
+    const json_t *old;
+    int r;
+
+    if (!has_option(c, OPT_DRY_RUN) && !has_option(c, OPT_YES))
+        return usage_error(e, "every certificate of the issuing CA will be revoked; look with "
+                              "--dry-run, then say --yes");
+    if ((info = ask_info(c, e)) == NULL)
+        return -EIO;
+    old = which_is_compromised(c, info);
+    if (!old) {
+        json_decref(info);
+        return err_set(e, -ENOENT, "there is no such issuing CA; see `sealpost ca info`");
+    }
+    steps = json_array();
+    r = compromised(c, old, steps, e);
+    json_decref(info);
+    if (r < 0) {
+        json_decref(steps);
+        return r;
+    }
+    return view_list(c, steps, VIEW(step_columns), "");
+}
+
+/* --- a copy of the register
+ * --------------------------------------------------------------------------------------------- */
+
+int cmd_ca_backup(struct call *c, struct err *e)
+{
+    struct control *control = call_control(c, e);
+    struct buf bytes BUF_AUTO = BUF(BACKUP_MAX);
+    FD_AUTO fd = -1;
+    struct stat st;
+    char *p;
+    int r;
+
+    if (!has_option(c, OPT_OUT))
+        return usage_error(e, "--out is needed: the file that the register goes to");
+    if (!control)
+        return -ENOTCONN;
+    r = control_call_fd(control, ROLE_CAD, 0, MSG_CA_BACKUP, SPAN_EMPTY, &fd, e);
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > BACKUP_MAX ||
+        (p = buf_reserve(&bytes, (size_t)st.st_size)) == NULL ||
+        pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
+        return err_set(e, -EIO, "the copy of the register cannot be read");
+    buf_commit(&bytes, (size_t)st.st_size);
+    r = file_write(AT_FDCWD, c->option[OPT_OUT], buf_span(&bytes), 0600, e);
+    return r != 0 ? r
+                  : view_done(c, NULL,
+                              "The register is in %s, %zu bytes. The keys are not in it: keep the "
+                              "root's key beside it (sealpost ca root export).",
+                              c->option[OPT_OUT], bytes.n);
+}
