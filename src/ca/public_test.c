@@ -2,6 +2,8 @@
 #include "ca/world_test.h"
 #include "pki/ocsp.h"
 
+#include <sqlite3.h>
+
 #define URL "http://mail.example.org:8080"
 
 static struct ca *public_ca(bool delta)
@@ -487,6 +489,163 @@ TEST(ocsp_unknown_and_refused)
         q.p[n] = old;
     }
     chain_done(&a);
+    ca_close(ca);
+    end();
+}
+
+/* --- a register of before
+ * ----------------------------------------------------------------------------------------------- */
+
+/* As version 1 wrote it. */
+static const char version_1[] =
+    "CREATE TABLE ca(id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK(kind IN ('root','issuing')),"
+    " key_id TEXT NOT NULL, parent INTEGER REFERENCES ca(id),"
+    " state TEXT NOT NULL CHECK(state IN ('active','retired','revoked')),"
+    " subject TEXT NOT NULL, not_after INTEGER NOT NULL, crl_number INTEGER NOT NULL DEFAULT 0,"
+    " der BLOB NOT NULL) STRICT;"
+    "CREATE TABLE certificate(id INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE, subject TEXT "
+    "NOT NULL, names TEXT NOT NULL, profile TEXT NOT NULL, issuer INTEGER NOT NULL REFERENCES "
+    "ca(id), spki TEXT NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK(state IN ('issued','revoked')), revoked_at INTEGER NOT NULL "
+    "DEFAULT 0, reason INTEGER NOT NULL DEFAULT 0, requester TEXT NOT NULL, issued_at INTEGER NOT "
+    "NULL, der BLOB NOT NULL) STRICT;"
+    "CREATE INDEX certificate_spki ON certificate(spki);"
+    "CREATE INDEX certificate_state ON certificate(issuer, state);"
+    "INSERT INTO ca SELECT id, kind, key_id, parent, state, subject, not_after, crl_number, der "
+    "FROM "
+    "new.ca; INSERT INTO certificate SELECT id, serial, subject, names, profile, issuer, spki,"
+    " not_before, not_after, state, revoked_at, reason, requester, issued_at, der FROM "
+    "new.certificate; DETACH new; PRAGMA user_version = 1;";
+
+TEST(version_1_is_brought_up)
+{
+    struct chain a = CHAIN_NONE, b = CHAIN_NONE;
+    char sa[CERTIFICATE_SERIAL_MAX], sb[CERTIFICATE_SERIAL_MAX];
+    struct ca_status status;
+    struct err e = {""};
+    struct ca *ca;
+    sqlite3 *db = NULL;
+
+    begin("P-256");
+    ca = made_ca();
+    issue(ca, "a.example.org", &a, sa);
+    issue(ca, "b.example.org", &b, sb);
+    take_back(ca, sa, CRL_SUPERSEDED);
+    ca_close(ca);
+    CHECK(run("mv register.db new.db"));
+    CHECK(sqlite3_open(in_folder("register.db"), &db) == SQLITE_OK);
+    char attach[200];
+    snprintf(attach, sizeof(attach), "ATTACH '%s' AS new", in_folder("new.db"));
+    CHECK(sqlite3_exec(db, attach, NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, version_1, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) { /* the second time it is of version 2 already */
+        ca = public_ca(true);
+        EXPECT(ca_status(ca, sa, &status, &e) == 0 && status.revoked);
+        EXPECT(ca_status(ca, sb, &status, &e) == 0 && !status.revoked);
+        write_chain(ca, &b);
+        EXPECT_INT(fetch(ca, "issuing-1.crl"), 0);
+        EXPECT(run("openssl crl -in issuing-1.crl.pem -noout -text >0.txt; test $(grep -c 'Serial "
+                   "Number' 0.txt) = 1 && ! grep -q 'Issuing Distribution' 0.txt"));
+        EXPECT(openssl_accepts("sslserver", "-crl_check -CRLfile issuing-1.crl.pem"));
+        ca_close(ca);
+    }
+    chain_done(&a);
+    chain_done(&b);
+    end();
+}
+
+/* --- requests that wait
+ * ------------------------------------------------------------------------------------------------- */
+
+static int wait_for(struct ca *ca, const char *message, struct err *e)
+{
+    return ca_wait(ca,
+                   &(struct request_record){.requester = "bob",
+                                            .profile = "smime",
+                                            .subject = "CN=bob",
+                                            .names = "bob@example.org"},
+                   span_cstr(message), e);
+}
+
+TEST(requests_wait_for_an_officer)
+{
+    struct buf message BUF_AUTO = BUF(100), json BUF_AUTO = BUF(65536);
+    int64_t now = clock_seconds();
+    struct err e = {""};
+    struct ca *ca;
+
+    begin("P-256");
+    ca = made_ca();
+    EXPECT_INT(wait_for(ca, "one", &e), -EINPROGRESS);
+    EXPECT_INT(wait_for(ca, "one", &e), -EINPROGRESS);
+    EXPECT_INT(wait_for(ca, "two", &e), -EINPROGRESS);
+    EXPECT_INT(ca_waiting(ca, false, 0, 60000, &json, &e), 0);
+    EXPECT(strstr(buf_cstr(&json), "\"id\":2") && !strstr(buf_cstr(&json), "\"id\":3"));
+    EXPECT_INT(ca_waiting_message(ca, 1, &message, &e), 0);
+    EXPECT_SPAN(buf_span(&message), SPAN("one"));
+    EXPECT_INT(ca_waiting_message(ca, 3, &message, &e), -ENOENT);
+    EXPECT_INT(ca_waiting_decide(ca, 1, "00ff", "", &e), 0);
+    EXPECT_INT(ca_waiting_decide(ca, 1, NULL, "", &e), -ENOENT); /* once */
+    EXPECT_INT(ca_waiting_message(ca, 1, &message, &e), -EALREADY);
+    EXPECT_INT(wait_for(ca, "one", &e), 0);
+    EXPECT_INT(ca_waiting_decide(ca, 2, NULL, "not him", &e), 0);
+    EXPECT_INT(wait_for(ca, "two", &e), -EPERM);
+    EXPECT(strstr(e.text, "not him") != NULL);
+    /* an approval is for one certificate, not for ever */
+    clock_fake((now + 3700) * 1000);
+    EXPECT_INT(wait_for(ca, "one", &e), -EINPROGRESS);
+    for (int i = 0; i < 999; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "more %d", i);
+        EXPECT_INT(wait_for(ca, name, &e), -EINPROGRESS);
+    }
+    EXPECT_INT(wait_for(ca, "one too many", &e), -EAGAIN);
+    ca_close(ca);
+    end();
+}
+
+TEST(a_ca_and_all_that_it_issued_are_revoked)
+{
+    struct chain a = CHAIN_NONE;
+    char sa[CERTIFICATE_SERIAL_MAX];
+    struct ca_settings s;
+    struct err e = {""};
+    int64_t old, count = 0;
+    struct ca *ca;
+
+    begin("P-256");
+    ca = public_ca(false);
+    set(&s, NULL, NULL);
+    snprintf(s.url, sizeof(s.url), URL);
+    issue(ca, "a.example.org", &a, sa);
+    write_chain(ca, &a);
+    old = ca_issuing(ca)->id;
+    EXPECT_INT(fetch(ca, "root-1.crl"), 0);
+    EXPECT_INT(ca_revoke_ca(ca, old, CRL_CA_COMPROMISE, &count, &e), -EBUSY); /* in use */
+    EXPECT_INT(ca_revoke_ca(ca, ca_root(ca)->id, CRL_CA_COMPROMISE, &count, &e), -ENOENT);
+    EXPECT_INT(ca_rollover(ca, &s, &e), 0);
+    EXPECT(ca_issuing(ca)->id != old);
+    EXPECT_INT(ca_revoke_ca(ca, old, CRL_CA_COMPROMISE, &count, &e), 0);
+    EXPECT_INT(count, 1);
+    EXPECT_INT(ca_revoke_ca(ca, old, CRL_CA_COMPROMISE, &count, &e), -EALREADY);
+    ca_close(ca);
+    ca = public_ca(false);
+    EXPECT_INT(fetch(ca, "root-1.crl"), 0);
+    EXPECT(!openssl_accepts("sslserver", "-crl_check_all -CRLfile root-1.crl.pem"));
+    EXPECT_INT(fetch(ca, "issuing-1.crl"), 0);
+    EXPECT(!openssl_accepts("sslserver", "-crl_check -CRLfile issuing-1.crl.pem"));
+    EXPECT(said("certificate revoked"));
+    /* without the root's key no new issuing CA; the one in use stays */
+    EXPECT_INT(ca_root_last_crl(ca, &e), 0);
+    old = ca_issuing(ca)->id;
+    keys_locked = true;
+    EXPECT(ca_rollover(ca, &s, &e) < 0);
+    EXPECT_INT(ca_issuing(ca)->id, old);
+    clock_fake((clock_seconds() + INT64_C(300) * 86400) * 1000);
+    EXPECT_INT(fetch(ca, "root-1.crl"), 0); /* holds for a year */
+    chain_done(&a);
+    ca_settings_done(&s);
     ca_close(ca);
     end();
 }

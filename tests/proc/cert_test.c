@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "conf/conf.h"
 #include "ipc/link.h"
+#include "pki/ca_msg.h"
 #include "pki/cert_msg.h"
 #include "pki/chain.h"
 #include "pki/keyd_msg.h"
@@ -944,5 +945,64 @@ TEST(hostile_peers_end_their_link_only)
     EXPECT_INT(ask_certd(MSG_CERT_ISSUE, "imap4-default", &reply), 0);
     join_worker(); /* its place was taken too */
     EXPECT(holds(wait_told("imap4-default", serials[0]), "mail.example.org"));
+    end();
+}
+
+/* --- what strangers ask through the HTTP virtual servers
+ * --------------------------------------------------------------------- */
+
+static int ask_public(int fd, enum msg_id id, struct span body, struct buf *reply)
+{
+    return call(fd, ROLE_ACCESS, ROLE_CAD, id, body, reply);
+}
+
+TEST(access_asks_cad)
+{
+    static const enum msg_id of_officers[] = {MSG_CA_FIND,   MSG_CA_UNHOLD, MSG_CA_REQUESTS,
+                                              MSG_CA_DECIDE, MSG_CA_ROOT,   MSG_CA_ROLLOVER,
+                                              MSG_CA_BACKUP};
+    struct buf reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    static char bytes[4200];
+    int fd;
+
+    begin();
+    wait_told("imap4-default", NULL);
+    fd = join(CAD, ROLE_ACCESS);
+    EXPECT_INT(ask_public(fd, MSG_CA_FILE, SPAN("issuing-1.crt"), &reply), 0);
+    EXPECT(reply.n > 300);
+    EXPECT_INT(ask_public(fd, MSG_CA_FILE, SPAN("issuing-1.crl"), &reply), 0);
+    EXPECT(reply.n > 100);
+    EXPECT_INT(ask_public(fd, MSG_CA_FILE, SPAN("register.db"), &reply), -ENOENT);
+    EXPECT_INT(ask_public(fd, MSG_CA_FILE, SPAN("a\0b"), &reply), -ENOENT);
+    EXPECT_INT(ask_public(fd, MSG_CA_FILE, SPAN_EMPTY, &reply), -ENOENT);
+    EXPECT_INT(ask_public(fd, MSG_CA_OCSP, SPAN_EMPTY, &reply), 0);
+    EXPECT_INT(reply.n, 5); /* malformedRequest */
+    for (int i = 0; i < 50; i++) {
+        for (size_t k = 0; k < sizeof(bytes); k++)
+            bytes[k] = (char)unit_random();
+        EXPECT_INT(ask_public(fd, MSG_CA_OCSP, span_of(bytes, unit_random() % 4096), &reply), 0);
+        EXPECT_INT(reply.n, 5);
+    }
+    /* longer than the row: the link ends, cad does not */
+    EXPECT(ask_public(fd, MSG_CA_OCSP, span_of(bytes, 4097), &reply) < 0);
+    close(fd);
+    for (size_t i = 0; i < ARRAY_LEN(of_officers); i++) {
+        fd = join(CAD, i % 2 ? ROLE_ACCESS : ROLE_CERTD);
+        link_raw_send(fd, of_officers[i], false, 1, 0, span_of(bytes, 16), NULL, 0);
+        EXPECT(link_raw_recv(fd, i % 2 ? ROLE_ACCESS : ROLE_CERTD, ROLE_CAD, PATIENCE_MS, &t.store,
+                             &(struct frame){.id = 0}) < 0);
+        close(fd);
+    }
+    fd = join(CAD, ROLE_MX); /* nothing at all is for them */
+    link_raw_send(fd, MSG_CA_OCSP, false, 1, 0, SPAN_EMPTY, NULL, 0);
+    EXPECT(link_raw_recv(fd, ROLE_MX, ROLE_CAD, PATIENCE_MS, &t.store, &(struct frame){.id = 0}) <
+           0);
+    close(fd);
+    /* the command line with bytes of no sense: told so, and heard again */
+    memset(bytes, 0xff, sizeof(bytes));
+    for (size_t i = 0; i < 5; i++)
+        EXPECT_INT(ask_cad(of_officers[i], span_of(bytes, 16), &reply), -EBADMSG);
+    EXPECT(alive(CAD));
+    EXPECT_INT(ask_cad(MSG_CA_INFO, SPAN_EMPTY, &reply), 0);
     end();
 }
