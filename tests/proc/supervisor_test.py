@@ -178,7 +178,7 @@ def test_links(server):
     facts = wait_for("calls between children", lambda: (lambda j: j if j["answered"] > 3 else None)(access.json(CHILD_STATUS)))
     check("links of access", set(facts["peers"]) >= {"keyd.0", "stored.0", "authd.0", "manager.0"} or
           {"keyd.0", "stored.0"} <= set(facts["peers"]), facts["peers"])
-    check("no link without messages", "watchd.0" not in facts["peers"] and "cad.0" not in facts["peers"] and
+    check("no link without messages", "watchd.0" not in facts["peers"] and "relayd.0" not in facts["peers"] and
           "access.1" not in facts["peers"], facts["peers"])
     check("the grant secret is not for workers", not facts["secret"])
     check("the grant secret is for authd and stored", server.child("authd").json(CHILD_STATUS)["secret"] and
