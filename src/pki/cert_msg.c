@@ -1,4 +1,5 @@
 #include "pki/cert_msg.h"
+#include "base/utf8.h"
 
 static struct span rest(struct rd *r)
 {
@@ -188,6 +189,130 @@ bool rd_cert_identity(struct span body, struct cert_identity_msg *ret)
     m.chain = rest(&r);
     if (m.slot > 1)
         rd_fail(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_cert_request(struct buf *b, const struct cert_request_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_cstr(b, m->name);
+    wr_cstr(b, m->key_type);
+    wr_bool(b, m->exportable);
+    wr_bool(b, m->same_key);
+    wr_bool(b, m->as_current);
+    wr_cstr(b, m->fields.common_name);
+    wr_cstr(b, m->fields.organization);
+    wr_cstr(b, m->fields.unit);
+    wr_cstr(b, m->fields.country);
+    wr_cstr(b, m->fields.state);
+    wr_cstr(b, m->fields.locality);
+    wr_cert_names(b, &m->names);
+}
+
+bool rd_cert_request(struct span body, struct cert_request_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_request_msg m = {.names = CERT_NAMES_EMPTY};
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    rd_cstr(&r, m.name, sizeof(m.name));
+    rd_cstr(&r, m.key_type, sizeof(m.key_type));
+    m.exportable = rd_bool(&r);
+    m.same_key = rd_bool(&r);
+    m.as_current = rd_bool(&r);
+    rd_cstr(&r, m.fields.common_name, sizeof(m.fields.common_name));
+    rd_cstr(&r, m.fields.organization, sizeof(m.fields.organization));
+    rd_cstr(&r, m.fields.unit, sizeof(m.fields.unit));
+    rd_cstr(&r, m.fields.country, sizeof(m.fields.country));
+    rd_cstr(&r, m.fields.state, sizeof(m.fields.state));
+    rd_cstr(&r, m.fields.locality, sizeof(m.fields.locality));
+    rd_cert_names(&r, &m.names);
+    if (!rd_done(&r) || !utf8_valid(span_cstr(m.name))) {
+        cert_names_done(&m.names);
+        return false;
+    }
+    *ret = m;
+    return true;
+}
+
+void wr_cert_offer(struct buf *b, const struct cert_offer_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_u8(b, m->source);
+    wr_cstr(b, m->key_id);
+    wr_span(b, m->spki);
+    wr_cstr(b, m->name);
+    wr_bool(b, m->install);
+}
+
+bool rd_cert_offer(struct span body, struct cert_offer_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_offer_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    m.source = rd_u8(&r);
+    rd_cstr(&r, m.key_id, sizeof(m.key_id));
+    m.spki = rd_span(&r, 4096);
+    rd_cstr(&r, m.name, sizeof(m.name));
+    m.install = rd_bool(&r);
+    if (!rd_done(&r) || !utf8_valid(span_cstr(m.name)))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_cert_file(struct buf *b, const struct cert_file *f)
+{
+    wr_u8(b, f->kind);
+    wr_cstr(b, f->name);
+    wr_span(b, f->bytes);
+}
+
+void rd_cert_file(struct rd *r, struct cert_file *ret)
+{
+    ret->kind = rd_u8(r);
+    rd_cstr(r, ret->name, sizeof(ret->name));
+    ret->bytes = rd_span(r, CERT_FILES_BYTES);
+    if (ret->kind >= CERT_FILE_KINDS)
+        rd_fail(r);
+}
+
+void wr_cert_assign(struct buf *b, const struct cert_assign_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_cstr(b, m->from);
+}
+
+bool rd_cert_assign(struct span body, struct cert_assign_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_assign_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    rd_cstr(&r, m.from, sizeof(m.from));
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_cert_renew(struct buf *b, const struct cert_renew_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_bool(b, m->same_key);
+}
+
+bool rd_cert_renew(struct span body, struct cert_renew_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_renew_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    m.same_key = rd_bool(&r);
     if (!rd_done(&r))
         return false;
     *ret = m;

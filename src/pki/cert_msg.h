@@ -17,6 +17,17 @@
  * live CERT_CA_PEM    –                                                                  → PEM of
  * the roots
  *
+ *   CERT_REQUEST   cstr virtual server, cstr name, cstr key type, bool exportable, bool same key,
+ * bool as current (subject and names are those of the certificate in use), cstr common name,
+ * organization, unit, country, state, locality, names → JSON {pem, …}
+ *   CERT_PENDING   cstr virtual server → JSON {pem, …}
+ *   CERT_CANCEL, CERT_REMOVE, CERT_ROLLBACK, CERT_CHAIN  cstr virtual server
+ *   CERT_OFFER     cstr virtual server, u8 source (enum identity_source: external or import), cstr
+ * key id (import), span SPKI (import, to look at before its key is at keyd), cstr name, bool
+ * install; memfd: files, each {u8 kind (enum cert_file_kind), cstr name, span bytes} → JSON
+ *   CERT_ASSIGN    cstr virtual server, cstr whose it is → JSON, as of CERT_SHOW
+ *   CERT_RENEW     cstr virtual server, bool same key → JSON, as of CERT_SHOW
+ *
  *   names          u16 count, each u8 type, cstr text; none in CA_ISSUE: those of the request
  *   chain          all the rest: DER certificates, each as span, leaf first
  */
@@ -26,7 +37,12 @@
 #include "base/codec.h"
 #include "pki/request.h"
 
-enum { CERT_MSG_WORD_MAX = 63, CERT_MSG_REQUESTER_MAX = 200, CERT_MSG_KEY_ID_MAX = 64 };
+enum {
+    CERT_MSG_WORD_MAX = 63,
+    CERT_MSG_REQUESTER_MAX = 200,
+    CERT_MSG_KEY_ID_MAX = 64,
+    CERT_MSG_LABEL_MAX = 128
+};
 
 struct ca_issue_msg {
     char profile[CERT_MSG_WORD_MAX + 1];
@@ -83,6 +99,50 @@ struct cert_identity_msg {
 };
 void wr_cert_identity(struct buf *b, const struct cert_identity_msg *m);
 bool rd_cert_identity(struct span body, struct cert_identity_msg *ret);
+
+struct cert_request_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    char name[CERT_MSG_LABEL_MAX + 1];
+    char key_type[16];
+    bool exportable, same_key, as_current;
+    struct cert_fields fields;
+    struct cert_names names;
+};
+void wr_cert_request(struct buf *b, const struct cert_request_msg *m);
+bool rd_cert_request(struct span body, struct cert_request_msg *ret); /* cert_names_done */
+
+enum cert_file_kind { CERT_FILE_ANSWER, CERT_FILE_ROOT, CERT_FILE_POOL, CERT_FILE_KINDS };
+enum { CERT_FILES_MAX = 24, CERT_FILES_BYTES = 4 << 20, CERT_FILE_NAME_MAX = 255 };
+struct cert_offer_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    uint8_t source;
+    char key_id[CERT_MSG_KEY_ID_MAX + 1];
+    struct span spki; /* into the body */
+    char name[CERT_MSG_LABEL_MAX + 1];
+    bool install;
+};
+void wr_cert_offer(struct buf *b, const struct cert_offer_msg *m);
+bool rd_cert_offer(struct span body, struct cert_offer_msg *ret);
+struct cert_file {
+    uint8_t kind;
+    char name[CERT_FILE_NAME_MAX + 1];
+    struct span bytes;
+};
+void wr_cert_file(struct buf *b, const struct cert_file *f);
+void rd_cert_file(struct rd *r, struct cert_file *ret);
+
+struct cert_assign_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1], from[CERT_MSG_WORD_MAX + 1];
+};
+void wr_cert_assign(struct buf *b, const struct cert_assign_msg *m);
+bool rd_cert_assign(struct span body, struct cert_assign_msg *ret);
+
+struct cert_renew_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    bool same_key;
+};
+void wr_cert_renew(struct buf *b, const struct cert_renew_msg *m);
+bool rd_cert_renew(struct span body, struct cert_renew_msg *ret);
 
 void wr_cert_names(struct buf *b, const struct cert_names *n);
 void rd_cert_names(struct rd *r,

@@ -88,7 +88,7 @@ static void put_text(char *dst, size_t size, struct span s)
     dst[n] = '\0';
 }
 
-static void name_line(const X509_NAME *name, char *dst, size_t size)
+void certificate_name_line(const X509_NAME *name, char *dst, size_t size)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *p = NULL;
@@ -268,8 +268,8 @@ static int read_facts(struct certificate *c, struct err *e)
     struct buf spki BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
     EVP_PKEY *key;
 
-    name_line(X509_get_subject_name(c->x509), c->subject, sizeof(c->subject));
-    name_line(X509_get_issuer_name(c->x509), c->issuer, sizeof(c->issuer));
+    certificate_name_line(X509_get_subject_name(c->x509), c->subject, sizeof(c->subject));
+    certificate_name_line(X509_get_issuer_name(c->x509), c->issuer, sizeof(c->issuer));
     common_name(X509_get_subject_name(c->x509), c->common_name, sizeof(c->common_name));
     if (!read_serial(c))
         return err_set(e, -EBADMSG, "the serial number of %s is negative or longer than 20 bytes",

@@ -48,6 +48,10 @@ static inline struct span certificate_der(const struct certificate *c)
 {
     return span_of(c->der, c->der_bytes);
 }
+/* As in subject and issuer. */
+void certificate_name_line(const X509_NAME *name, char *dst, size_t size);
+/* The fields of its subject, the first of each kind; what is longer than X.520 allows is left out. */
+void certificate_fields(const struct certificate *c, struct cert_fields *ret);
 /* SubjectPublicKeyInfo, appended. */
 bool certificate_spki(const struct certificate *c, struct buf *out);
 bool certificate_has_spki(const struct certificate *c, struct span spki);

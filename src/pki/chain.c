@@ -247,7 +247,7 @@ static enum chain_fault check_links(const struct chain *c, const struct chain_wa
         return CHAIN_FAULT_NONE; /* OpenSSL looks there */
     return fault(CHAIN_FAULT_UNTRUSTED, e,
                  "%s leads to %.200s, which is not trusted here; add the missing intermediate "
-                 "certificates to the file, or that root to the trusted ones",
+                 "certificates to the file, or that root to the trusted ones (--root)",
                  who(top, c->n - 1), top->issuer);
 }
 
@@ -392,11 +392,13 @@ bool chain_arrange(struct chain *c, struct span spki)
     do {
         const struct certificate *top = out.v[out.n - 1];
         found = false;
-        for (size_t i = 0; i < c->n && !found && !top->self_issued; i++)
-            if (names_equal(top, c->v[i]) && signed_by(top, c->v[i])) {
-                out.v[out.n++] = take(c, i);
-                found = true;
-            }
+        /* one that bears the name alone is better than none: then the check says what is wrong */
+        for (int strict = 1; strict >= 0; strict--)
+            for (size_t i = 0; i < c->n && !found && !top->self_issued; i++)
+                if (names_equal(top, c->v[i]) && (!strict || signed_by(top, c->v[i]))) {
+                    out.v[out.n++] = take(c, i);
+                    found = true;
+                }
     } while (found);
     if (out.n > 1 && out.v[out.n - 1]->self_issued)
         certificate_free(out.v[--out.n]);

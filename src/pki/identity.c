@@ -22,6 +22,14 @@ const char *identity_state_name(enum identity_state s)
     return states[s].name;
 }
 
+const char *identity_source_name(enum identity_source s)
+{
+    static const char *const names[IDENTITY_SOURCE_COUNT] = {"own CA", "external CA", "import",
+                                                             "assigned"};
+    CHECK((unsigned)s < IDENTITY_SOURCE_COUNT);
+    return names[s];
+}
+
 bool identity_may_follow(enum identity_state from, enum identity_state to)
 {
     CHECK((unsigned)from < IDENTITY_STATE_COUNT && (unsigned)to < IDENTITY_STATE_COUNT);
@@ -34,18 +42,26 @@ void identity_init(struct identity *id, const char *vserver)
     CHECK(span_to_cstr(span_cstr(vserver), id->vserver, sizeof(id->vserver)));
 }
 
-static void slot_clear(struct identity_slot *s)
+static void slot_free(struct identity_slot *s)
 {
     free(s->chain);
+    free(s->roots);
+    free(s->request);
+}
+
+static void slot_clear(struct identity_slot *s)
+{
+    slot_free(s);
     *s = (struct identity_slot){.state = s->state, .since = s->since};
 }
 
 void identity_done(struct identity *id)
 {
-    free(id->current.chain);
-    free(id->next.chain);
+    slot_free(&id->current);
+    slot_free(&id->next);
+    slot_free(&id->pending);
     for (unsigned i = 0; i < id->retired_count; i++)
-        free(id->retired[i].chain);
+        slot_free(&id->retired[i]);
     free(id->events);
     memset(id, 0, sizeof(*id));
 }
@@ -56,7 +72,7 @@ void identity_done(struct identity *id)
 
 static uint8_t slot_number(const struct identity *id, const struct identity_slot *s)
 {
-    return s == &id->current ? 0 : s == &id->next ? 1 : 2;
+    return s == &id->current ? 0 : s == &id->next ? 1 : s == &id->pending ? 3 : 2;
 }
 
 static void add_event(struct identity *id, const struct identity_slot *s, enum identity_state to,
@@ -82,7 +98,7 @@ static void add_event(struct identity *id, const struct identity_slot *s, enum i
 void identity_set(struct identity *id, struct identity_slot *s, enum identity_state to,
                   const char *note)
 {
-    static const char *const slots[] = {"current", "next", "retired"};
+    static const char *const slots[] = {"current", "next", "retired", "pending"};
 
     CHECK(identity_may_follow(s->state, to));
     log_info("certificate of %s: %s %s -> %s%s%s%s%s", id->vserver, slots[slot_number(id, s)],
@@ -115,15 +131,53 @@ void identity_swap(struct identity *id, const char *note)
     }
     id->current = id->next;
     id->next = (struct identity_slot){.state = IDENTITY_NONE, .since = id->current.since};
+    id->off = false;
+}
+
+void identity_await(struct identity *id, struct identity_slot *s, struct span request,
+                    const char *note)
+{
+    free(s->request);
+    s->request = (unsigned char *)span_dup(request);
+    s->request_bytes = request.n;
+    identity_set(id, s, IDENTITY_PENDING, note);
+}
+
+void identity_take_pending(struct identity *id)
+{
+    CHECK(id->next.state == IDENTITY_NONE && id->pending.state == IDENTITY_PENDING);
+    id->next = id->pending;
+    id->pending = (struct identity_slot){.state = IDENTITY_NONE, .since = clock_seconds()};
+}
+
+static void take_from_retired(struct identity *id, unsigned i)
+{
+    id->retired_count--;
+    memmove(&id->retired[i], &id->retired[i + 1], (id->retired_count - i) * sizeof(id->retired[0]));
+}
+
+void identity_restore(struct identity *id, unsigned i, const char *note)
+{
+    CHECK(i < id->retired_count && id->next.state == IDENTITY_NONE);
+    identity_set(id, &id->retired[i], IDENTITY_STAGED, note);
+    id->next = id->retired[i];
+    take_from_retired(id, i);
+}
+
+void identity_retire(struct identity *id, const char *note)
+{
+    CHECK(id->retired_count < IDENTITY_RETIRED_MAX);
+    identity_set(id, &id->current, IDENTITY_RETIRED, note);
+    id->retired[id->retired_count++] = id->current;
+    id->current = (struct identity_slot){.state = IDENTITY_NONE, .since = clock_seconds()};
 }
 
 void identity_forget_retired(struct identity *id, unsigned i, const char *note)
 {
     CHECK(i < id->retired_count);
     identity_set(id, &id->retired[i], IDENTITY_NONE, note);
-    free(id->retired[i].chain);
-    id->retired_count--;
-    memmove(&id->retired[i], &id->retired[i + 1], (id->retired_count - i) * sizeof(id->retired[0]));
+    slot_free(&id->retired[i]);
+    take_from_retired(id, i);
 }
 
 void identity_drop(struct identity *id, struct identity_slot *s, const char *note)

@@ -1,12 +1,16 @@
 /*
- * identity.h: what a virtual server shows, over its whole life: a current and a next slot, those
- * that were retired, and the history. The state of a slot changes through one function, which
- * traces it. An identity is one file that appears whole or not at all.
+ * identity.h: what a virtual server shows, over its whole life: a current and a next slot, a
+ * request that waits for another CA's answer (apart from them: it may wait for weeks, and neither
+ * renewal nor service waits with it), those that were retired, and the history. The state of a slot
+ * changes through one function, which traces it. An identity is one file that appears whole or not
+ * at all.
  *
- * File, version 1 (base/codec): "sealpost identity 1\n", cstr virtual server, current, next, u8
- * count of retired, each slot; u16 count of events, each {i64 time, u8 slot, u8 from, u8 to, cstr
- * serial, cstr note}; then the SHA-256 of all that. A slot: u8 state, i64 since, cstr key id, cstr
- * key type, cstr serial, i64 not before, i64 not after, span chain.
+ * File, version 2 (base/codec): "sealpost identity 2\n", cstr virtual server, bool off, current,
+ * next, pending, u8 count of retired, each slot; u16 count of events, each {i64 time, u8 slot, u8
+ * from, u8 to, cstr serial, cstr note}; then the SHA-256 of all that. A slot: u8 state, i64 since,
+ * cstr key id, cstr key type, cstr serial, i64 not before, i64 not after, span chain, u8 source,
+ * cstr name, cstr origin, span roots, span request. Version 1, which is still read, has neither off
+ * nor pending, and ends a slot behind its chain.
  */
 #ifndef PKI_IDENTITY_H
 #define PKI_IDENTITY_H
@@ -22,13 +26,25 @@ enum identity_state {
 const char *identity_state_name(enum identity_state s);
 bool identity_may_follow(enum identity_state from, enum identity_state to);
 
+/* Where a certificate comes from; what is not of our own CA is never replaced by itself. */
+enum identity_source {
+    IDENTITY_OWN_CA,
+    IDENTITY_EXTERNAL, /* another CA's answer to a request */
+    IDENTITY_IMPORT,   /* came with its key */
+    IDENTITY_ASSIGNED, /* another virtual server's, key and all: follows it */
+    IDENTITY_SOURCE_COUNT
+};
+const char *identity_source_name(enum identity_source s);
+
 enum {
     IDENTITY_NAME_MAX = 63,
     IDENTITY_KEY_ID_MAX = 64,
     IDENTITY_RETIRED_MAX = 4,
     IDENTITY_EVENTS_MAX = 100, /* the oldest are forgotten */
     IDENTITY_NOTE_MAX = 200,
-    IDENTITY_FILE_MAX = 512 * 1024,
+    IDENTITY_LABEL_MAX = 128,
+    IDENTITY_REQUEST_MAX = 16 * 1024,
+    IDENTITY_FILE_MAX = 1536 * 1024,
 };
 
 struct identity_slot {
@@ -39,11 +55,17 @@ struct identity_slot {
     int64_t not_before, not_after;
     unsigned char *chain; /* as it travels: each certificate as wr_span, leaf first */
     size_t chain_bytes;
+    enum identity_source source;
+    char name[IDENTITY_LABEL_MAX + 1];  /* for people; may be "" */
+    char origin[IDENTITY_NAME_MAX + 1]; /* assigned: whose it is */
+    unsigned char *roots;               /* trusted for this one; NULL: those of our own CA */
+    unsigned char *request;             /* that was sent to its CA: PKCS#10, DER; NULL: none */
+    size_t roots_bytes, request_bytes;
 };
 
 struct identity_event {
     int64_t time;
-    uint8_t slot; /* 0 current, 1 next, 2 retired */
+    uint8_t slot; /* 0 current, 1 next, 2 retired, 3 pending */
     uint8_t from, to;
     char serial[CERTIFICATE_SERIAL_MAX];
     char note[IDENTITY_NOTE_MAX + 1];
@@ -51,7 +73,8 @@ struct identity_event {
 
 struct identity {
     char vserver[IDENTITY_NAME_MAX + 1];
-    struct identity_slot current, next;
+    bool off; /* its certificate was removed: none is made until one is asked for */
+    struct identity_slot current, next, pending;
     struct identity_slot retired[IDENTITY_RETIRED_MAX]; /* oldest first */
     unsigned retired_count;
     struct identity_event *events; /* oldest first */
@@ -72,6 +95,15 @@ void identity_issued(struct identity *id, struct identity_slot *s, struct span c
 /* STAGED → LIVE: next becomes current, what was current is retired. There must be room among the
  * retired. */
 void identity_swap(struct identity *id, const char *note);
+/* PENDING, with the request that goes to the CA. */
+void identity_await(struct identity *id, struct identity_slot *s, struct span request,
+                    const char *note);
+/* What was pending becomes the next slot, which must be empty. */
+void identity_take_pending(struct identity *id);
+/* A retired one becomes the next slot, which must be empty, STAGED. */
+void identity_restore(struct identity *id, unsigned i, const char *note);
+/* What is served is retired, nothing takes its place. There must be room among the retired. */
+void identity_retire(struct identity *id, const char *note);
 void identity_forget_retired(struct identity *id, unsigned i, const char *note);
 /* The slot holds nothing again. */
 void identity_drop(struct identity *id, struct identity_slot *s, const char *note);
@@ -79,6 +111,14 @@ void identity_drop(struct identity *id, struct identity_slot *s, const char *not
 static inline struct span identity_chain(const struct identity_slot *s)
 {
     return span_of(s->chain, s->chain_bytes);
+}
+static inline struct span identity_roots(const struct identity_slot *s)
+{
+    return span_of(s->roots, s->roots_bytes);
+}
+static inline struct span identity_request(const struct identity_slot *s)
+{
+    return span_of(s->request, s->request_bytes);
 }
 static inline bool identity_is_served(const struct identity_slot *s)
 {

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "pki/identity.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#define MAGIC "sealpost identity 1\n"
+#define MAGIC "sealpost identity 2\n"
+#define MAGIC_1 "sealpost identity 1\n"
 enum { SUM_BYTES = 32 };
 
 /* --- writing
@@ -26,6 +28,11 @@ static void wr_slot(struct buf *b, const struct identity_slot *s)
     wr_i64(b, s->not_before);
     wr_i64(b, s->not_after);
     wr_span(b, identity_chain(s));
+    wr_u8(b, (uint8_t)s->source);
+    wr_cstr(b, s->name);
+    wr_cstr(b, s->origin);
+    wr_span(b, identity_roots(s));
+    wr_span(b, identity_request(s));
 }
 
 static void wr_event(struct buf *b, const struct identity_event *e)
@@ -51,8 +58,10 @@ bool identity_write(const struct identity *id, struct buf *out)
 
     buf_put_cstr(out, MAGIC);
     wr_cstr(out, id->vserver);
+    wr_bool(out, id->off);
     wr_slot(out, &id->current);
     wr_slot(out, &id->next);
+    wr_slot(out, &id->pending);
     wr_u8(out, (uint8_t)id->retired_count);
     for (unsigned i = 0; i < id->retired_count; i++)
         wr_slot(out, &id->retired[i]);
@@ -74,10 +83,33 @@ static bool slot_whole(const struct identity_slot *s)
     bool certified = s->state >= IDENTITY_ISSUED;
 
     return (s->key_id[0] != '\0') == keyed && (s->chain_bytes > 0) == certified &&
-           (s->serial[0] != '\0') == certified;
+           (s->serial[0] != '\0') == certified &&
+           (s->state != IDENTITY_PENDING || s->request_bytes > 0);
 }
 
-static void rd_slot(struct rd *r, struct identity_slot *s)
+static void take(struct span s, unsigned char **ret, size_t *ret_bytes)
+{
+    if (s.n == 0)
+        return;
+    *ret = (unsigned char *)span_dup(s);
+    *ret_bytes = s.n;
+}
+
+static void rd_source(struct rd *r, struct identity_slot *s)
+{
+    unsigned source = rd_u8(r);
+
+    rd_cstr(r, s->name, sizeof(s->name));
+    rd_cstr(r, s->origin, sizeof(s->origin));
+    take(rd_span(r, CERTIFICATE_CHAIN_BYTES), &s->roots, &s->roots_bytes);
+    take(rd_span(r, IDENTITY_REQUEST_MAX), &s->request, &s->request_bytes);
+    if (source >= IDENTITY_SOURCE_COUNT || !utf8_valid(span_cstr(s->name)))
+        rd_fail(r);
+    else
+        s->source = (enum identity_source)source;
+}
+
+static void rd_slot(struct rd *r, unsigned version, struct identity_slot *s)
 {
     struct span chain;
     unsigned state = rd_u8(r);
@@ -94,10 +126,9 @@ static void rd_slot(struct rd *r, struct identity_slot *s)
     if (r->bad)
         return;
     s->state = (enum identity_state)state;
-    if (chain.n > 0) {
-        s->chain = (unsigned char *)span_dup(chain);
-        s->chain_bytes = chain.n;
-    }
+    take(chain, &s->chain, &s->chain_bytes);
+    if (version > 1)
+        rd_source(r, s);
     if (!slot_whole(s))
         rd_fail(r);
 }
@@ -110,18 +141,18 @@ static void rd_event(struct rd *r, struct identity_event *e)
     e->to = rd_u8(r);
     rd_cstr(r, e->serial, sizeof(e->serial));
     rd_cstr(r, e->note, sizeof(e->note));
-    if (e->slot > 2 || e->from >= IDENTITY_STATE_COUNT || e->to >= IDENTITY_STATE_COUNT)
+    if (e->slot > 3 || e->from >= IDENTITY_STATE_COUNT || e->to >= IDENTITY_STATE_COUNT)
         rd_fail(r);
 }
 
-static void rd_lists(struct rd *r, struct identity *id)
+static void rd_lists(struct rd *r, unsigned version, struct identity *id)
 {
     unsigned retired = rd_u8(r), events;
 
     if (retired > IDENTITY_RETIRED_MAX)
         rd_fail(r);
     while (!r->bad && id->retired_count < retired) {
-        rd_slot(r, &id->retired[id->retired_count]);
+        rd_slot(r, version, &id->retired[id->retired_count]);
         if (!r->bad && id->retired[id->retired_count].state != IDENTITY_RETIRED)
             rd_fail(r);
         id->retired_count++; /* also a half one: identity_done frees it */
@@ -137,11 +168,12 @@ static void rd_lists(struct rd *r, struct identity *id)
         rd_event(r, &id->events[id->event_count++]);
 }
 
-/* current: nothing or what is served; next: what is on its way */
+/* current: nothing or what is served; next: what is on its way; pending: what waits */
 static bool slots_fit(const struct identity *id)
 {
     return (id->current.state == IDENTITY_NONE || id->current.state >= IDENTITY_LIVE) &&
-           id->current.state != IDENTITY_RETIRED && id->next.state < IDENTITY_LIVE;
+           id->current.state != IDENTITY_RETIRED && id->next.state < IDENTITY_LIVE &&
+           id->pending.state <= IDENTITY_PENDING;
 }
 
 int identity_read(struct span bytes, struct identity *ret, struct err *e)
@@ -149,18 +181,23 @@ int identity_read(struct span bytes, struct identity *ret, struct err *e)
     struct identity id;
     unsigned char sum[SUM_BYTES];
     struct rd r;
+    unsigned version = span_starts(bytes, SPAN(MAGIC)) ? 2 : 1;
 
-    if (!span_starts(bytes, SPAN(MAGIC)) || bytes.n < sizeof(MAGIC) - 1 + SUM_BYTES)
-        return err_set(e, -EBADMSG, "it is no identity of version 1");
+    if ((version == 1 && !span_starts(bytes, SPAN(MAGIC_1))) ||
+        bytes.n < sizeof(MAGIC) - 1 + SUM_BYTES)
+        return err_set(e, -EBADMSG, "it is no identity of version 1 or 2");
     checksum(span_head(bytes, bytes.n - SUM_BYTES), sum);
     if (memcmp(sum, bytes.p + bytes.n - SUM_BYTES, SUM_BYTES) != 0)
         return err_set(e, -EBADMSG, "its checksum does not hold: it is cut or damaged");
     memset(&id, 0, sizeof(id));
     r = rd_of(span_sub(bytes, sizeof(MAGIC) - 1, bytes.n - SUM_BYTES - (sizeof(MAGIC) - 1)));
     rd_cstr(&r, id.vserver, sizeof(id.vserver));
-    rd_slot(&r, &id.current);
-    rd_slot(&r, &id.next);
-    rd_lists(&r, &id);
+    id.off = version > 1 && rd_bool(&r);
+    rd_slot(&r, version, &id.current);
+    rd_slot(&r, version, &id.next);
+    if (version > 1)
+        rd_slot(&r, version, &id.pending);
+    rd_lists(&r, version, &id);
     if (!rd_done(&r) || !slots_fit(&id)) {
         identity_done(&id);
         return err_set(e, -EBADMSG, "its contents make no sense");
@@ -195,6 +232,14 @@ static void json_slot(const struct identity_slot *s, struct buf *out)
         buf_put_cstr(out, ",\"key_type\":");
         json_put_string(out, span_cstr(s->key_type));
     }
+    if (s->state != IDENTITY_NONE) {
+        buf_printf(out, ",\"source\":\"%s\",\"name\":", identity_source_name(s->source));
+        json_put_string(out, span_cstr(s->name));
+    }
+    if (s->origin[0]) {
+        buf_put_cstr(out, ",\"origin\":");
+        json_put_string(out, span_cstr(s->origin));
+    }
     if (s->serial[0]) {
         buf_put_cstr(out, ",\"serial\":");
         json_put_string(out, span_cstr(s->serial));
@@ -205,7 +250,7 @@ static void json_slot(const struct identity_slot *s, struct buf *out)
 
 void identity_json(const struct identity *id, int64_t now, struct buf *out)
 {
-    static const char *const slots[] = {"current", "next", "retired"};
+    static const char *const slots[] = {"current", "next", "retired", "pending"};
 
     buf_put_cstr(out, "{\"vserver\":");
     json_put_string(out, span_cstr(id->vserver));
@@ -217,6 +262,8 @@ void identity_json(const struct identity *id, int64_t now, struct buf *out)
     buf_put_cstr(out, "},\"next\":");
     json_slot(&id->next, out);
     json_certificate(&id->next, out);
+    buf_printf(out, "},\"off\":%s,\"pending\":", id->off ? "true" : "false");
+    json_slot(&id->pending, out);
     buf_put_cstr(out, "},\"retired\":[");
     for (unsigned i = 0; i < id->retired_count; i++) {
         buf_put_cstr(out, i ? "," : "");

@@ -1,10 +1,12 @@
 #include "pki/life.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "pki/chain.h"
+#include "pki/life_internal.h"
 #include "pki/request.h"
 
 #include <errno.h>
@@ -33,25 +35,27 @@ void life_done(struct life *l)
 {
     identity_done(&l->id);
     cert_names_done(&l->want.names);
+    cert_names_done(&l->want.public);
 }
 
-void life_set_want(struct life *l, const struct cert_names *names, const char *key_type,
-                   const char *organization)
+void life_set_want(struct life *l, const struct cert_names *names, const struct cert_names *public,
+                   const char *key_type, const char *organization)
 {
     cert_names_done(&l->want.names);
+    cert_names_done(&l->want.public);
     CHECK(cert_names_copy(&l->want.names, names) == 0);
+    CHECK(cert_names_copy(&l->want.public, public) == 0);
     span_to_cstr(span_cstr(key_type), l->want.key_type, sizeof(l->want.key_type));
     if (!span_to_cstr(span_cstr(organization), l->want.organization, sizeof(l->want.organization)))
         l->want.organization[0] = '\0'; /* longer than X.520 has room for: left out */
 }
 
-static void label_of(const struct life *l, char ret[IDENTITY_NAME_MAX + 16])
+void life_label(const struct life *l, char ret[IDENTITY_NAME_MAX + 16])
 {
     snprintf(ret, IDENTITY_NAME_MAX + 16, "vserver/%s", l->id.vserver);
 }
 
-/* Where it fails, memory is ahead of the disk: nothing goes on before it is written. */
-static int save(struct life *l, struct err *e)
+int life_save(struct life *l, struct err *e)
 {
     struct buf bytes BUF_AUTO = BUF(IDENTITY_FILE_MAX);
     int rc;
@@ -83,6 +87,47 @@ static bool chain_fits_key(const struct identity_slot *s, const struct life_key 
     return ok;
 }
 
+/* --- keys that several slots may name
+ * ------------------------------------------------------------------------------------------ */
+
+static unsigned uses(const struct identity *id, const char *key)
+{
+    unsigned n = 0;
+
+    n += strcmp(id->current.key_id, key) == 0;
+    n += strcmp(id->next.key_id, key) == 0;
+    n += strcmp(id->pending.key_id, key) == 0;
+    for (unsigned i = 0; i < id->retired_count; i++)
+        n += strcmp(id->retired[i].key_id, key) == 0;
+    return n;
+}
+
+bool life_names_key(const struct life *l, const char *key)
+{
+    return uses(&l->id, key) > 0;
+}
+
+int life_drop_key(struct life *l, const char *key, struct err *e)
+{
+    return key[0] == '\0' || uses(&l->id, key) > 0 ? 0 : l->ops->key_delete(l->ops->arg, key, e);
+}
+
+/* A retired one goes; its key first, so that one that could not be removed is still known. */
+static int forget(struct life *l, unsigned i, const char *note, struct err *e)
+{
+    const char *key = l->id.retired[i].key_id;
+    int rc = uses(&l->id, key) > 1 ? 0 : l->ops->key_delete(l->ops->arg, key, e);
+
+    if (rc == 0)
+        identity_forget_retired(&l->id, i, note);
+    return rc;
+}
+
+int life_make_room(struct life *l, struct err *e)
+{
+    return l->id.retired_count < IDENTITY_RETIRED_MAX ? 0 : forget(l, 0, "too many are kept", e);
+}
+
 /* --- the steps of a new certificate, by the state of the next slot
  * ------------------------------------------------------ */
 
@@ -93,22 +138,29 @@ static int step_make_key(struct life *l, const char *why, struct err *e)
     struct life_key key;
     int rc;
 
-    label_of(l, label);
-    rc = l->ops->key_make(l->ops->arg, label, l->want.key_type, &key, e);
-    if (rc < 0)
-        return rc;
-    memcpy(s->key_id, key.id, sizeof(s->key_id));
-    memcpy(s->key_type, l->want.key_type, sizeof(s->key_type));
+    if (l->same_key && identity_is_served(&l->id.current)) {
+        memcpy(s->key_id, l->id.current.key_id, sizeof(s->key_id));
+        memcpy(s->key_type, l->id.current.key_type, sizeof(s->key_type));
+    } else {
+        life_label(l, label);
+        rc = l->ops->key_make(l->ops->arg, label, l->want.key_type, false, &key, e);
+        if (rc < 0)
+            return rc;
+        memcpy(s->key_id, key.id, sizeof(s->key_id));
+        memcpy(s->key_type, l->want.key_type, sizeof(s->key_type));
+    }
+    l->same_key = false;
+    s->source = IDENTITY_OWN_CA;
     identity_set(&l->id, s, IDENTITY_KEY, why);
     if (l->id.current.state == IDENTITY_LIVE)
         identity_set(&l->id, &l->id.current, IDENTITY_RENEWING, why);
-    return save(l, e);
+    return life_save(l, e);
 }
 
 static int step_request(struct life *l, const char *why, struct err *e)
 {
     identity_set(&l->id, &l->id.next, IDENTITY_REQUESTED, "own CA");
-    return save(l, e);
+    return life_save(l, e);
 }
 
 static int make_request(struct life *l, const struct life_key *key, struct buf *out, struct err *e)
@@ -147,39 +199,90 @@ static int step_ask(struct life *l, const char *why, struct err *e)
         rc = chain_parse(buf_span(&bytes), &chain, e);
     if (rc == 0 && chain.n == 0)
         rc = err_set(e, -EBADMSG, "the CA answered without a certificate");
-    if (rc < 0)
+    /* it answers the same question with the same certificate for a while */
+    if (rc == 0 && identity_is_served(&l->id.current) &&
+        strcmp(chain.v[0]->serial, l->id.current.serial) == 0)
+        rc =
+            err_set(e, -EBADMSG,
+                    "our CA made the certificate in use for this key only a short while ago; renew "
+                    "it with a new key, or later");
+    if (rc < 0) {
+        chain_done(&chain);
         return rc;
+    }
     identity_issued(&l->id, s, buf_span(&bytes), chain.v[0], chain.v[0]->issuer);
     chain_done(&chain);
-    return save(l, e);
+    return life_save(l, e);
+}
+
+/* Which names must it have? What our own CA makes, all that the configuration wants; what another
+ * CA was asked for, those of the request; else those by which clients come from outside. */
+static int names_of(const struct life *l, const struct identity_slot *s, struct cert_names *ret,
+                    struct err *e)
+{
+    struct request *r = NULL;
+    int rc;
+
+    if (s->source == IDENTITY_EXTERNAL && s->request_bytes > 0) {
+        if ((rc = request_parse(identity_request(s), &r, e)) < 0)
+            return rc;
+        *ret = r->names;
+        r->names = CERT_NAMES_EMPTY;
+        request_free(r);
+        return 0;
+    }
+    return cert_names_copy(ret, s->source == IDENTITY_OWN_CA ? &l->want.names : &l->want.public);
+}
+
+/* Behind all suspensions: the roots of our own CA may change there. */
+static int check_against(struct life *l, const struct identity_slot *s, const struct life_key *key,
+                         const struct cert_names *names, const struct chain *c, struct err *e)
+{
+    struct chain_want want = {.purpose = CHAIN_SERVER,
+                              .spki = span_of(key->spki, key->spki_bytes),
+                              .names = names,
+                              .now = clock_seconds()};
+    struct chain given = CHAIN_NONE;
+    enum chain_fault fault;
+    int rc = 0;
+
+    if (s->roots_bytes > 0)
+        rc = chain_parse(identity_roots(s), &given, e);
+    if (rc < 0)
+        return rc;
+    want.roots = s->roots_bytes > 0 ? &given : l->ops->roots(l->ops->arg);
+    if (want.roots == NULL)
+        return err_set(e, -EAGAIN, "the root certificates are not known yet");
+    fault = chain_check(c, &want, e);
+    chain_done(&given);
+    return fault == CHAIN_FAULT_NONE ? 0 : -EKEYREJECTED;
+}
+
+int life_check_chain(struct life *l, const struct identity_slot *s, const struct life_key *key,
+                     const struct chain *c, struct err *e)
+{
+    struct cert_names names = CERT_NAMES_EMPTY;
+    int rc = names_of(l, s, &names, e);
+
+    if (rc == 0)
+        rc = check_against(l, s, key, &names, c, e);
+    cert_names_done(&names);
+    return rc;
 }
 
 static int check_next(struct life *l, struct err *e)
 {
     const struct identity_slot *s = &l->id.next;
     struct chain chain = CHAIN_NONE;
-    enum chain_fault fault = CHAIN_FAULT_NONE;
-    const struct chain *roots;
     struct life_key key;
     int rc = l->ops->key_get(l->ops->arg, s->key_id, &key, e);
 
     if (rc == 0)
         rc = chain_parse(identity_chain(s), &chain, e);
-    if (rc < 0)
-        return rc;
-    roots = l->ops->roots(l->ops->arg); /* behind the suspension: they may change there */
-    if (roots)
-        fault = chain_check(&chain,
-                            &(struct chain_want){.purpose = CHAIN_SERVER,
-                                                 .spki = span_of(key.spki, key.spki_bytes),
-                                                 .names = &l->want.names,
-                                                 .roots = roots,
-                                                 .now = clock_seconds()},
-                            e);
+    if (rc == 0)
+        rc = life_check_chain(l, s, &key, &chain, e);
     chain_done(&chain);
-    if (!roots)
-        return err_set(e, -EAGAIN, "the root certificates are not known yet");
-    return fault == CHAIN_FAULT_NONE ? 0 : -EKEYREJECTED;
+    return rc;
 }
 
 static int step_check(struct life *l, const char *why, struct err *e)
@@ -189,14 +292,14 @@ static int step_check(struct life *l, const char *why, struct err *e)
     if (rc < 0)
         return rc;
     identity_set(&l->id, &l->id.next, IDENTITY_STAGED, "checked");
-    return save(l, e);
+    return life_save(l, e);
 }
 
 static void show_current(struct life *l)
 {
     const struct identity_slot *s = &l->id.current;
 
-    l->unshown = false;
+    l->unshown = false; /* after a removal: nothing */
     l->ops->show(l->ops->arg, l->id.vserver, 0, s->key_id, s->serial, identity_chain(s));
     l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
 }
@@ -208,17 +311,14 @@ static int step_swap(struct life *l, const char *why, struct err *e)
 
     if (rc < 0)
         return rc;
-    if (id->retired_count == IDENTITY_RETIRED_MAX) {
-        rc = l->ops->key_delete(l->ops->arg, id->retired[0].key_id, e);
-        if (rc < 0)
-            return rc;
-        identity_forget_retired(id, 0, "too many are kept");
-    }
+    rc = life_make_room(l, e);
+    if (rc < 0)
+        return rc;
     identity_swap(id, why);
     l->revoked = false;
     l->checked = true;
     l->unshown = true;
-    rc = save(l, e);
+    rc = life_save(l, e);
     if (rc == 0)
         show_current(l);
     return rc;
@@ -240,7 +340,7 @@ static const step_fn steps[IDENTITY_STATE_COUNT] = {
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static int give_up(struct life *l, const char *why, struct err *e)
+int life_give_up(struct life *l, const char *why, struct err *e)
 {
     char key[IDENTITY_KEY_ID_MAX + 1];
     int rc;
@@ -251,9 +351,9 @@ static int give_up(struct life *l, const char *why, struct err *e)
     identity_drop(&l->id, &l->id.next, why);
     if (l->id.current.state == IDENTITY_RENEWING)
         identity_set(&l->id, &l->id.current, IDENTITY_LIVE, why);
-    rc = save(l, e);
-    if (rc == 0 && key[0])
-        rc = l->ops->key_delete(l->ops->arg, key, e); /* else the next reconcile finds it */
+    rc = life_save(l, e);
+    if (rc == 0)
+        rc = life_drop_key(l, key, e); /* else the next reconcile finds it */
     return rc;
 }
 
@@ -270,21 +370,29 @@ static void count_failure(struct life *l, const struct err *e)
 }
 
 /* Brings disk and workers up to memory. */
-static int catch_up(struct life *l, struct err *e)
+int life_catch_up(struct life *l, struct err *e)
 {
-    int rc = l->unwritten ? save(l, e) : 0;
+    int rc = l->unwritten ? life_save(l, e) : 0;
 
     if (rc == 0 && l->unshown)
         show_current(l);
     return rc;
 }
 
-static int run_steps(struct life *l, const char *why, struct err *e)
+/* Nothing is under way, and nothing is to be made by itself. */
+static bool at_rest(const struct life *l)
 {
-    bool unshown = l->unshown;
-    int rc = catch_up(l, e);
+    return l->id.next.state == IDENTITY_NONE &&
+           (l->id.off ||
+            (identity_is_served(&l->id.current) && l->id.current.source != IDENTITY_OWN_CA));
+}
 
-    if (rc < 0 || unshown) /* the swap that was tried before is what was wanted */
+int life_run_steps(struct life *l, const char *why, struct err *e)
+{
+    bool behind = l->unshown || (l->unwritten && at_rest(l));
+    int rc = life_catch_up(l, e);
+
+    if (rc < 0 || behind) /* the swap that was tried before is what was wanted */
         return rc;
     for (;;) {
         enum identity_state state = l->id.next.state;
@@ -307,22 +415,28 @@ int life_renew(struct life *l, const char *why, struct err *e)
     int rc = 0;
 
     if ((l->id.next.state == IDENTITY_KEY || l->id.next.state == IDENTITY_REQUESTED) &&
+        strcmp(l->id.next.key_id, l->id.current.key_id) != 0 &&
         strcmp(l->id.next.key_type, l->want.key_type) != 0)
-        rc = give_up(l, "another kind of key is wanted now", e);
+        rc = life_give_up(l, "another kind of key is wanted now", e);
     if (rc == 0)
-        rc = run_steps(l, why, e);
+        rc = life_run_steps(l, why, e);
     if (rc < 0) {
         count_failure(l, e);
         if (hopeless(rc) && l->id.next.state != IDENTITY_NONE &&
             l->id.next.state != IDENTITY_PENDING)
-            give_up(l, l->failure, &ignored);
+            life_give_up(l, l->failure, &ignored);
         return rc;
     }
+    life_succeeded(l);
+    return 0;
+}
+
+void life_succeeded(struct life *l)
+{
     l->failures = 0;
     l->retry_at = 0;
     l->failure[0] = '\0';
     l->jitter = (double)random_below(1000) / 1000;
-    return 0;
 }
 
 /* --- after a start
@@ -359,7 +473,7 @@ static int reconcile_current(struct life *l, struct err *e)
                   "certificate; making a new one",
                   l->id.vserver, s->key_id);
         identity_drop(&l->id, s, "its key is lost");
-        rc = save(l, e);
+        rc = life_save(l, e);
     }
     return rc;
 }
@@ -372,22 +486,33 @@ static int reconcile_next(struct life *l, struct err *e)
     if (s->state == IDENTITY_NONE) { /* died between giving up and going back */
         if (l->id.current.state == IDENTITY_RENEWING) {
             identity_set(&l->id, &l->id.current, IDENTITY_LIVE, "nothing is under way");
-            return save(l, e);
+            return life_save(l, e);
         }
         return 0;
     }
     rc = slot_holds(l, s, e);
-    return rc == 0 ? give_up(l, "its key is lost", e) : rc < 0 ? rc : 0;
+    return rc == 0 ? life_give_up(l, "its key is lost", e) : rc < 0 ? rc : 0;
 }
 
-static bool remembered(const struct identity *id, const char *key)
+/* A request whose asker never got it (died in between) is given up; one that waits needs its key.
+ */
+static int reconcile_pending(struct life *l, struct err *e)
 {
-    if (strcmp(id->current.key_id, key) == 0 || strcmp(id->next.key_id, key) == 0)
-        return true;
-    for (unsigned i = 0; i < id->retired_count; i++)
-        if (strcmp(id->retired[i].key_id, key) == 0)
-            return true;
-    return false;
+    struct identity_slot *s = &l->id.pending;
+    int rc;
+
+    if (s->state == IDENTITY_NONE)
+        return 0;
+    if (s->state != IDENTITY_PENDING)
+        return life_drop_pending(l, "it was broken off", e);
+    rc = slot_holds(l, s, e);
+    if (rc == 0) {
+        log_error("certificate of %s: the key of the pending request is lost at keyd; prepare a "
+                  "new request",
+                  l->id.vserver);
+        return life_drop_pending(l, "its key is lost", e);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 static int remove_orphans(struct life *l, struct err *e)
@@ -396,10 +521,10 @@ static int remove_orphans(struct life *l, struct err *e)
     size_t n = 0;
     int rc;
 
-    label_of(l, label);
+    life_label(l, label);
     rc = l->ops->key_ids(l->ops->arg, label, ids, &n, e);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (!remembered(&l->id, ids[i])) {
+        if (uses(&l->id, ids[i]) == 0) {
             log_info("certificate of %s: removing key %s, made for nothing that is remembered",
                      l->id.vserver, ids[i]);
             rc = l->ops->key_delete(l->ops->arg, ids[i], e);
@@ -409,7 +534,7 @@ static int remove_orphans(struct life *l, struct err *e)
 
 int life_reconcile(struct life *l, struct err *e)
 {
-    int rc = catch_up(l, e);
+    int rc = life_catch_up(l, e);
 
     if (rc == 0)
         rc = reconcile_current(l, e);
@@ -417,6 +542,8 @@ int life_reconcile(struct life *l, struct err *e)
         life_show(l, l->ops->show, l->ops->arg);
     if (rc == 0)
         rc = reconcile_next(l, e);
+    if (rc == 0)
+        rc = reconcile_pending(l, e);
     if (rc == 0 && !l->keep_unknown_keys)
         rc = remove_orphans(l, e);
     if (rc < 0)
@@ -433,6 +560,8 @@ void life_show(const struct life *l,
 
     if (l->checked && identity_is_served(s))
         show(arg, l->id.vserver, 0, s->key_id, s->serial, identity_chain(s));
+    else if (l->id.off)
+        show(arg, l->id.vserver, 0, "", "", SPAN_EMPTY);
     if (l->id.next.state == IDENTITY_STAGED)
         show(arg, l->id.vserver, 1, l->id.next.key_id, l->id.next.serial,
              identity_chain(&l->id.next));
@@ -484,12 +613,31 @@ const char *life_due(const struct life *l, int64_t now)
     if (l->id.next.state != IDENTITY_NONE)
         return "going on with what was begun";
     if (!identity_is_served(&l->id.current))
-        return "no certificate";
+        return l->id.off ? NULL : "no certificate";
     if (l->revoked)
         return "revoked by its CA";
+    if (l->id.current.source != IDENTITY_OWN_CA)
+        return NULL; /* whoever chose that CA wants to stay with it: life_notice */
     if (now >= life_renew_at(l))
         return "renewal in time";
     return names_missing(l) ? "names changed" : NULL;
+}
+
+bool life_notice(const struct life *l, int64_t now, char ret[600])
+{
+    const struct identity_slot *s = &l->id.current;
+    struct buf day BUF_AUTO = BUF(64);
+
+    if (!identity_is_served(s) || s->source == IDENTITY_OWN_CA || now < life_renew_at(l) ||
+        l->id.pending.state == IDENTITY_PENDING)
+        return false;
+    date_print_iso(&day, s->not_after);
+    snprintf(ret, 600,
+             "it %s on %s and is not renewed by itself (%s); prepare a request with `sealpost cert "
+             "renew %s`, or make one of the own CA with `sealpost cert issue %s`",
+             now > s->not_after ? "expired" : "ends", buf_cstr(&day),
+             identity_source_name(s->source), l->id.vserver, l->id.vserver);
+    return true;
 }
 
 bool life_revoked(struct life *l, const char *serial)
@@ -512,23 +660,27 @@ int life_tidy(struct life *l, int64_t now, struct err *e)
             i++;
             continue;
         }
-        rc = l->ops->key_delete(l->ops->arg, l->id.retired[i].key_id, e);
-        if (rc == 0) {
-            identity_forget_retired(&l->id, i, "key removed");
-            rc = save(l, e);
-        }
+        rc = forget(l, i, "key removed", e);
+        if (rc == 0)
+            rc = life_save(l, e);
     }
     return rc;
 }
 
 void life_json(const struct life *l, int64_t now, struct buf *out)
 {
+    char notice[600];
+
     identity_json(&l->id, now, out);
     if (out->overflow || out->n == 0)
         return;
     buf_truncate(out, out->n - 1); /* its closing brace */
     buf_printf(out, ",\"renew_at\":%" PRId64 ",\"shown\":%s", life_renew_at(l),
                l->checked ? "true" : "false");
+    if (!l->failure[0] && life_notice(l, now, notice)) {
+        buf_put_cstr(out, ",\"failure\":");
+        json_put_string(out, span_cstr(notice));
+    }
     if (l->failure[0]) {
         buf_put_cstr(out, ",\"failure\":");
         json_put_string(out, span_cstr(l->failure));

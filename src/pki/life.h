@@ -26,8 +26,8 @@ enum { LIFE_KEYS_MAX = 32 };
  * later.
  */
 struct life_ops {
-    int (*key_make)(void *arg, const char *label, const char *type, struct life_key *ret,
-                    struct err *e);
+    int (*key_make)(void *arg, const char *label, const char *type, bool exportable,
+                    struct life_key *ret, struct err *e);
     int (*key_get)(void *arg, const char *id, struct life_key *ret,
                    struct err *e);                               /* -ENOENT: there is none */
     int (*key_delete)(void *arg, const char *id, struct err *e); /* one that is not there: 0 */
@@ -48,7 +48,8 @@ struct life_ops {
 };
 
 struct life_want {
-    struct cert_names names; /* owned by the life */
+    struct cert_names names;  /* owned by the life */
+    struct cert_names public; /* those of them by which clients come from outside; owned too */
     char key_type[16];
     char organization[65];
 };
@@ -61,6 +62,7 @@ struct life {
     bool revoked;   /* the CA has revoked what is live: see life_revoked */
     bool unwritten; /* the last save failed */
     bool unshown;   /* a swap is in memory that the workers do not know yet */
+    bool same_key;  /* the next certificate of our own CA is for the key in use */
     bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
     double jitter;          /* 0 … 1, chosen once */
     unsigned failures;      /* in a row */
@@ -72,8 +74,8 @@ struct life {
 void life_init(struct life *l, struct identity *take_id, const struct life_ops *ops);
 void life_done(struct life *l);
 /* What the configuration wants; `names` is copied. Not while a call that suspends is under way. */
-void life_set_want(struct life *l, const struct cert_names *names, const char *key_type,
-                   const char *organization);
+void life_set_want(struct life *l, const struct cert_names *names, const struct cert_names *public,
+                   const char *key_type, const char *organization);
 
 /* After a start: compares with keyd, gives up what has lost its key, removes keys that nobody
  * remembers, shows what is live. */
@@ -87,9 +89,13 @@ bool life_may_try(const struct life *l, int64_t now);
  * twentieth), names are missing, nothing is there, a step waits to be repeated. NULL: nothing to
  * do. */
 const char *life_due(const struct life *l, int64_t now);
+/* What the administrator must do soon, in words: a certificate of another CA comes to its end. */
+bool life_notice(const struct life *l, int64_t now, char ret[600]);
 /* The CA has revoked that serial. Where it is live it is due to be replaced; until then it is shown
  * on. Never suspends. False: it is not this one. */
 bool life_revoked(struct life *l, const char *serial);
+/* Does a slot of it need that key? */
+bool life_names_key(const struct life *l, const char *key);
 /* Removes keys that were retired a day ago. */
 int life_tidy(struct life *l, int64_t now, struct err *e);
 /* The current slot to one that asks (a worker that came later), if it may be shown. */
@@ -97,6 +103,40 @@ void life_show(const struct life *l,
                void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
                             const char *serial, struct span chain),
                void *arg);
+/* --- other sources than our own CA (life_source.c); all suspend */
+
+struct life_request {
+    const char *name; /* for people */
+    const char *key_type;
+    struct cert_subject subject;
+    const struct cert_names *names;
+    bool exportable;
+    bool same_key; /* that of the certificate in use */
+};
+/* Key and request for another CA: PENDING, until the answer is installed or it is cancelled. The
+ * request as DER. */
+int life_request(struct life *l, const struct life_request *q, struct buf *ret_der, struct err *e);
+int life_cancel(struct life *l, struct err *e);
+int life_drop_pending(struct life *l, const char *why, struct err *e);
+
+struct life_offer {
+    enum identity_source source;
+    const char *key_id; /* NULL: that of the pending request */
+    struct span spki;   /* looked at before its key is at keyd: instead of the key's */
+    const char *key_type;
+    const char *name, *origin;
+    struct chain *certificates; /* the key's own and its issuers, in any order: put into order */
+    struct span roots;          /* as a chain travels; empty: our own CA's */
+};
+/* Is it fit to be installed? -EKEYREJECTED and -ENOENT with the reason. Nothing changes. */
+int life_look(struct life *l, const struct life_offer *o, struct err *e);
+/* The same, and then it goes live. What is refused leaves everything as it was. */
+int life_take(struct life *l, const struct life_offer *o, const char *why, struct err *e);
+/* Nothing is shown any more until one is made or installed; the key is kept as of a retired one. */
+int life_remove(struct life *l, struct err *e);
+/* The one that was retired last is shown again, if it still may be. */
+int life_rollback(struct life *l, struct err *e);
+
 int64_t life_renew_at(const struct life *l); /* wall clock seconds; 0: nothing is live */
 void life_json(const struct life *l, int64_t now, struct buf *out);
 

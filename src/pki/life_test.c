@@ -92,8 +92,8 @@ static void add_key(const char *label)
     k->key = world_key("p256");
 }
 
-static int key_make(void *arg, const char *label, const char *type, struct life_key *ret,
-                    struct err *e)
+static int key_make(void *arg, const char *label, const char *type, bool exportable,
+                    struct life_key *ret, struct err *e)
 {
     int rc = failing(&f.fail_key_make, e);
 
@@ -283,7 +283,7 @@ static void want(struct life *l, const char *words)
     struct cert_names names = CERT_NAMES_EMPTY;
 
     world_names(&names, words);
-    life_set_want(l, &names, "p256", "Example");
+    life_set_want(l, &names, &names, "p256", "Example");
     cert_names_done(&names);
 }
 

@@ -49,6 +49,32 @@ struct cert_subject {
     const char *common_name, *organization, *unit, *country, *state, *locality;
 };
 
+/* The same, owned. */
+enum { CERT_FIELD_BYTES = 512 };
+struct cert_fields {
+    char common_name[CERT_FIELD_BYTES + 1], organization[CERT_FIELD_BYTES + 1],
+        unit[CERT_FIELD_BYTES + 1], country[CERT_FIELD_BYTES + 1], state[CERT_FIELD_BYTES + 1],
+        locality[CERT_FIELD_BYTES + 1];
+};
+static inline struct cert_subject cert_fields_subject(const struct cert_fields *f)
+{
+    return (struct cert_subject){.common_name = f->common_name,
+                                 .organization = f->organization,
+                                 .unit = f->unit,
+                                 .country = f->country,
+                                 .state = f->state,
+                                 .locality = f->locality};
+}
+/* Are the fields fit for a certificate: UTF-8 without control characters, no longer than X.520
+ * allows, the country a code of ISO 3166? -EINVAL with the reason. */
+int cert_subject_check(const struct cert_subject *s, struct err *e);
+/* "Germany" for "DE"; NULL: no such code. */
+const char *country_name(struct span code);
+/* By code or name, without case: the code. NULL: none. */
+const char *country_find(struct span text);
+/* The i-th of the list; NULL behind its end. */
+const char *country_code(unsigned i);
+
 /* Name constraints: what is permitted, by kind. A name below a DNS entry is permitted too. */
 enum { PERMITTED_MAX = 64 };
 struct permitted_network {

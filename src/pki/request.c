@@ -71,15 +71,6 @@ int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *sub
  * -------------------------------------------------------------------------------------------------------
  */
 
-static void read_field(const X509_NAME *name, char *dst, size_t size)
-{
-    char *line = X509_NAME_oneline(name, NULL, 0);
-
-    if (line) /* for the log only: control bytes come out as \xHH */
-        span_to_cstr(span_head(span_cstr(line), size - 1), dst, size);
-    OPENSSL_free(line);
-}
-
 static void read_common_name(const X509_NAME *name, char *dst, size_t size)
 {
     int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
@@ -127,7 +118,7 @@ static int read_request(X509_REQ *q, struct request *r, struct err *e)
     r->spki = (unsigned char *)span_dup(span_of(der, (size_t)n));
     r->spki_bytes = (size_t)n;
     OPENSSL_free(der);
-    read_field(X509_REQ_get_subject_name(q), r->subject, sizeof(r->subject));
+    certificate_name_line(X509_REQ_get_subject_name(q), r->subject, sizeof(r->subject));
     read_common_name(X509_REQ_get_subject_name(q), r->common_name, sizeof(r->common_name));
     read_names(q, r);
     return 0;

@@ -9,14 +9,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct buf in BUF_AUTO = BUF(1 << 20), out BUF_AUTO = BUF(1 << 20),
+    struct buf in BUF_AUTO = BUF(4 << 20), out BUF_AUTO = BUF(4 << 20),
                   json BUF_AUTO = BUF(4 << 20);
     unsigned char sum[EVP_MAX_MD_SIZE];
     struct identity id;
     struct err e = {""};
 
     CHECK(identity_read(span_of(data, size), &id, &e) < 0 || (identity_done(&id), true));
-    buf_put_cstr(&in, "sealpost identity 1\n");
+    buf_put_cstr(&in, "sealpost identity 2\n");
     if (size > IDENTITY_FILE_MAX || !buf_put(&in, data, size))
         return 0;
     CHECK(EVP_Digest(in.p, in.n, sum, NULL, EVP_sha256(), NULL) == 1);

@@ -18,6 +18,7 @@ struct vserver_life {
     bool loaded;            /* the file has been read */
     bool reconciled;        /* and compared with keyd */
     bool state_known; /* cad has said whether the certificate in use is revoked, since it came up */
+    int64_t noticed;  /* when it was last logged that it comes to its end */
     bool wanted;      /* the configuration has the virtual server, enabled */
 };
 
@@ -42,7 +43,30 @@ struct vserver_life *certd_find(struct certd *d, const char *vserver); /* NULL: 
  * wanted now. */
 void lives_follow_conf(struct certd *d);
 /* A new certificate now, whatever is there. suspends */
-int lives_issue(struct vserver_life *v, struct err *e);
+int lives_issue(struct vserver_life *v, bool same_key, struct err *e);
+/* Something else with the lock held, on a life that is up to date. suspends */
+typedef int (*life_fn)(struct vserver_life *v, void *arg, struct err *e);
+int lives_do(struct vserver_life *v, life_fn fn, void *arg, struct err *e);
+/* Shows what `from` shows. suspends */
+int lives_assign(struct vserver_life *v, const struct vserver_life *from, struct err *e);
+
+/* sources.c: the handlers of other sources than our own CA. All answer themselves. */
+void msg_cert_request(void *arg, struct msg *m);
+void msg_cert_pending(void *arg, struct msg *m);
+void msg_cert_cancel(void *arg, struct msg *m);
+void msg_cert_offer(void *arg, struct msg *m);
+void msg_cert_assign(void *arg, struct msg *m);
+void msg_cert_renew(void *arg, struct msg *m);
+void msg_cert_remove(void *arg, struct msg *m);
+void msg_cert_rollback(void *arg, struct msg *m);
+void msg_cert_chain(void *arg, struct msg *m);
+
+/* handlers.c */
+enum { CERTD_REPLY_MAX = 65536 - 64 };
+/* NULL with the reason: no such virtual server. */
+struct vserver_life *certd_named(struct certd *d, const char *name, struct err *e);
+/* All there is to say; with very many names the row alone. */
+void certd_put_life(const struct vserver_life *v, struct buf *out);
 
 /* ops.c */
 extern const struct life_ops certd_life_ops; /* arg: struct vserver_life */
@@ -56,5 +80,7 @@ void life_file_put_aside(struct vserver_life *v); /* suspends */
 
 /* want.c: the names that a virtual server's certificate must have. */
 void names_wanted(const struct conf *c, const struct conf_vserver *v, struct cert_names *ret);
+/* Those of them that another CA can certify: its own names, else that of the machine. */
+void names_public(const struct conf *c, const struct conf_vserver *v, struct cert_names *ret);
 
 #endif

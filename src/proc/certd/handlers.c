@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum { REPLY_MAX = 65536 - 64 };
+enum { REPLY_MAX = CERTD_REPLY_MAX };
 
 static void answer_error(const struct msg *m, int rc, const struct err *e)
 {
@@ -18,11 +18,14 @@ static void answer_error(const struct msg *m, int rc, const struct err *e)
 static void put_row(const struct vserver_life *v, struct buf *out)
 {
     const struct identity_slot *s = &v->life.id.current;
+    const struct identity *id = &v->life.id;
+    char notice[600];
 
     buf_put_cstr(out, "{\"vserver\":");
     json_put_string(out, span_cstr(v->name));
-    buf_printf(out, ",\"state\":\"%s\",\"next\":\"%s\",\"serial\":", identity_state_name(s->state),
-               identity_state_name(v->life.id.next.state));
+    buf_printf(
+        out, ",\"state\":\"%s\",\"next\":\"%s\",\"serial\":", identity_state_name(s->state),
+        identity_state_name(id->next.state != IDENTITY_NONE ? id->next.state : id->pending.state));
     json_put_string(out, span_cstr(s->serial));
     buf_printf(out,
                ",\"not_before\":%" PRId64 ",\"not_after\":%" PRId64 ",\"renew_at\":%" PRId64
@@ -30,12 +33,16 @@ static void put_row(const struct vserver_life *v, struct buf *out)
                s->not_before, s->not_after, life_renew_at(&v->life));
     json_put_string(out, span_cstr(s->key_type));
     buf_printf(out, ",\"shown\":%s,\"failure\":", v->life.checked ? "true" : "false");
-    json_put_string(out, span_cstr(v->life.failure));
+    if (v->life.failure[0] || !life_notice(&v->life, clock_seconds(), notice))
+        memcpy(notice, v->life.failure, sizeof(notice));
+    json_put_string(out, span_cstr(notice));
+    buf_printf(out, ",\"source\":\"%s\",\"origin\":",
+               s->state == IDENTITY_NONE ? "" : identity_source_name(s->source));
+    json_put_string(out, span_cstr(s->origin));
     buf_putc(out, '}');
 }
 
-/* All there is to say; with very many names the row alone. */
-static void put_life(const struct vserver_life *v, struct buf *out)
+void certd_put_life(const struct vserver_life *v, struct buf *out)
 {
     life_json(&v->life, clock_seconds(), out);
     if (out->overflow) {
@@ -67,6 +74,18 @@ static void msg_cert_list(void *arg, struct msg *m)
     msg_reply(m, 0, buf_span(&out));
 }
 
+struct vserver_life *certd_named(struct certd *d, const char *name, struct err *e)
+{
+    struct vserver_life *v = certd_find(d, name);
+
+    if (v && v->loaded && v->wanted)
+        return v;
+    err_set(e, -ENOENT,
+            "there is no virtual server %s that is enabled; see \"sealpost vserver list\"",
+            log_quote(span_cstr(name)));
+    return NULL;
+}
+
 /* NULL: answered with the reason. */
 static struct vserver_life *named(struct certd *d, const struct msg *m)
 {
@@ -78,16 +97,9 @@ static struct vserver_life *named(struct certd *d, const struct msg *m)
         answer_error(m, err_set(&e, -EBADMSG, "the message does not have the form of its row"), &e);
         return NULL;
     }
-    v = certd_find(d, name);
-    if (!v || !v->loaded || !v->wanted) {
-        answer_error(
-            m,
-            err_set(&e, -ENOENT,
-                    "there is no virtual server %s that is enabled; see \"sealpost vserver list\"",
-                    log_quote(span_cstr(name))),
-            &e);
-        return NULL;
-    }
+    v = certd_named(d, name, &e);
+    if (!v)
+        answer_error(m, -ENOENT, &e);
     return v;
 }
 
@@ -98,7 +110,7 @@ static void msg_cert_show(void *arg, struct msg *m)
 
     if (!v)
         return;
-    put_life(v, &out);
+    certd_put_life(v, &out);
     msg_reply(m, 0, buf_span(&out));
 }
 
@@ -114,9 +126,9 @@ static void msg_cert_issue(void *arg, struct msg *m)
 
     if (!v)
         return;
-    rc = lives_issue(v, &e); /* m is not touched behind this: the asker may be gone */
+    rc = lives_issue(v, false, &e); /* m is not touched behind this: the asker may be gone */
     if (rc == 0)
-        put_life(v, &out);
+        certd_put_life(v, &out);
     link_reply(link, id, call, rc, rc < 0 ? span_cstr(e.text) : buf_span(&out), NULL, 0);
 }
 
@@ -146,10 +158,19 @@ static void msg_ca_revoked(void *arg, struct msg *m)
 }
 
 const struct msg_handler certd_handlers[] = {
-    {MSG_CERT_LIST,   msg_cert_list,   false},
-    {MSG_CERT_SHOW,   msg_cert_show,   false},
-    {MSG_CERT_ISSUE,  msg_cert_issue,  true },
-    {MSG_CERT_CA_PEM, msg_cert_ca_pem, false},
-    {MSG_CA_REVOKED,  msg_ca_revoked,  false},
-    {0,               NULL,            false},
+    {MSG_CERT_LIST,     msg_cert_list,     false},
+    {MSG_CERT_SHOW,     msg_cert_show,     false},
+    {MSG_CERT_ISSUE,    msg_cert_issue,    true },
+    {MSG_CERT_CA_PEM,   msg_cert_ca_pem,   false},
+    {MSG_CA_REVOKED,    msg_ca_revoked,    false},
+    {MSG_CERT_REQUEST,  msg_cert_request,  true },
+    {MSG_CERT_PENDING,  msg_cert_pending,  true },
+    {MSG_CERT_CANCEL,   msg_cert_cancel,   true },
+    {MSG_CERT_OFFER,    msg_cert_offer,    true },
+    {MSG_CERT_ASSIGN,   msg_cert_assign,   true },
+    {MSG_CERT_RENEW,    msg_cert_renew,    true },
+    {MSG_CERT_REMOVE,   msg_cert_remove,   true },
+    {MSG_CERT_ROLLBACK, msg_cert_rollback, true },
+    {MSG_CERT_CHAIN,    msg_cert_chain,    true },
+    {0,                 NULL,              false},
 };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_MS = 30000, LOOK_SOON_MS = 500, FOREVER_MS = 3600 * 1000 };
+enum { LOOK_MS = 30000, LOOK_SOON_MS = 500, FOREVER_MS = 3600 * 1000, FOLLOW_RETRY = 300 };
 
 struct vserver_life *certd_find(struct certd *d, const char *vserver)
 {
@@ -24,14 +24,16 @@ static void set_want(struct vserver_life *v)
 {
     const struct conf *c = v->certd->child->conf;
     const struct conf_vserver *cv = conf_vserver_by_name(c, v->name);
-    struct cert_names names = CERT_NAMES_EMPTY;
+    struct cert_names names = CERT_NAMES_EMPTY, public = CERT_NAMES_EMPTY;
 
     v->wanted = cv && cv->enabled;
     if (!v->wanted)
         return;
     names_wanted(c, cv, &names);
-    life_set_want(&v->life, &names, cv->key_type, c->organization);
+    names_public(c, cv, &public);
+    life_set_want(&v->life, &names, &public, cv->key_type, c->organization);
     cert_names_done(&names);
+    cert_names_done(&public);
 }
 
 /* --- the fiber of a virtual server
@@ -83,6 +85,70 @@ static void ask_state(struct vserver_life *v)
         life_revoked(&v->life, serial);
 }
 
+/* Once a day: what only a person can do. */
+static void notice(struct vserver_life *v, int64_t now)
+{
+    char text[600];
+
+    if (now - v->noticed < 86400 || !life_notice(&v->life, now, text))
+        return;
+    log_warn("certificate of %s: %s", v->name, text);
+    v->noticed = now;
+}
+
+static int assign(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+{
+    const struct identity_slot *s = &from->life.id.current;
+    struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES),
+                     roots BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    char key[IDENTITY_KEY_ID_MAX + 1], type[16], name[IDENTITY_LABEL_MAX + 1];
+    struct chain c = CHAIN_NONE;
+    struct life_offer o = {.source = IDENTITY_ASSIGNED,
+                           .key_id = key,
+                           .key_type = type,
+                           .name = name,
+                           .origin = from->name,
+                           .certificates = &c};
+    int rc;
+
+    if (v == from)
+        return err_set(e, -EINVAL, "%s cannot be assigned its own certificate", v->name);
+    if (!from->life.checked || !identity_is_served(s))
+        return err_set(e, -ENOENT, "%s has no certificate in use", from->name);
+    /* copies: it may change while we wait */
+    buf_put_span(&chain, identity_chain(s));
+    buf_put_span(&roots, identity_roots(s));
+    memcpy(key, s->key_id, sizeof(key));
+    memcpy(type, s->key_type, sizeof(type));
+    memcpy(name, s->name, sizeof(name));
+    rc = chain_parse(buf_span(&chain), &c, e);
+    o.roots = buf_span(&roots);
+    if (rc == 0)
+        rc = life_take(&v->life, &o, "assigned", e);
+    chain_done(&c);
+    return rc;
+}
+
+/* What was assigned follows the virtual server that it is of. */
+static void follow(struct vserver_life *v, int64_t now)
+{
+    const struct identity_slot *s = &v->life.id.current;
+    const struct vserver_life *from;
+    struct err e;
+
+    if (s->source != IDENTITY_ASSIGNED || !identity_is_served(s) || !life_may_try(&v->life, now))
+        return;
+    from = certd_find(v->certd, s->origin);
+    if (!from || !from->wanted || !from->life.checked ||
+        strcmp(from->life.id.current.serial, s->serial) == 0)
+        return;
+    if (assign(v, from, &e) < 0) {
+        log_warn("certificate of %s: that of %s cannot be followed: %s", v->name, from->name,
+                 e.text);
+        v->life.retry_at = clock_seconds() + FOLLOW_RETRY;
+    }
+}
+
 /* One look, with the lock held: what is due is done. */
 static void look(struct vserver_life *v)
 {
@@ -100,6 +166,8 @@ static void look(struct vserver_life *v)
     if (!v->reconciled)
         return;
     ask_state(v);
+    follow(v, now);
+    notice(v, now);
     why = life_due(&v->life, now);
     if (why)
         life_renew(&v->life, why, &e);
@@ -163,7 +231,7 @@ void lives_follow_conf(struct certd *d)
         fiber_cond_broadcast(&d->lives[i]->wake);
 }
 
-int lives_issue(struct vserver_life *v, struct err *e)
+int lives_do(struct vserver_life *v, life_fn fn, void *arg, struct err *e)
 {
     int rc = 0;
 
@@ -175,8 +243,32 @@ int lives_issue(struct vserver_life *v, struct err *e)
     else if (!v->reconciled && (rc = life_reconcile(&v->life, e)) == 0)
         v->reconciled = true;
     if (rc == 0)
-        rc = life_renew(&v->life, "asked for", e);
+        rc = fn(v, arg, e);
     fiber_unlock(&v->lock);
-    fiber_cond_broadcast(&v->wake);
+    /* also those that follow it */
+    for (unsigned i = 0; i < v->certd->life_count; i++)
+        fiber_cond_broadcast(&v->certd->lives[i]->wake);
     return rc;
+}
+
+static int do_issue(struct vserver_life *v, void *arg, struct err *e)
+{
+    v->life.same_key = *(const bool *)arg;
+    return life_renew(&v->life, "asked for", e);
+}
+
+int lives_issue(struct vserver_life *v, bool same_key, struct err *e)
+{
+    return lives_do(v, do_issue, &same_key, e);
+}
+
+static int do_assign(struct vserver_life *v, void *arg, struct err *e)
+{
+    return assign(v, arg, e);
+}
+
+int lives_assign(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+{
+    /* only read; but the argument of a life_fn is not const */
+    return lives_do(v, do_assign, certd_find(v->certd, from->name), e);
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PEER_WAIT_MS = 15000, CALL_MS = 30000 };
+enum { PEER_WAIT_MS = 15000, CALL_MS = 30000, LOADED_POLL_MS = 20 };
 
 static struct child *child_of(const struct vserver_life *v)
 {
@@ -46,15 +46,15 @@ static void take_key(const struct key_info *k, struct life_key *ret)
     ret->spki_bytes = k->spki_bytes;
 }
 
-static int op_key_make(void *arg, const char *label, const char *type, struct life_key *ret,
-                       struct err *e)
+static int op_key_make(void *arg, const char *label, const char *type, bool exportable,
+                       struct life_key *ret, struct err *e)
 {
     struct key_info k;
     int rc = wait_keyd(arg, e);
 
     if (rc < 0)
         return rc;
-    rc = key_create(label, type, KEY_TLS_SERVER | KEY_CSR, false, &k);
+    rc = key_create(label, type, KEY_TLS_SERVER | KEY_CSR, exportable, &k);
     if (rc < 0)
         return keyd_error(rc, "making", label, e);
     take_key(&k, ret);
@@ -75,10 +75,39 @@ static int op_key_get(void *arg, const char *id, struct life_key *ret, struct er
     return 0;
 }
 
+/* Another virtual server may have been assigned the same certificate. Its file must have been read
+ * to know that. */
+static int wait_loaded(struct certd *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->life_count; i++)
+        for (unsigned waited = 0; !d->lives[i]->loaded; waited += LOADED_POLL_MS) {
+            if (waited > PEER_WAIT_MS)
+                return err_set(e, -EAGAIN, "the certificate of %s is not known yet",
+                               d->lives[i]->name);
+            fiber_sleep_ms(LOADED_POLL_MS);
+        }
+    return 0;
+}
+
+static bool used_elsewhere(const struct vserver_life *v, const char *id)
+{
+    const struct certd *d = v->certd;
+
+    for (unsigned i = 0; i < d->life_count; i++)
+        if (d->lives[i] != v && life_names_key(&d->lives[i]->life, id))
+            return true;
+    return false;
+}
+
 static int op_key_delete(void *arg, const char *id, struct err *e)
 {
-    int rc = wait_keyd(arg, e);
+    struct vserver_life *v = arg;
+    int rc = wait_loaded(v->certd, e);
 
+    if (rc == 0 && used_elsewhere(v, id))
+        return 0;
+    if (rc == 0)
+        rc = wait_keyd(arg, e);
     if (rc == 0)
         rc = key_delete(id);
     if (rc == -ENOENT)

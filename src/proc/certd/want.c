@@ -23,6 +23,14 @@ static void add(struct cert_names *n, const char *text, const char *vserver)
             vserver, log_quote(span_cstr(text)), CERT_NAMES_MAX);
 }
 
+void names_public(const struct conf *c, const struct conf_vserver *v, struct cert_names *ret)
+{
+    for (uint32_t i = 0; i < v->names.n; i++)
+        add(ret, v->names.v[i], v->name);
+    if (ret->n == 0)
+        add(ret, c->hostname, v->name);
+}
+
 void names_wanted(const struct conf *c, const struct conf_vserver *v, struct cert_names *ret)
 {
     static const char *const loopback[] = {"localhost", "127.0.0.1", "::1"};
