@@ -1,10 +1,8 @@
 /* cert.c: the certificates of the virtual servers, as certd keeps them. */
+#include "manager/cert.h"
 #include "base/check.h"
-#include "manager/control.h"
 #include "manager/table.h"
 #include "manager/text.h"
-#include "manager/view.h"
-#include "pki/cert_msg.h"
 
 #include <errno.h>
 
@@ -14,6 +12,7 @@ static const struct view cert_columns[] = {
     {"NEXT",           "next",      VIEW_TEXT,  0           },
     {"ENDS",           "not_after", VIEW_UNTIL, COLUMN_WHOLE},
     {"RENEWAL",        "renew_at",  VIEW_UNTIL, COLUMN_WHOLE},
+    {"FROM",           "source",    VIEW_TEXT,  0           },
     {"KEY",            "key_type",  VIEW_TEXT,  0           },
     {"SERIAL",         "serial",    VIEW_TEXT,  0           },
     {"PROBLEM",        "failure",   VIEW_TEXT,  COLUMN_WRAP },
@@ -21,6 +20,9 @@ static const struct view cert_columns[] = {
 static const struct view cert_fields[] = {
     {"Virtual server", "vserver",                         VIEW_TEXT,  0},
     {"State",          "current.state",                   VIEW_TEXT,  0},
+    {"Name",           "current.name",                    VIEW_TEXT,  0},
+    {"Comes from",     "current.source",                  VIEW_TEXT,  0},
+    {"Certificate of", "current.origin",                  VIEW_TEXT,  0},
     {"Names",          "current.certificate.names",       VIEW_TEXT,  0},
     {"Subject",        "current.certificate.subject",     VIEW_TEXT,  0},
     {"Issued by",      "current.certificate.issuer",      VIEW_TEXT,  0},
@@ -34,6 +36,8 @@ static const struct view cert_fields[] = {
     {"Renewal",        "renew_at",                        VIEW_UNTIL, 0},
     {"Next slot",      "next.state",                      VIEW_TEXT,  0},
     {"Next serial",    "next.serial",                     VIEW_TEXT,  0},
+    {"Request",        "pending.state",                   VIEW_TEXT,  0},
+    {"Requested",      "pending.since",                   VIEW_TIME,  0},
     {"Problem",        "failure",                         VIEW_TEXT,  0},
     {"Tried again",    "retry_at",                        VIEW_UNTIL, 0},
 };
@@ -45,27 +49,44 @@ static const struct view event_columns[] = {
     {"NOTE", "note", VIEW_TEXT, COLUMN_WRAP },
 };
 
-static json_t *ask(struct call *c, enum msg_id id, const char *word, struct err *e)
+json_t *cert_ask_body(struct call *c, enum msg_id id, struct span body, struct err *e)
 {
     struct control *control = call_control(c, e);
-    struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    struct buf reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
 
-    if (control == NULL)
+    if (control == NULL || control_call(control, ROLE_CERTD, 0, id, body, &reply, e) < 0)
         return NULL;
+    return view_parse(buf_span(&reply), "certd", e);
+}
+
+json_t *cert_ask(struct call *c, enum msg_id id, const char *word, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(128);
+
     if (word != NULL && strlen(word) > CERT_MSG_WORD_MAX) {
         err_set(e, -ENOENT, "there is nothing called %s", text_quote(span_cstr(word)));
         return NULL;
     }
     if (word != NULL)
         wr_cert_word(&body, word);
-    if (control_call(control, ROLE_CERTD, 0, id, buf_span(&body), &reply, e) < 0)
-        return NULL;
-    return view_parse(buf_span(&reply), "certd", e);
+    return cert_ask_body(c, id, buf_span(&body), e);
+}
+
+const struct conf_vserver *cert_vserver(struct call *c, const char *name, struct err *e)
+{
+    struct control *control = call_control(c, e);
+    const struct conf *conf = control != NULL ? control_conf(control, e) : NULL;
+    const struct conf_vserver *v = conf != NULL ? conf_vserver_by_name(conf, name) : NULL;
+
+    if (conf != NULL && v == NULL)
+        err_set(e, -ENOENT, "there is no virtual server %s; see `sealpost vserver list`",
+                text_quote(span_cstr(name)));
+    return v;
 }
 
 int cmd_cert_list(struct call *c, struct err *e)
 {
-    json_t *v = ask(c, MSG_CERT_LIST, NULL, e), *list;
+    json_t *v = cert_ask(c, MSG_CERT_LIST, NULL, e), *list;
 
     if (v == NULL)
         return -EIO;
@@ -93,14 +114,25 @@ static int show(struct call *c, json_t *take_v)
 
 int cmd_cert_show(struct call *c, struct err *e)
 {
-    json_t *v = ask(c, MSG_CERT_SHOW, c->args[0], e);
+    json_t *v = cert_ask(c, MSG_CERT_SHOW, c->args[0], e);
 
     return v == NULL ? -EIO : show(c, v);
 }
 
 int cmd_cert_issue(struct call *c, struct err *e)
 {
-    json_t *v = ask(c, MSG_CERT_ISSUE, c->args[0], e);
+    json_t *v = cert_ask(c, MSG_CERT_ISSUE, c->args[0], e);
 
     return v == NULL ? -EIO : show(c, v);
+}
+
+int cmd_cert_history(struct call *c, struct err *e)
+{
+    json_t *v = cert_ask(c, MSG_CERT_SHOW, c->args[0], e), *list;
+
+    if (v == NULL)
+        return -EIO;
+    list = json_incref(json_object_get(v, "history"));
+    json_decref(v);
+    return view_list(c, list, VIEW(event_columns), "Nothing has happened yet.");
 }

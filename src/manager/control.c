@@ -168,11 +168,11 @@ struct control *call_control(struct call *c, struct err *e)
 
 /* Notes that come in between (a process may tell more than was asked) are not for us. */
 static int exchange(struct control *c, int fd, enum role peer, enum msg_id id, struct span body,
-                    struct buf *store, struct frame *ret)
+                    int give_fd, struct buf *store, struct frame *ret)
 {
     uint32_t call = ++c->calls;
     uint64_t end = clock_mono_ms() + CONTROL_TIMEOUT_MS;
-    int r = link_raw_send(fd, id, false, call, 0, body, NULL, 0);
+    int r = link_raw_send(fd, id, false, call, 0, body, &give_fd, give_fd >= 0);
 
     while (r == 0) {
         uint64_t now = clock_mono_ms();
@@ -230,7 +230,7 @@ static int make_link(struct control *c, enum role role, unsigned instance, int *
 
     wr_child_peer(&body, role, instance);
     for (;;) {
-        r = exchange(c, c->supervisor, ROLE_SUPERVISOR, MSG_CONTROL_CONNECT, buf_span(&body),
+        r = exchange(c, c->supervisor, ROLE_SUPERVISOR, MSG_CONTROL_CONNECT, buf_span(&body), -1,
                      &store, &f);
         if (r != 0)
             return broken(ROLE_SUPERVISOR, r, e);
@@ -284,7 +284,7 @@ static int refused(enum role role, int status, struct span text, struct err *e)
 }
 
 static int call_any(struct control *c, enum role role, unsigned instance, enum msg_id id,
-                    struct span body, struct buf *reply, int *ret_fd, struct err *e)
+                    struct span body, int give_fd, struct buf *reply, int *ret_fd, struct err *e)
 {
     struct buf store BUF_AUTO = BUF(LINK_PAYLOAD_MAX + REPLY_SPARE);
     struct frame f;
@@ -292,7 +292,7 @@ static int call_any(struct control *c, enum role role, unsigned instance, enum m
 
     if (r != 0)
         return r;
-    r = exchange(c, fd, role, id, body, &store, &f);
+    r = exchange(c, fd, role, id, body, give_fd, &store, &f);
     if (r != 0) {
         if (role != ROLE_SUPERVISOR)
             fd_close(&c->links[role_index(role)][instance]);
@@ -311,13 +311,19 @@ static int call_any(struct control *c, enum role role, unsigned instance, enum m
 int control_call(struct control *c, enum role role, unsigned instance, enum msg_id id,
                  struct span body, struct buf *reply, struct err *e)
 {
-    return call_any(c, role, instance, id, body, reply, NULL, e);
+    return call_any(c, role, instance, id, body, -1, reply, NULL, e);
+}
+
+int control_call_with(struct control *c, enum role role, unsigned instance, enum msg_id id,
+                      struct span body, int fd, struct buf *reply, struct err *e)
+{
+    return call_any(c, role, instance, id, body, fd, reply, NULL, e);
 }
 
 int control_call_fd(struct control *c, enum role role, unsigned instance, enum msg_id id,
                     struct span body, int *ret_fd, struct err *e)
 {
-    int fd = -1, r = call_any(c, role, instance, id, body, NULL, &fd, e);
+    int fd = -1, r = call_any(c, role, instance, id, body, -1, NULL, &fd, e);
 
     if (r >= 0 && fd < 0)
         return err_set(e, -EBADMSG, "%s has answered without a descriptor", role_name(role));

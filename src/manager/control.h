@@ -31,6 +31,9 @@ void control_free(struct control *c); /* NULL is fine */
  * are appended to reply (may be NULL). A process that is just being started is waited for. */
 int control_call(struct control *c, enum role role, unsigned instance, enum msg_id id,
                  struct span body, struct buf *reply, struct err *e);
+/* The same with a descriptor in the request; it stays the caller's. */
+int control_call_with(struct control *c, enum role role, unsigned instance, enum msg_id id,
+                      struct span body, int fd, struct buf *reply, struct err *e);
 /* The same with a descriptor in the answer. */
 int control_call_fd(struct control *c, enum role role, unsigned instance, enum msg_id id,
                     struct span body, int *ret_fd, struct err *e);

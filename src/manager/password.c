@@ -90,7 +90,9 @@ static int ask_twice(int tty, const char *who, struct buf *out, struct err *e)
     return r;
 }
 
-int password_ask(const char *who, struct buf *out, struct err *e)
+/* ask(tty, who, …) with the terminal silent. */
+static int ask_silent(int (*ask)(int tty, const char *who, struct buf *out, struct err *e),
+                      const char *who, struct buf *out, struct err *e)
 {
     FD_AUTO tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     struct termios before, silent;
@@ -99,8 +101,8 @@ int password_ask(const char *who, struct buf *out, struct err *e)
 
     if (tty < 0 || tcgetattr(tty, &before) != 0)
         return err_set(e, -ENOTTY,
-                       "there is no terminal to ask for a password; give it on standard "
-                       "input with --password-stdin");
+                       "there is no terminal to ask at; give it on standard input, with "
+                       "--password-stdin or --passphrase-stdin as the command has it");
     /* ^C between here and the end would leave a terminal without echo */
     sigemptyset(&held);
     sigaddset(&held, SIGINT);
@@ -111,8 +113,38 @@ int password_ask(const char *who, struct buf *out, struct err *e)
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     silent.c_lflag |= ICANON;
     tcsetattr(tty, TCSAFLUSH, &silent);
-    r = ask_twice(tty, who, out, e);
+    r = ask(tty, who, out, e);
     tcsetattr(tty, TCSAFLUSH, &before);
     sigprocmask(SIG_SETMASK, &old, NULL);
     return r;
+}
+
+int password_ask(const char *who, struct buf *out, struct err *e)
+{
+    return ask_silent(ask_twice, who, out, e);
+}
+
+static int passphrase_once(int tty, const char *file, struct buf *out, struct err *e)
+{
+    return ask_once(tty, "Passphrase of", file, out, e);
+}
+
+static int passphrase_twice(int tty, const char *file, struct buf *out, struct err *e)
+{
+    struct buf again = BUF(out->max);
+    int r = ask_once(tty, "New passphrase for", file, out, e);
+
+    if (r == 0 && out->n == 0)
+        r = err_set(e, -EINVAL, "no passphrase was given");
+    if (r == 0)
+        r = ask_once(tty, "Once more, for", file, &again, e);
+    if (r == 0 && !span_eq(buf_span(out), buf_span(&again)))
+        r = err_set(e, -EINVAL, "the two passphrases differ; nothing was done");
+    password_done(&again);
+    return r;
+}
+
+int passphrase_ask(const char *file, bool twice, struct buf *out, struct err *e)
+{
+    return ask_silent(twice ? passphrase_twice : passphrase_once, file, out, e);
 }

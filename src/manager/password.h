@@ -10,6 +10,8 @@
  */
 int password_read_stdin(struct buf *out, struct err *e);
 int password_ask(const char *who, struct buf *out, struct err *e);
+/* A passphrase for a file, without echo; twice: asked for once more. Empty is an answer if not. */
+int passphrase_ask(const char *file, bool twice, struct buf *out, struct err *e);
 void password_done(struct buf *b);
 
 #endif

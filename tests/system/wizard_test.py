@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Certificates from elsewhere: requests that wait, answers of another CA and all that may be wrong with them, imports and exports, the ways
 back; and the wizard at a terminal. OpenSSL plays the other CA and the other programs."""
+import imaplib
 import os
 import pathlib
 import pty
@@ -259,7 +260,6 @@ def answer_is_installed():
     """In each form that CAs send; it survives restarts, and is never replaced by itself."""
     ca = CA("Contoso")
     for form in ("pem", "der", "p7b", "mixed", "p7b-pem"):
-        session = server.imap()
         csr = request()
         leaf = ca.sign(csr, work / f"leaf-{form}.pem")
         files = {"pem": lambda: [leaf, ca.issuing], "der": lambda: [der(leaf, "leaf.cer"), der(ca.issuing, "issuing.cer")],
@@ -270,6 +270,10 @@ def answer_is_installed():
             given = [work / "p7.p7c"]
         else:
             given = files[form]()
+        trust = server.tls
+        trust.load_verify_locations(ca.root)
+        session = imaplib.IMAP4_SSL("localhost", server.port("imaps"), ssl_context=trust, timeout=20)
+        session.login(server.address("alice"), server.passwords["alice"])
         said = server.run("cert", "install", "imap4-default", *map(str, given), "--root", str(ca.root), "--yes").stdout
         for part in ("Certificate Summary", "Issued by    CN=Contoso issuing", "TLS server", "localhost", "successfully installed", "days left"):
             assert part in said, (part, said)
@@ -502,9 +506,10 @@ def remove_and_rollback():
     refused("cert", "remove", "imap4-default", "--yes", saying="no certificate")
     server.run("cert", "rollback", "imap4-default")
     assert serves() == before
-    old = state()["current"]["key"]
-    server.run("cert", "renew", "imap4-default", "--same-key")
-    assert state()["current"]["key"] == old and serves() not in (None, before)
+    # the own CA answers the same question with the same certificate for a while
+    refused("cert", "renew", "imap4-default", "--same-key", saying="short while ago")
+    server.run("cert", "renew", "imap4-default")
+    assert serves() not in (None, before)
     server.run("cert", "rollback", "imap4-default")
     assert serves() == before
     events = server.json("cert", "history", "imap4-default")
@@ -515,6 +520,243 @@ def remove_and_rollback():
     refused("cert", "rollback", "imap4-default", saying="revoked")
 
 
+# ---------------------------------------------------------------- the wizard
+
+class Terminal:
+    """The wizard on a terminal of its own, and what was said so far."""
+
+    def __init__(self, vserver):
+        self.text = ""
+        self.at = 0
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(work)
+            os.execl(server.bin / "sealpost", "sealpost", "--config", str(server.conf), "cert", "wizard", vserver)
+
+    def read(self, seconds):
+        if select.select([self.fd], [], [], seconds)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                return False
+            self.text += data.decode().replace("\r\n", "\n")
+            return bool(data)
+        return None
+
+    def expect(self, what, answer=None):
+        end = time.monotonic() + 30
+        while self.text.find(what, self.at) < 0:
+            if self.read(1) is False or time.monotonic() > end:
+                raise AssertionError(f"no {what!r} in:\n{self.text[self.at:]}")
+        self.at = self.text.find(what, self.at) + len(what)
+        if answer is not None:
+            os.write(self.fd, answer.encode() + b"\n")
+
+    def end(self):
+        while self.read(10):
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+GOLDEN = """Welcome to the Certificate Wizard for the virtual server nntp-default.
+Enter takes what stands in brackets, - empties it, b goes back, q leaves. Nothing is done before its summary.
+
+--- Modify the Current Certificate Assignment ---
+In use: CN=localhost,O=Test, issued by CN=Test Issuing CA 1,O=Test
+  1  Create a new certificate
+  2  Renew the current certificate
+  3  Assign the certificate of another virtual server
+  4  Import a certificate from a file
+  5  Export the current certificate to a file
+  6  Remove the current certificate
+Number [1]: 1
+
+--- Delayed or Immediate Request ---
+  1  Prepare the request now, but send it later (another CA)
+  2  Send the request immediately to an online certification authority (the own CA)
+Number [1]: 
+
+--- Name and Bit Length ---
+The name is for your lists only; clients do not see it.
+Name [Default NNTP Virtual Server]: News
+Bit length. A longer key length will affect performance and, as a result, can be considered more expensive.
+  1  p256     ECDSA, 256 bit; fast, every client of today
+  2  p384     ECDSA, 384 bit; slower
+  3  ed25519  EdDSA, 256 bit; fast, few CAs and clients yet
+  4  rsa2048  RSA, 2048 bit; for old clients
+  5  rsa3072  RSA, 3072 bit; costs three times as much
+  6  rsa4096  RSA, 4096 bit; costs seven times as much
+Number [1]: 7
+  ! a number from 1 to 6, please; b goes back, q leaves
+Number [1]: 2
+
+--- Organization Information ---
+As the CA has it; its web site says, or what it sent you when you registered.
+Organization [Test]: Contoso
+Organizational unit []: News
+
+--- Your Site's Common Name ---
+If clients come from the Internet, it must be a fully qualified domain name that can be resolved externally,
+and lead to this virtual server. Clients look at the alternative names; the common name is one of them.
+Common name [localhost]: 
+Alternative names, with commas between [localhost]: news.example.test, 127.0.0.1
+
+--- Geographical Information ---
+Country/Region (two letters, or its name) []: Atlantis
+  ! "Atlantis" is no country code of ISO 3166; give two capital letters, as DE or US
+Country/Region (two letters, or its name) []: germany
+State/Province []: Hessen
+City/Locality []: b
+
+--- Your Site's Common Name ---
+If clients come from the Internet, it must be a fully qualified domain name that can be resolved externally,
+and lead to this virtual server. Clients look at the alternative names; the common name is one of them.
+Common name [localhost]: 
+Alternative names, with commas between [localhost, news.example.test, 127.0.0.1]: 
+
+--- Geographical Information ---
+Country/Region (two letters, or its name) [DE]: 
+State/Province [Hessen]: 
+City/Locality []: Marburg
+
+--- Certificate Request File Name ---
+File name [certreq.txt]: news.txt
+
+--- Request File Summary ---
+If something is not correct, go back until you reach the page.
+  Virtual server       nntp-default
+  Name                 News
+  Key                  p384
+  Organization         Contoso
+  Organizational unit  News
+  Common name          localhost
+  Alternative names    localhost, news.example.test, 127.0.0.1
+  Country/Region       DE (Germany)
+  State/Province       Hessen
+  City/Locality        Marburg
+  File name            news.txt
+Make the key and the request? [yes/b/q]: yes
+
+A certificate request was created. Send the file to your CA; when you have the answer, start the wizard again.
+File name: news.txt
+
+The wizard is finished.
+"""
+
+
+def wizard_prepares_a_request():
+    """Word for word."""
+    t = Terminal("nntp-default")
+    typed = iter(re.findall(r"(?:\]: )(.*)\n", GOLDEN))
+    for answer in typed:
+        t.expect("]: ", answer)
+    assert t.end() == 0, t.text
+    assert t.text == GOLDEN, "\n".join(__import__("difflib").unified_diff(GOLDEN.splitlines(), t.text.splitlines(), lineterm=""))
+    text = openssl("req", "-in", work / "news.txt", "-noout", "-verify", "-text", "-nameopt", "RFC2253")
+    for part in ("CN=localhost", "O=Contoso", "OU=News", "C=DE", "ST=Hessen", "L=Marburg", "DNS:localhost, DNS:news.example.test, IP Address:127.0.0.1"):
+        assert part in text, (part, text)
+    # it waits, and so does the wizard; leaving changes nothing
+    t = Terminal("nntp-default")
+    t.expect("--- Pending Certificate Request ---")
+    t.expect("1  Process the pending request and install the certificate")
+    t.expect("Number [1]: ", "q")
+    assert t.end() == 1 and "nothing more was changed" in t.text
+    assert server.json("cert", "pending", "nntp-default")["name"] == "News"
+
+
+def wizard_processes_the_answer():
+    if not (work / "news.txt").exists():
+        wizard_prepares_a_request()
+    ca = CA("Answers")
+    leaf = ca.sign(work / "news.txt", work / "news.pem", names="DNS:localhost,DNS:news.example.test,IP:127.0.0.1")
+    lacking = ca.sign(work / "news.txt", work / "lacking.pem")
+    before = served("nntps")
+    t = Terminal("nntp-default")
+    t.expect("Number [1]: ", "1")
+    t.expect("--- Process a Pending Request ---")
+    t.expect("file name []: ", str(lacking))
+    t.expect("publicly trusted []: ", str(ca.root))
+    t.expect("not for the DNS name news.example.test")
+    t.expect("]: ", f"{leaf}, {ca.issuing}")
+    t.expect("]: ", "")
+    t.expect("--- Certificate Summary")
+    for part in ("Name         News", "Issued by    CN=Answers issuing,O=Answers", "days left", "TLS server", "Through      CN=Answers issuing", "Root         CN=Answers root"):
+        assert part in t.text or not t.expect(part), part
+    t.expect("[yes/b/q]: ", "no")
+    assert served("nntps") == before
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("successfully installed on nntp-default.")
+    assert t.end() == 0 and served("nntps", ca.root) == serial_of(leaf)
+
+
+def wizard_does_the_rest():
+    # at once, by the own CA
+    t = Terminal("nntp-default")
+    t.expect("Number [1]: ", "1")
+    t.expect("Number [1]: ", "2")
+    t.expect("--- Choose a Certification Authority ---")
+    t.expect("Number [1]: ", "")
+    t.expect("--- Certificate Request Submission ---")
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("successfully installed")
+    assert t.end() == 0
+    now = served("nntps")
+    # a file with a key, its passphrase without echo
+    ca = CA("WizardImport")
+    p12 = pkcs12("wizard.p12", *key_and_leaf(ca, "wizard"), ca.issuing)
+    t = Terminal("nntp-default")
+    t.expect("4  Import a certificate from a file")
+    t.expect("Number [1]: ", "4")
+    t.expect("file name []: ", str(p12))
+    t.expect("publicly trusted []: ", str(ca.root))
+    t.expect("Passphrase of", None)
+    t.expect(": ", "wrong horse")
+    t.expect("passphrase is wrong")
+    t.expect("]: ", "")
+    t.expect("]: ", "")
+    t.expect("Passphrase of", None)
+    t.expect(": ", "correct horse")
+    t.expect("--- Certificate Summary")
+    t.expect("Number [1]: ", "2")
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("successfully installed")
+    assert t.end() == 0 and "correct horse" not in t.text and served("nntps", ca.root) == serial_of(work / "wizard.pem")
+    # out again
+    t = Terminal("nntp-default")
+    t.expect("5  Export")
+    t.expect("Number [1]: ", "5")
+    t.expect("File name []: ", str(work / "out2.p12"))
+    t.expect("New passphrase for", None)
+    t.expect(": ", "a long passphrase")
+    t.expect("Once more", None)
+    t.expect(": ", "a long passphrase")
+    t.expect("are in")
+    assert t.end() == 0 and (work / "out2.p12").stat().st_size > 500
+    # assign, renew, remove
+    t = Terminal("nntp-default")
+    t.expect("Number [1]: ", "3")
+    t.expect("that of smtp-default")
+    t.expect("Number [1]: ", "b")
+    t.expect("Modify the Current")
+    t.expect("Number [1]: ", "3")
+    t.expect("Number [1]: ", "4")
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("successfully installed")
+    assert t.end() == 0 and served("nntps") == served("imaps") != now
+    t = Terminal("nntp-default")
+    t.expect("6  Remove")
+    t.expect("Number [1]: ", "6")
+    t.expect("Remove it?")
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("is removed")
+    assert t.end() == 0 and state("nntp-default")["off"]
+    t = Terminal("nntp-default")
+    t.expect("--- Server Certificate ---")
+    t.expect("Number [1]: ", "q")
+    assert t.end() == 1
+
+
 with Server(sys.argv[1]) as server:
     main(request_is_pending_and_survives, cancel_takes_the_key, fields_are_checked, answers_that_are_refused, answer_is_installed,
-         close_to_its_end_it_says_so, killed_between_the_steps, imports, assign_and_follow, remove_and_rollback)
+         close_to_its_end_it_says_so, killed_between_the_steps, imports, assign_and_follow, remove_and_rollback,
+         wizard_prepares_a_request, wizard_processes_the_answer, wizard_does_the_rest)

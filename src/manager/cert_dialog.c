@@ -1,0 +1,100 @@
+/* cert_dialog.c: the questions themselves. */
+#include "manager/cert_dialog.h"
+#include "manager/text.h"
+
+#include <stdio.h>
+
+enum move dialog_run(struct wizard *w, const page_fn *pages)
+{
+    unsigned at = 0;
+
+    while (pages[at] != NULL) {
+        enum move m = pages[at](w);
+        if (m == MOVE_LEAVE || (m == MOVE_BACK && at == 0))
+            return m;
+        at = m == MOVE_BACK ? at - 1 : at + 1;
+    }
+    return MOVE_NEXT;
+}
+
+void dialog_title(struct wizard *w, const char *title, const char *words)
+{
+    cert_say(w->tty, "\n--- %s ---\n", title);
+    if (words[0])
+        cert_say(w->tty, "%s\n", words);
+}
+
+void dialog_fault(struct wizard *w, const struct err *e)
+{
+    cert_say(w->tty, "  ! %s\n", e->text);
+}
+
+/* NEXT: there is a line. */
+static enum move read_answer(struct wizard *w)
+{
+    struct span line;
+
+    if (!cert_read_line(w->tty, &w->line))
+        return MOVE_LEAVE;
+    line = span_trim(buf_span(&w->line));
+    if (span_eq_cstr(line, "b"))
+        return MOVE_BACK;
+    return span_eq_cstr(line, "q") ? MOVE_LEAVE : MOVE_NEXT;
+}
+
+enum move dialog_text(struct wizard *w, const char *label, char *value, size_t size)
+{
+    for (;;) {
+        struct span line;
+        enum move m;
+        cert_say(w->tty, "%s [%s]: ", label, value);
+        m = read_answer(w);
+        line = span_trim(buf_span(&w->line));
+        if (m != MOVE_NEXT || line.n == 0)
+            return m;
+        if (span_eq_cstr(line, "-")) {
+            value[0] = '\0';
+            return MOVE_NEXT;
+        }
+        if (line.n < size && !span_has(line, '\0')) {
+            span_to_cstr(line, value, size);
+            return MOVE_NEXT;
+        }
+        cert_say(w->tty, "  ! that is longer than %zu bytes\n", size - 1);
+    }
+}
+
+enum move dialog_choice(struct wizard *w, unsigned count, unsigned usual, unsigned *ret)
+{
+    for (;;) {
+        struct span line;
+        uint64_t n = usual;
+        enum move m;
+        cert_say(w->tty, "Number [%u]: ", usual);
+        m = read_answer(w);
+        line = span_trim(buf_span(&w->line));
+        if (m != MOVE_NEXT)
+            return m;
+        if (line.n == 0 || (span_to_u64(line, count, &n) && n > 0)) {
+            *ret = (unsigned)n;
+            return MOVE_NEXT;
+        }
+        cert_say(w->tty, "  ! a number from 1 to %u, please; b goes back, q leaves\n", count);
+    }
+}
+
+enum move dialog_yes(struct wizard *w, const char *question)
+{
+    for (;;) {
+        struct span line;
+        enum move m;
+        cert_say(w->tty, "%s [yes/b/q]: ", question);
+        m = read_answer(w);
+        line = span_trim(buf_span(&w->line));
+        if (m != MOVE_NEXT)
+            return m;
+        if (span_is(line, "yes") || span_is(line, "y"))
+            return MOVE_NEXT;
+        cert_say(w->tty, "  ! yes, b to go back, or q to leave without a change\n");
+    }
+}

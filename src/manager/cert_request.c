@@ -1,0 +1,313 @@
+/* cert_request.c: a request for another CA: made now, sent later. */
+#include "base/check.h"
+#include "base/fd.h"
+#include "manager/cert.h"
+#include "manager/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const struct view pending_fields[] = {
+    {"Virtual server", "vserver",  VIEW_TEXT, 0},
+    {"Name",           "name",     VIEW_TEXT, 0},
+    {"State",          "state",    VIEW_TEXT, 0},
+    {"Since",          "since",    VIEW_TIME, 0},
+    {"Subject",        "subject",  VIEW_TEXT, 0},
+    {"Names",          "names",    VIEW_TEXT, 0},
+    {"Key",            "key_type", VIEW_TEXT, 0},
+};
+
+void cert_default_name(const struct conf_vserver *v, char ret[CERT_MSG_LABEL_MAX + 1])
+{
+    char protocol[32];
+    const char *name = conf_protocol_name((enum conf_protocol)v->protocol);
+    size_t n = 0;
+
+    for (; name[n] && n + 1 < sizeof protocol; n++)
+        protocol[n] = ascii_upper(name[n]);
+    protocol[n] = '\0';
+    snprintf(ret, CERT_MSG_LABEL_MAX + 1, "Default %s Virtual Server", protocol);
+    if (span_find_span(span_cstr(v->name), SPAN("default")) == SPAN_NONE)
+        snprintf(ret, CERT_MSG_LABEL_MAX + 1, "%s %s Virtual Server", v->name, protocol);
+}
+
+void cert_default_names(struct call *c, const struct conf_vserver *v, struct cert_names *ret)
+{
+    struct err ignored;
+    const struct conf *conf = control_conf(c->control, &ignored);
+
+    for (uint32_t i = 0; i < v->names.n; i++)
+        cert_names_add_any(ret, span_cstr(v->names.v[i]));
+    if (ret->n == 0 && conf != NULL)
+        cert_names_add_any(ret, span_cstr(conf->hostname));
+}
+
+int cert_add_names(struct cert_names *n, enum cert_name_type type, const char *list, struct err *e)
+{
+    struct span rest = span_cstr(list), one;
+
+    while (span_split(&rest, ',', &one)) {
+        one = span_trim(one);
+        switch (one.n == 0 ? 0 : cert_names_add(n, type, one)) {
+        case 0:
+            break;
+        case -E2BIG:
+            return usage_error(e, "more than %d names; make several certificates", CERT_NAMES_MAX);
+        default:
+            return usage_error(e, "%s is no %s", text_quote(one),
+                               type == CERT_NAME_IP ? "address: 192.0.2.1, 2001:db8::1"
+                                                    : "DNS name: letters, digits and dashes with "
+                                                      "dots between");
+        }
+    }
+    return 0;
+}
+
+bool cert_key_type_known(const char *type)
+{
+    static const char *const types[] = {"p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096"};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i], type) == 0)
+            return true;
+    return false;
+}
+
+int cert_check_out(const char *file, struct err *e)
+{
+    struct buf folder BUF_AUTO = BUF(4096);
+    size_t slash = span_rfind(span_cstr(file), '/');
+
+    if (access(file, F_OK) == 0)
+        return err_set(e, -EEXIST,
+                       "%s is there already and is not overwritten; name another file with --out",
+                       text_quote(span_cstr(file)));
+    buf_put_span(&folder, slash == SPAN_NONE ? SPAN(".") : span_head(span_cstr(file), slash + 1));
+    if (access(buf_cstr(&folder), W_OK) != 0)
+        return err_set(e, -errno, "%s cannot be written: %s; name another file with --out",
+                       text_quote(span_cstr(file)), strerror(errno));
+    return 0;
+}
+
+static int write_pem(const json_t *v, const char *file, struct err *e)
+{
+    struct err why;
+    int r = file_write(AT_FDCWD, file, span_cstr(view_string(v, "pem")), CERT_REQUEST_MODE, &why);
+
+    return r == 0 ? 0
+                  : err_set(e, r,
+                            "the request is pending, but its file cannot be written: %.300s; write "
+                            "it with `sealpost cert pending %s --out FILE`",
+                            why.text, view_string(v, "vserver"));
+}
+
+json_t *cert_request(struct call *c, const struct cert_request_msg *m, const char *file,
+                     struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(65536);
+    json_t *v;
+
+    if (cert_check_out(file, e) != 0)
+        return NULL;
+    wr_cert_request(&body, m);
+    v = cert_ask_body(c, MSG_CERT_REQUEST, buf_span(&body), e);
+    if (v != NULL && write_pem(v, file, e) != 0) {
+        json_decref(v);
+        return NULL;
+    }
+    return v;
+}
+
+static int take_field(const struct call *c, enum option_id o, char dst[CERT_FIELD_BYTES + 1],
+                      struct err *e)
+{
+    const char *given = c->option[o];
+
+    if (given != NULL && !span_to_cstr(span_trim(span_cstr(given)), dst, CERT_FIELD_BYTES + 1))
+        return usage_error(e, "--%s is too long", manager_options[o].name);
+    return 0;
+}
+
+static int take_fields(const struct call *c, struct cert_fields *f, struct err *e)
+{
+    struct cert_subject s = cert_fields_subject(f);
+    const char *code;
+    int r;
+
+    if ((r = take_field(c, OPT_COMMON_NAME, f->common_name, e)) != 0 ||
+        (r = take_field(c, OPT_ORGANIZATION, f->organization, e)) != 0 ||
+        (r = take_field(c, OPT_UNIT, f->unit, e)) != 0 ||
+        (r = take_field(c, OPT_COUNTRY, f->country, e)) != 0 ||
+        (r = take_field(c, OPT_STATE, f->state, e)) != 0 ||
+        (r = take_field(c, OPT_CITY, f->locality, e)) != 0)
+        return r;
+    code = country_find(span_cstr(f->country));
+    if (code != NULL)
+        snprintf(f->country, sizeof f->country, "%s", code);
+    return cert_subject_check(&s, e) < 0 ? EXIT_USAGE : 0;
+}
+
+/* Names: those given, with the common name first; else those of the virtual server. */
+static int take_names(struct call *c, const struct conf_vserver *v, struct cert_request_msg *m,
+                      struct err *e)
+{
+    struct cert_names given = CERT_NAMES_EMPTY;
+    int r = 0;
+
+    if (m->fields.common_name[0])
+        cert_names_add_any(&m->names, span_cstr(m->fields.common_name));
+    if (has_option(c, OPT_DNS))
+        r = cert_add_names(&given, CERT_NAME_DNS, c->option[OPT_DNS], e);
+    if (r == 0 && has_option(c, OPT_IP))
+        r = cert_add_names(&given, CERT_NAME_IP, c->option[OPT_IP], e);
+    if (r == 0)
+        cert_names_copy(&m->names, &given);
+    cert_names_done(&given);
+    if (r == 0 && m->names.n == 0)
+        cert_default_names(c, v, &m->names);
+    if (r == 0 && !m->fields.common_name[0] && m->names.n > 0 && strlen(m->names.v[0].text) <= 64)
+        snprintf(m->fields.common_name, sizeof m->fields.common_name, "%s", m->names.v[0].text);
+    return r;
+}
+
+static int take_options(struct call *c, const struct conf_vserver *v, struct cert_request_msg *m,
+                        struct err *e)
+{
+    const struct conf *conf = control_conf(c->control, e);
+    int r;
+
+    if (conf == NULL)
+        return -EIO;
+    snprintf(m->vserver, sizeof m->vserver, "%s", v->name);
+    m->exportable = has_option(c, OPT_EXPORTABLE);
+    cert_default_name(v, m->name);
+    if (has_option(c, OPT_NAME) &&
+        !span_to_cstr(span_cstr(c->option[OPT_NAME]), m->name, sizeof m->name))
+        return usage_error(e, "--name is longer than %d bytes", CERT_MSG_LABEL_MAX);
+    snprintf(m->key_type, sizeof m->key_type, "%s",
+             has_option(c, OPT_KEY_TYPE) ? c->option[OPT_KEY_TYPE] : v->key_type);
+    if (!cert_key_type_known(m->key_type))
+        return usage_error(e,
+                           "%s is no kind of key; there are p256, p384, ed25519, rsa2048, "
+                           "rsa3072 and rsa4096",
+                           text_quote(span_cstr(m->key_type)));
+    snprintf(m->fields.organization, sizeof m->fields.organization, "%s", conf->organization);
+    if ((r = take_fields(c, &m->fields, e)) != 0)
+        return r;
+    return take_names(c, v, m, e);
+}
+
+int cmd_cert_request(struct call *c, struct err *e)
+{
+    const char *file = has_option(c, OPT_OUT) ? c->option[OPT_OUT] : CERT_REQUEST_FILE;
+    const struct conf_vserver *v = cert_vserver(c, c->args[0], e);
+    struct cert_request_msg m = {.names = CERT_NAMES_EMPTY};
+    json_t *answer = NULL;
+    int r;
+
+    if (v == NULL)
+        return -ENOENT;
+    r = take_options(c, v, &m, e);
+    if (r == 0 && (answer = cert_request(c, &m, file, e)) == NULL)
+        r = -EIO;
+    cert_names_done(&m.names);
+    if (r != 0)
+        return r;
+    json_object_set_new(answer, "file", view_text(file));
+    return view_done(c, answer,
+                     "The request is in %s. Send it to your CA; when its answer is there, install "
+                     "it with `sealpost cert install %s FILE`. The certificate in use stays.",
+                     file, v->name);
+}
+
+int cmd_cert_pending(struct call *c, struct err *e)
+{
+    json_t *v = cert_ask(c, MSG_CERT_PENDING, c->args[0], e);
+    int r;
+
+    if (v == NULL)
+        return -EIO;
+    if (has_option(c, OPT_OUT)) {
+        const char *file = c->option[OPT_OUT];
+        if ((r = cert_check_out(file, e)) == 0)
+            r = write_pem(v, file, e);
+        if (r == 0)
+            return view_done(c, v, "The request is in %s.", file);
+        json_decref(v);
+        return r;
+    }
+    if (has_option(c, OPT_JSON))
+        return view_object(c, v, NULL, 0);
+    view_fields(c, v, VIEW(pending_fields));
+    buf_putc(&c->out, '\n');
+    text_put_safe(&c->out, span_cstr(view_string(v, "pem")), true);
+    json_decref(v);
+    return 0;
+}
+
+int cmd_cert_cancel(struct call *c, struct err *e)
+{
+    struct control *control = call_control(c, e);
+    struct buf body BUF_AUTO = BUF(128);
+    int r;
+
+    if (control == NULL)
+        return -ENOTCONN;
+    if (strlen(c->args[0]) > CERT_MSG_WORD_MAX)
+        return err_set(e, -ENOENT, "there is no virtual server of that name");
+    wr_cert_word(&body, c->args[0]);
+    r = control_call(control, ROLE_CERTD, 0, MSG_CERT_CANCEL, buf_span(&body), NULL, e);
+    return r < 0 ? r
+                 : view_done(c, NULL, "The pending request of %s and its key are deleted.",
+                             c->args[0]);
+}
+
+static int renew_elsewhere(struct call *c, const char *vserver, struct err *e)
+{
+    const char *file = has_option(c, OPT_OUT) ? c->option[OPT_OUT] : CERT_REQUEST_FILE;
+    struct cert_request_msg m = {
+        .names = CERT_NAMES_EMPTY, .as_current = true, .same_key = has_option(c, OPT_SAME_KEY)};
+    json_t *answer;
+
+    snprintf(m.vserver, sizeof m.vserver, "%s", vserver);
+    if ((answer = cert_request(c, &m, file, e)) == NULL)
+        return -EIO;
+    json_object_set_new(answer, "file", view_text(file));
+    return view_done(c, answer,
+                     "The certificate is of another CA, so a request for its successor is in %s. "
+                     "Send it there; install the answer with `sealpost cert install %s FILE`.",
+                     file, vserver);
+}
+
+int cmd_cert_renew(struct call *c, struct err *e)
+{
+    json_t *v = cert_ask(c, MSG_CERT_SHOW, c->args[0], e);
+    struct cert_renew_msg m = {.same_key = has_option(c, OPT_SAME_KEY)};
+    struct buf body BUF_AUTO = BUF(128);
+    char serial[CERTIFICATE_SERIAL_MAX];
+    const char *source;
+    bool own, assigned;
+
+    if (v == NULL)
+        return -EIO;
+    source = view_string(v, "current.source");
+    own = source[0] == '\0' || strcmp(source, "own CA") == 0;
+    assigned = strcmp(source, "assigned") == 0;
+    if (assigned)
+        err_set(e, -EINVAL, "%s shows the certificate of %s and follows it; renew that one",
+                c->args[0], view_string(v, "current.origin"));
+    json_decref(v);
+    if (assigned)
+        return -EINVAL;
+    if (!own)
+        return renew_elsewhere(c, c->args[0], e);
+    snprintf(m.vserver, sizeof m.vserver, "%s", c->args[0]);
+    wr_cert_renew(&body, &m);
+    if ((v = cert_ask_body(c, MSG_CERT_RENEW, buf_span(&body), e)) == NULL)
+        return -EIO;
+    snprintf(serial, sizeof serial, "%s", view_string(v, "current.serial"));
+    return view_done(c, v, "%s has a new certificate of the own CA, serial %s.", c->args[0],
+                     serial);
+}

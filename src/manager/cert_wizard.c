@@ -1,0 +1,732 @@
+/* cert_wizard.c: the Certificate Wizard: pages in the order of the article, each with what is usual
+ * in brackets. Nothing is done before its summary was shown and answered with yes. */
+#include "base/check.h"
+#include "manager/cert_dialog.h"
+#include "manager/password.h"
+#include "manager/text.h"
+#include "pki/keyd_msg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static bool shows_one(const struct wizard *w)
+{
+    const char *state = view_string(w->state, "current.state");
+    return strcmp(state, "live") == 0 || strcmp(state, "renewing") == 0;
+}
+
+static bool is_pending(const struct wizard *w)
+{
+    return strcmp(view_string(w->state, "pending.state"), "pending") == 0;
+}
+
+static bool may_create(const struct wizard *w)
+{
+    return !is_pending(w);
+}
+
+static bool always(const struct wizard *w)
+{
+    return true;
+}
+
+static enum move finished(struct wizard *w, const char *before, const char *what,
+                          const char *behind)
+{
+    cert_say(w->tty, "\n%s%s%s\n\nThe wizard is finished.\n", before, what, behind);
+    w->done = true;
+    return MOVE_NEXT;
+}
+
+/* --- create a new certificate
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static enum move page_when(struct wizard *w)
+{
+    unsigned n = w->wants_own_ca ? 2 : 1;
+    enum move m;
+
+    dialog_title(w, "Delayed or Immediate Request", "");
+    cert_say(
+        w->tty,
+        "  1  Prepare the request now, but send it later (another CA)\n"
+        "  2  Send the request immediately to an online certification authority (the own CA)\n");
+    m = dialog_choice(w, 2, n, &n);
+    w->wants_own_ca = n == 2;
+    return m;
+}
+
+static const struct {
+    const char *type, *words;
+} key_types[] = {
+    {"p256",    "ECDSA, 256 bit; fast, every client of today"  },
+    {"p384",    "ECDSA, 384 bit; slower"                       },
+    {"ed25519", "EdDSA, 256 bit; fast, few CAs and clients yet"},
+    {"rsa2048", "RSA, 2048 bit; for old clients"               },
+    {"rsa3072", "RSA, 3072 bit; costs three times as much"     },
+    {"rsa4096", "RSA, 4096 bit; costs seven times as much"     },
+};
+
+static enum move page_name(struct wizard *w)
+{
+    unsigned usual = 1;
+    enum move m;
+
+    dialog_title(w, "Name and Bit Length",
+                 "The name is for your lists only; clients do not see it.");
+    m = dialog_text(w, "Name", w->request.name, sizeof w->request.name);
+    if (m != MOVE_NEXT)
+        return m;
+    cert_say(w->tty,
+             "Bit length. A longer key length will affect performance and, as a result, can "
+             "be considered more expensive.\n");
+    for (unsigned i = 0; i < ARRAY_LEN(key_types); i++) {
+        cert_say(w->tty, "  %u  %-8s %s\n", i + 1, key_types[i].type, key_types[i].words);
+        if (strcmp(key_types[i].type, w->request.key_type) == 0)
+            usual = i + 1;
+    }
+    m = dialog_choice(w, ARRAY_LEN(key_types), usual, &usual);
+    if (m == MOVE_NEXT)
+        snprintf(w->request.key_type, sizeof w->request.key_type, "%s", key_types[usual - 1].type);
+    return m;
+}
+
+/* The fields as they are now, or the reason on the terminal. */
+static bool fields_fit(struct wizard *w)
+{
+    struct cert_subject s = cert_fields_subject(&w->request.fields);
+    struct err e;
+
+    if (cert_subject_check(&s, &e) == 0)
+        return true;
+    dialog_fault(w, &e);
+    return false;
+}
+
+static enum move page_organization(struct wizard *w)
+{
+    struct cert_fields *f = &w->request.fields;
+    enum move m;
+
+    dialog_title(w, "Organization Information",
+                 "As the CA has it; its web site says, or what it sent you when you registered.");
+    do {
+        m = dialog_text(w, "Organization", f->organization, sizeof f->organization);
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "Organizational unit", f->unit, sizeof f->unit);
+    } while (m == MOVE_NEXT && !fields_fit(w));
+    return m;
+}
+
+/* "a.example, b.example" → the names, the common name first. */
+static bool take_names(struct wizard *w, const char *list)
+{
+    struct cert_names n = CERT_NAMES_EMPTY;
+    struct span rest = span_cstr(list), one;
+    struct err e = {""};
+
+    if (w->request.fields.common_name[0] &&
+        cert_names_add_any(&n, span_cstr(w->request.fields.common_name)) < 0)
+        err_set(&e, -EINVAL, "%s is no name of a host; give one that clients connect to",
+                text_quote(span_cstr(w->request.fields.common_name)));
+    while (!e.text[0] && span_split(&rest, ',', &one))
+        if (span_trim(one).n > 0 && cert_names_add_any(&n, span_trim(one)) < 0)
+            err_set(&e, -EINVAL, "%s is neither a DNS name nor an address",
+                    text_quote(span_trim(one)));
+    if (!e.text[0] && n.n == 0)
+        err_set(&e, -EINVAL, "a certificate needs at least one name");
+    if (e.text[0]) {
+        dialog_fault(w, &e);
+        cert_names_done(&n);
+        return false;
+    }
+    cert_names_done(&w->request.names);
+    w->request.names = n;
+    return true;
+}
+
+static void list_names(const struct cert_names *n, char *ret, size_t size)
+{
+    struct buf text BUF_AUTO = BUF(size - 1);
+
+    cert_names_print(n, &text);
+    if (!span_to_cstr(buf_span(&text), ret, size))
+        ret[0] = '\0';
+}
+
+static enum move page_common_name(struct wizard *w)
+{
+    struct cert_fields *f = &w->request.fields;
+    char list[2048];
+    enum move m;
+
+    dialog_title(
+        w, "Your Site's Common Name",
+        "If clients come from the Internet, it must be a fully qualified domain name that can "
+        "be resolved externally,\nand lead to this virtual server. Clients look at the "
+        "alternative names; the common name is one of them.");
+    list_names(&w->request.names, list, sizeof list);
+    do {
+        m = dialog_text(w, "Common name", f->common_name, sizeof f->common_name);
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "Alternative names, with commas between", list, sizeof list);
+    } while (m == MOVE_NEXT && (!fields_fit(w) || !take_names(w, list)));
+    return m;
+}
+
+static enum move page_geography(struct wizard *w)
+{
+    struct cert_fields *f = &w->request.fields;
+    enum move m;
+
+    dialog_title(w, "Geographical Information", "");
+    do {
+        const char *code;
+        m = dialog_text(w, "Country/Region (two letters, or its name)", f->country,
+                        sizeof f->country);
+        code = country_find(span_cstr(f->country));
+        if (code != NULL)
+            snprintf(f->country, sizeof f->country, "%s", code);
+        if (m == MOVE_NEXT && !fields_fit(w)) {
+            f->country[0] = '\0';
+            continue;
+        }
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "State/Province", f->state, sizeof f->state);
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "City/Locality", f->locality, sizeof f->locality);
+        if (m != MOVE_NEXT || fields_fit(w))
+            return m;
+    } while (m == MOVE_NEXT);
+    return m;
+}
+
+static enum move page_file(struct wizard *w)
+{
+    struct err e;
+    enum move m;
+
+    dialog_title(w, "Certificate Request File Name", "");
+    do {
+        if (!w->file[0])
+            snprintf(w->file, sizeof w->file, "%s", CERT_REQUEST_FILE);
+        m = dialog_text(w, "File name", w->file, sizeof w->file);
+        if (m != MOVE_NEXT || cert_check_out(w->file, &e) == 0)
+            return m;
+        dialog_fault(w, &e);
+    } while (true);
+}
+
+static void summarize(struct wizard *w)
+{
+    const struct cert_fields *f = &w->request.fields;
+    const char *country = country_name(span_cstr(f->country));
+    char list[2048];
+
+    list_names(&w->request.names, list, sizeof list);
+    cert_say(w->tty,
+             "  Virtual server       %s\n  Name                 %s\n"
+             "  Key                  %s\n  Organization         %s\n"
+             "  Organizational unit  %s\n  Common name          %s\n"
+             "  Alternative names    %s\n  Country/Region       %s%s%s%s\n"
+             "  State/Province       %s\n  City/Locality        %s\n"
+             "  File name            %s\n",
+             w->vserver->name, w->request.name, w->request.key_type, f->organization, f->unit,
+             f->common_name, list, f->country, country ? " (" : "", country ? country : "",
+             country ? ")" : "", f->state, f->locality, w->file);
+}
+
+static enum move page_request_summary(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    dialog_title(w, "Request File Summary",
+                 "If something is not correct, go back until you reach the page.");
+    summarize(w);
+    m = dialog_yes(w, "Make the key and the request?");
+    if (m != MOVE_NEXT)
+        return m;
+    snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
+    if ((v = cert_request(w->call, &w->request, w->file, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(
+        w,
+        "A certificate request was created. Send the file to your CA; when you have the "
+        "answer, start the wizard again.\nFile name: ",
+        w->file, "");
+}
+
+static enum move page_issue(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    dialog_title(w, "Choose a Certification Authority", "  1  The own CA of this server");
+    m = dialog_choice(w, 1, 1, &w->choice);
+    if (m != MOVE_NEXT)
+        return m;
+    dialog_title(
+        w, "Certificate Request Submission",
+        "The own CA takes names, key and organization from the configuration of the virtual "
+        "server.");
+    cert_say(w->tty,
+             "  Virtual server       %s\n  Key                  %s\n"
+             "  Organization         %s\n",
+             w->vserver->name, w->vserver->key_type, w->conf->organization);
+    m = dialog_yes(w, "Send the request and install the certificate?");
+    if (m != MOVE_NEXT)
+        return m;
+    if ((v = cert_ask(w->call, MSG_CERT_ISSUE, w->vserver->name, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    finished(w, "A certificate is successfully installed on ", w->vserver->name, ".");
+    json_decref(v);
+    return MOVE_NEXT;
+}
+
+static enum move page_create(struct wizard *w)
+{
+    static const page_fn delayed[] = {page_name,
+                                      page_organization,
+                                      page_common_name,
+                                      page_geography,
+                                      page_file,
+                                      page_request_summary,
+                                      NULL};
+    static const page_fn at_once[] = {page_issue, NULL};
+
+    return dialog_run(w, w->wants_own_ca ? at_once : delayed);
+}
+
+/* --- the pending request
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* File names with commas between. */
+static bool add_files(struct wizard *w, struct cert_files *f, struct err *e)
+{
+    struct span rest = span_cstr(w->file), one;
+    char path[1024];
+    int r = 0;
+
+    while (r == 0 && span_split(&rest, ',', &one))
+        if (span_to_cstr(span_trim(one), path, sizeof path) && path[0])
+            r = cert_files_add(f, CERT_FILE_ANSWER, path, e);
+    if (r == 0 && f->count == 0)
+        r = err_set(e, -EINVAL, "type the path of the file that you received from the CA");
+    if (r == 0)
+        r = cert_files_add_roots(f, w->root[0] ? w->root : NULL, e);
+    return r == 0;
+}
+
+static json_t *offer(struct wizard *w, bool install, struct err *e)
+{
+    struct cert_offer_msg m = {.source = IDENTITY_EXTERNAL, .install = install};
+    struct cert_files f;
+    json_t *v = NULL;
+
+    snprintf(m.vserver, sizeof m.vserver, "%s", w->vserver->name);
+    cert_files_init(&f);
+    if (add_files(w, &f, e))
+        v = cert_offer(w->call, &m, &f, e);
+    cert_files_done(&f);
+    return v;
+}
+
+static enum move page_answer_file(struct wizard *w)
+{
+    struct buf text BUF_AUTO = BUF(65536);
+    struct err e = {""};
+    json_t *v;
+    enum move m;
+
+    dialog_title(
+        w, "Process a Pending Request",
+        "The file that the CA sent: .cer, .crt, .pem or .p7b; further files behind it, with "
+        "commas between.\nA CA that nobody knows but you needs its root certificate.");
+    do {
+        m = dialog_text(w, "Path and file name", w->file, sizeof w->file);
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "Root certificate of the CA, if it is not publicly trusted", w->root,
+                            sizeof w->root);
+        if (m != MOVE_NEXT)
+            return m;
+        if ((v = offer(w, false, &e)) == NULL)
+            dialog_fault(w, &e);
+    } while (v == NULL);
+    cert_summary(v, &text);
+    json_decref(v);
+    cert_say(w->tty, "\n--- %.*s", SPAN_ARG(buf_span(&text)));
+    return MOVE_NEXT;
+}
+
+static enum move page_answer_install(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m = dialog_yes(w, "Install this certificate?");
+    json_t *v;
+
+    if (m != MOVE_NEXT)
+        return m;
+    if ((v = offer(w, true, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+}
+
+static enum move page_cancel(struct wizard *w)
+{
+    struct buf body BUF_AUTO = BUF(128);
+    struct err e = {""};
+    enum move m;
+
+    dialog_title(
+        w, "Delete a Pending Request",
+        "Its key is deleted too: an answer that comes later cannot be installed any more.");
+    m = dialog_yes(w, "Delete it?");
+    if (m != MOVE_NEXT)
+        return m;
+    wr_cert_word(&body, w->vserver->name);
+    if (control_call(w->call->control, ROLE_CERTD, 0, MSG_CERT_CANCEL, buf_span(&body), NULL, &e) <
+        0) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    return finished(w, "The pending request of ", w->vserver->name, " is deleted.");
+}
+
+/* --- renew, assign, import, export, remove
+ * -------------------------------------------------------------------------------------- */
+
+static enum move page_renew_elsewhere(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m = page_file(w);
+    json_t *v;
+
+    if (m != MOVE_NEXT)
+        return m;
+    dialog_title(w, "Request File Summary", "");
+    cert_say(w->tty,
+             "  Virtual server       %s\n  Subject              %s\n"
+             "  File name            %s\n",
+             w->vserver->name, view_string(w->state, "current.certificate.subject"), w->file);
+    m = dialog_yes(w, "Make a new key and the request?");
+    if (m != MOVE_NEXT)
+        return m;
+    cert_names_done(&w->request.names);
+    w->request = (struct cert_request_msg){.as_current = true};
+    snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
+    if ((v = cert_request(w->call, &w->request, w->file, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "A request for the renewal was created. File name: ", w->file, "");
+}
+
+static enum move page_renew(struct wizard *w)
+{
+    struct buf body BUF_AUTO = BUF(128);
+    struct cert_renew_msg q = {.same_key = false};
+    const char *source = view_string(w->state, "current.source");
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    if (strcmp(source, "external CA") == 0 || strcmp(source, "import") == 0)
+        return page_renew_elsewhere(w);
+    dialog_title(w, "Renew the Current Certificate", "The own CA makes a new one at once.");
+    cert_say(w->tty, "  1  With a new key\n  2  With the key in use\n");
+    m = dialog_choice(w, 2, 1, &w->choice);
+    if (m == MOVE_NEXT)
+        m = dialog_yes(w, "Renew it?");
+    if (m != MOVE_NEXT)
+        return m;
+    q.same_key = w->choice == 2;
+    snprintf(q.vserver, sizeof q.vserver, "%s", w->vserver->name);
+    wr_cert_renew(&body, &q);
+    if ((v = cert_ask_body(w->call, MSG_CERT_RENEW, buf_span(&body), &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "The certificate of ", w->vserver->name, " is renewed.");
+}
+
+static enum move page_assign(struct wizard *w)
+{
+    struct buf body BUF_AUTO = BUF(256);
+    struct cert_assign_msg q;
+    const struct conf_vserver *others[64];
+    struct err e = {""};
+    unsigned n = 0;
+    enum move m;
+    json_t *v;
+
+    dialog_title(w, "Available Certificates",
+                 "It is shown here too, and followed when it is renewed.");
+    for (uint32_t i = 0; i < w->conf->vserver_count && n < ARRAY_LEN(others); i++)
+        if (w->conf->vservers[i].enabled && &w->conf->vservers[i] != w->vserver) {
+            others[n++] = &w->conf->vservers[i];
+            cert_say(w->tty, "  %u  that of %s\n", n, others[n - 1]->name);
+        }
+    if (n == 0) {
+        cert_say(w->tty, "  ! there is no other virtual server\n");
+        return MOVE_BACK;
+    }
+    m = dialog_choice(w, n, 1, &w->choice);
+    if (m == MOVE_NEXT)
+        m = dialog_yes(w, "Assign it?");
+    if (m != MOVE_NEXT)
+        return m;
+    snprintf(q.vserver, sizeof q.vserver, "%s", w->vserver->name);
+    snprintf(q.from, sizeof q.from, "%s", others[w->choice - 1]->name);
+    wr_cert_assign(&body, &q);
+    if ((v = cert_ask_body(w->call, MSG_CERT_ASSIGN, buf_span(&body), &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+}
+
+static int open_file(struct wizard *w, struct err *e)
+{
+    const char *paths[] = {w->file};
+    struct buf pass = BUF(KEY_PASSPHRASE_MAX);
+    bool legacy = false;
+    int r;
+
+    container_key_done(&w->import.key);
+    container_key_init(&w->import.key);
+    r = cert_open(paths, 1, SPAN_EMPTY, legacy, &w->import.key, e);
+    if (r == -EPERM) {
+        dialog_fault(w, e);
+        if (dialog_yes(w, "Take it as it is?") != MOVE_NEXT)
+            return r;
+        legacy = true;
+        r = cert_open(paths, 1, SPAN_EMPTY, legacy, &w->import.key, e);
+    }
+    if (r == -EACCES && w->import.key.needs_passphrase &&
+        (r = passphrase_ask(w->file, false, &pass, e)) == 0)
+        r = cert_open(paths, 1, span_of(pass.p ? pass.p : "", pass.n), legacy, &w->import.key, e);
+    password_done(&pass);
+    return r;
+}
+
+static enum move page_import_file(struct wizard *w)
+{
+    struct buf text BUF_AUTO = BUF(65536);
+    struct err e = {""};
+    json_t *v;
+    enum move m;
+
+    dialog_title(w, "Import a Certificate",
+                 "A file with key and certificates: .pfx, .p12, or PEM.");
+    do {
+        v = NULL;
+        m = dialog_text(w, "Path and file name", w->file, sizeof w->file);
+        if (m == MOVE_NEXT)
+            m = dialog_text(w, "Root certificate of the CA, if it is not publicly trusted", w->root,
+                            sizeof w->root);
+        if (m != MOVE_NEXT)
+            return m;
+        w->import.vserver = w->vserver->name;
+        w->import.root = w->root[0] ? w->root : NULL;
+        if (open_file(w, &e) < 0 || (v = cert_import_look(w->call, &w->import, &e)) == NULL)
+            dialog_fault(w, &e);
+    } while (v == NULL);
+    cert_summary(v, &text);
+    json_decref(v);
+    cert_say(w->tty, "\n--- %.*s", SPAN_ARG(buf_span(&text)));
+    return MOVE_NEXT;
+}
+
+static enum move page_import_install(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    cert_say(w->tty, "  1  The key stays with keyd for ever\n  2  Mark this certificate as "
+                     "exportable\n");
+    m = dialog_choice(w, 2, 1, &w->choice);
+    if (m == MOVE_NEXT)
+        m = dialog_yes(w, "Install this certificate and its key?");
+    if (m != MOVE_NEXT)
+        return m;
+    w->import.exportable = w->choice == 2;
+    if ((v = cert_import_install(w->call, &w->import, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+}
+
+static enum move page_export(struct wizard *w)
+{
+    struct buf pass = BUF(KEY_PASSPHRASE_MAX);
+    struct err e = {""};
+    enum move m;
+    int r;
+
+    dialog_title(w, "Export the Certificate", "With its key, as PKCS#12, under a passphrase.");
+    for (;;) {
+        m = dialog_text(w, "File name", w->file, sizeof w->file);
+        if (m != MOVE_NEXT)
+            return m;
+        r = w->file[0] ? cert_check_out(w->file, &e) : err_set(&e, -EINVAL, "a name, please");
+        if (r == 0)
+            r = passphrase_ask(w->file, true, &pass, &e);
+        if (r == 0)
+            r = cert_export(w->call, w->vserver->name, w->file, buf_span(&pass), &e);
+        password_done(&pass);
+        pass = BUF(KEY_PASSPHRASE_MAX);
+        if (r == 0)
+            return finished(w, "The certificate and its key are in ", w->file, ".");
+        dialog_fault(w, &e);
+    }
+}
+
+static enum move page_remove(struct wizard *w)
+{
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    dialog_title(
+        w, "Remove a Certificate",
+        "Without one the encrypted endpoints refuse everybody, until another is installed.");
+    cert_say(w->tty, "  %s\n  issued by %s\n", view_string(w->state, "current.certificate.subject"),
+             view_string(w->state, "current.certificate.issuer"));
+    m = dialog_yes(w, "Remove it?");
+    if (m != MOVE_NEXT)
+        return m;
+    if ((v = cert_ask(w->call, MSG_CERT_REMOVE, w->vserver->name, &e)) == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    json_decref(v);
+    return finished(w, "The certificate of ", w->vserver->name, " is removed.");
+}
+
+/* --- the menu
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static const struct course courses[] = {
+    {"Process the pending request and install the certificate",
+     is_pending,                                                            {page_answer_file, page_answer_install}},
+    {"Delete the pending request",                              is_pending, {page_cancel}                          },
+    {"Create a new certificate",                                may_create, {page_when, page_create}               },
+    {"Renew the current certificate",                           shows_one,  {page_renew}                           },
+    {"Assign the certificate of another virtual server",        always,     {page_assign}                          },
+    {"Import a certificate from a file",                        always,     {page_import_file, page_import_install}},
+    {"Export the current certificate to a file",                shows_one,  {page_export}                          },
+    {"Remove the current certificate",                          shows_one,  {page_remove}                          },
+};
+
+static void begin_request(struct wizard *w)
+{
+    struct cert_request_msg *m = &w->request;
+
+    cert_names_done(&m->names);
+    memset(m, 0, sizeof *m);
+    cert_default_name(w->vserver, m->name);
+    snprintf(m->key_type, sizeof m->key_type, "%s", w->vserver->key_type);
+    snprintf(m->fields.organization, sizeof m->fields.organization, "%s", w->conf->organization);
+    cert_default_names(w->call, w->vserver, &m->names);
+    if (m->names.n > 0 && strlen(m->names.v[0].text) <= 64)
+        snprintf(m->fields.common_name, sizeof m->fields.common_name, "%s", m->names.v[0].text);
+    w->file[0] = w->root[0] = '\0';
+    w->wants_own_ca = false;
+}
+
+static int look(struct wizard *w, struct err *e)
+{
+    json_decref(w->state);
+    w->state = cert_ask(w->call, MSG_CERT_SHOW, w->vserver->name, e);
+    return w->state != NULL ? 0 : -EIO;
+}
+
+static enum move menu(struct wizard *w)
+{
+    const struct course *shown[ARRAY_LEN(courses)];
+    unsigned n = 0, chosen;
+    enum move m;
+
+    dialog_title(w,
+                 is_pending(w)  ? "Pending Certificate Request"
+                 : shows_one(w) ? "Modify the Current Certificate Assignment"
+                                : "Server Certificate",
+                 is_pending(w)
+                     ? "A certificate request is pending: it waits for the answer of its CA."
+                     : "");
+    if (shows_one(w))
+        cert_say(w->tty, "In use: %s, issued by %s\n",
+                 view_string(w->state, "current.certificate.subject"),
+                 view_string(w->state, "current.certificate.issuer"));
+    for (size_t i = 0; i < ARRAY_LEN(courses); i++)
+        if (courses[i].offered(w)) {
+            shown[n++] = &courses[i];
+            cert_say(w->tty, "  %u  %s\n", n, courses[i].title);
+        }
+    m = dialog_choice(w, n, 1, &chosen);
+    if (m != MOVE_NEXT)
+        return MOVE_LEAVE; /* there is nothing in front */
+    begin_request(w);
+    return dialog_run(w, shown[chosen - 1]->pages);
+}
+
+static int run(struct wizard *w, struct err *e)
+{
+    cert_say(w->tty,
+             "Welcome to the Certificate Wizard for the virtual server %s.\n"
+             "Enter takes what stands in brackets, - empties it, b goes back, q leaves. Nothing is "
+             "done before its summary.\n",
+             w->vserver->name);
+    while (!w->done) {
+        int r = look(w, e);
+        if (r < 0)
+            return r;
+        if (menu(w) == MOVE_LEAVE)
+            return err_set(e, -ECANCELED, "left; nothing more was changed");
+    }
+    return 0;
+}
+
+int cmd_cert_wizard(struct call *c, struct err *e)
+{
+    struct wizard w = {.call = c, .line = BUF(4096)};
+    int r;
+
+    if ((w.vserver = cert_vserver(c, c->args[0], e)) == NULL)
+        return -ENOENT;
+    if ((w.conf = control_conf(c->control, e)) == NULL)
+        return -EIO;
+    if ((w.tty = cert_open_terminal(e)) < 0)
+        return w.tty;
+    cert_files_init(&w.import.files);
+    container_key_init(&w.import.key);
+    r = run(&w, e);
+    container_key_done(&w.import.key);
+    cert_files_done(&w.import.files);
+    cert_names_done(&w.request.names);
+    json_decref(w.state);
+    buf_done(&w.line);
+    close(w.tty);
+    return r;
+}
