@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/fd.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -329,6 +330,31 @@ static int open_or_rebuild(const char *root, const struct engine_options *o, str
     return r;
 }
 
+/* root repairs what belongs to stored's user: what was made meanwhile is given to whom the folder it
+ * lies in belongs to. */
+static int give_back(const char *root)
+{
+    static const char *const folders[] = {"store", "store/index", "store/log"};
+    char path[512];
+    int err = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(folders) && geteuid() == 0; i++) {
+        struct dirent *f;
+        struct stat st;
+        snprintf(path, sizeof(path), "%s/%s", root, folders[i]);
+        DIR *d = opendir(path);
+        if (!d || fstat(dirfd(d), &st) < 0)
+            err = -errno;
+        while (d && !err && (f = readdir(d)) != NULL)
+            if (f->d_type == DT_REG &&
+                fchownat(dirfd(d), f->d_name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+                err = -errno;
+        if (d)
+            closedir(d);
+    }
+    return err;
+}
+
 static int repair(const char *root, uint64_t map_bytes, struct check *c, struct err *err)
 {
     struct engine_options o = {
@@ -358,6 +384,10 @@ static int repair(const char *root, uint64_t map_bytes, struct check *c, struct 
         err_set(err, r, "the index cannot be repaired: %s", strerror(-r));
     /* Its checkpoint is what a start goes back to: no record is read over what was repaired. */
     engine_close(e, r == 0);
+    int given = give_back(root);
+    if (!r && given)
+        r = err_set(err, given, "the files below %s/store cannot be given to their user: %s", root,
+                    strerror(-given));
     return r;
 }
 

@@ -3,6 +3,8 @@
 #include "store/check.h"
 #include "store/engine_testing.h"
 
+#include <sys/stat.h>
+
 static char said[20000];
 
 static void on_found(void *arg, enum finding kind, bool repaired, const char *text)
@@ -278,6 +280,34 @@ TEST(every_fault_has_its_name)
         end();
     }
     unit_case(NULL);
+}
+
+/* What root repairs stays the property of stored's user. */
+TEST(files_stay_with_their_owner)
+{
+    static const char *const folders[] = {"store", "store/index", "store/log"};
+    static const char *const files[] = {"store/checkpoint", "store/state", "store/index/data.mdb",
+                                        "store/log/00000001.log"};
+    enum { SOMEBODY = 4242 };
+    char path[128];
+    struct stat st;
+
+    if (geteuid() != 0)
+        return;
+    fill();
+    harm_counter();
+    engine_close(engine, true);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        snprintf(path, sizeof(path), "%s/%s", root, folders[i]);
+        CHECK(chown(path, SOMEBODY, SOMEBODY) == 0);
+    }
+    EXPECT(look(true).repaired > 0);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/%s", root, files[i]);
+        EXPECT(stat(path, &st) == 0 && st.st_uid == SOMEBODY && st.st_gid == SOMEBODY);
+    }
+    start();
+    end();
 }
 
 TEST(an_index_that_is_gone)
