@@ -17,8 +17,9 @@ struct buf {
 #define BUF(max_bytes) ((struct buf){NULL, 0, 0, (max_bytes), false})
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b); /* frees the bytes, leaves an empty buffer with the same limit; NULL is fine */
-void buf_clear(struct buf *b); /* empty again, keeps the memory, clears overflow */
+void buf_done(
+    struct buf *b); /* frees the bytes, leaves an empty buffer with the same limit; NULL is fine */
+void buf_clear(struct buf *b);  /* empty again, keeps the memory, clears overflow */
 void buf_shrink(struct buf *b); /* gives the memory back if empty */
 bool buf_put(struct buf *b, const void *p, size_t n);
 bool buf_put_span(struct buf *b, struct span s);
@@ -36,7 +37,8 @@ static inline struct span buf_span(const struct buf *b)
 {
     return (struct span){b->p, b->n};
 }
-const char *buf_cstr(struct buf *b); /* its bytes with a NUL behind them, valid until the next change */
+const char *
+buf_cstr(struct buf *b); /* its bytes with a NUL behind them, valid until the next change */
 
 #define BUF_AUTO __attribute__((cleanup(buf_done)))
 

@@ -15,9 +15,9 @@ void wr_u32(struct buf *b, uint32_t v);
 void wr_u64(struct buf *b, uint64_t v);
 void wr_i64(struct buf *b, int64_t v);
 void wr_bool(struct buf *b, bool v);
-void wr_varint(struct buf *b, uint64_t v);        /* LEB128, 1 to 10 bytes */
-void wr_span(struct buf *b, struct span s);       /* u32 length, bytes */
-void wr_cstr(struct buf *b, const char *s);       /* as wr_span; NULL as empty */
+void wr_varint(struct buf *b, uint64_t v);           /* LEB128, 1 to 10 bytes */
+void wr_span(struct buf *b, struct span s);          /* u32 length, bytes */
+void wr_cstr(struct buf *b, const char *s);          /* as wr_span; NULL as empty */
 void wr_raw(struct buf *b, const void *p, size_t n); /* without a length */
 
 struct rd {

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 struct date {
-    int64_t seconds; /* UTC */
+    int64_t seconds;  /* UTC */
     int zone_minutes; /* east of Greenwich */
 };
 

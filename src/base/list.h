@@ -47,8 +47,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-#define list_item(node, type, member)                                                              \
-    ((type *)(void *)((char *)(node)-offsetof(type, member)))
+#define list_item(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Goes over all nodes; the node at hand may be removed. `type *it` is declared here. */
 #define list_for_each(head, type, member, it)                                                      \

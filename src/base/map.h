@@ -11,8 +11,9 @@ struct map;
 struct map *map_new(void);
 void map_free(struct map *m); /* NULL is fine; the values are the caller's */
 void *map_get(const struct map *m, struct span key);
-void *map_set(struct map *m, struct span key, void *value); /* returns the value replaced, or NULL */
-void *map_remove(struct map *m, struct span key);           /* returns the value, or NULL */
+void *map_set(struct map *m, struct span key,
+              void *value);                       /* returns the value replaced, or NULL */
+void *map_remove(struct map *m, struct span key); /* returns the value, or NULL */
 size_t map_size(const struct map *m);
 /* Every entry in no order; the map must not change meanwhile. fn returns false to stop. */
 void map_each(const struct map *m, bool (*fn)(struct span key, void *value, void *arg), void *arg);

@@ -18,8 +18,9 @@ bool parse_while(struct span *c, bool (*is)(unsigned char), size_t min, size_t m
 size_t parse_blanks(struct span *c); /* skips SP and HT, returns how many */
 bool parse_u32(struct span *c, uint32_t max, uint32_t *ret);
 bool parse_u64(struct span *c, uint64_t max, uint64_t *ret);
-bool parse_fixed_digits(struct span *c, unsigned digits, unsigned *ret); /* exactly that many digits */
-bool parse_end(const struct span *c); /* nothing left */
+bool parse_fixed_digits(struct span *c, unsigned digits,
+                        unsigned *ret); /* exactly that many digits */
+bool parse_end(const struct span *c);   /* nothing left */
 /* Next word up to blanks; skips the blanks before it. False when nothing is left or it exceeds max. */
 bool parse_word(struct span *c, size_t max, struct span *ret);
 

@@ -23,10 +23,11 @@ void rangeset_clear(struct rangeset *s);
 void rangeset_add(struct rangeset *s, uint32_t lo, uint32_t hi); /* lo > hi: nothing */
 void rangeset_remove(struct rangeset *s, uint32_t lo, uint32_t hi);
 bool rangeset_has(const struct rangeset *s, uint32_t v);
-uint64_t rangeset_count(const struct rangeset *s);              /* members */
-uint32_t rangeset_nth(const struct rangeset *s, uint64_t index); /* index from 0; 0 if there is none */
-uint64_t rangeset_rank(const struct rangeset *s, uint32_t v);   /* members below v */
-uint32_t rangeset_min(const struct rangeset *s);                 /* 0 if empty */
+uint64_t rangeset_count(const struct rangeset *s); /* members */
+uint32_t rangeset_nth(const struct rangeset *s,
+                      uint64_t index);                        /* index from 0; 0 if there is none */
+uint64_t rangeset_rank(const struct rangeset *s, uint32_t v); /* members below v */
+uint32_t rangeset_min(const struct rangeset *s);              /* 0 if empty */
 uint32_t rangeset_max(const struct rangeset *s);
 void rangeset_copy(struct rangeset *dst, const struct rangeset *src);
 /* "1:4,7,9:12" (IMAP sequence-set without *). False past the buffer's limit. */

@@ -11,7 +11,14 @@
 #include "base/err.h"
 #include <netinet/in.h>
 
-enum conf_protocol { PROTOCOL_POP3, PROTOCOL_IMAP4, PROTOCOL_SMTP, PROTOCOL_NNTP, PROTOCOL_HTTP, PROTOCOL_COUNT };
+enum conf_protocol {
+    PROTOCOL_POP3,
+    PROTOCOL_IMAP4,
+    PROTOCOL_SMTP,
+    PROTOCOL_NNTP,
+    PROTOCOL_HTTP,
+    PROTOCOL_COUNT
+};
 /* What may happen outside TLS on an endpoint. */
 enum conf_policy {
     POLICY_TLS_ONLY,          /* TLS from the first byte */
@@ -43,38 +50,41 @@ struct conf_endpoint {
     uint8_t policy; /* enum conf_policy */
 };
 
-struct conf_limits { /* per virtual server; sizes in bytes, times in seconds */
+struct conf_limits {                  /* per virtual server; sizes in bytes, times in seconds */
     uint32_t connections;             /* at once, all workers */
     uint32_t connections_per_address; /* trusted networks are exempt */
     uint32_t idle_timeout;            /* waiting for a command */
-    uint32_t login_timeout;           /* from accept to login (POP3, IMAP4), or to the first command that is accepted */
-    uint32_t write_timeout;           /* a client that does not read */
-    uint32_t line_bytes;              /* a command line without literals */
-    uint32_t literal_bytes;           /* all literals of one command but the message of APPEND */
-    uint32_t message_bytes;           /* one message */
-    uint32_t errors;                  /* bad commands before the session is ended */
-    uint32_t auth_failures;           /* per session */
-    uint32_t recipients;              /* SMTP: per message */
-    uint32_t messages;                /* SMTP: per session */
-    uint32_t session_bytes;           /* output waiting for a slow client */
+    uint32_t
+        login_timeout; /* from accept to login (POP3, IMAP4), or to the first command that is accepted */
+    uint32_t write_timeout; /* a client that does not read */
+    uint32_t line_bytes;    /* a command line without literals */
+    uint32_t literal_bytes; /* all literals of one command but the message of APPEND */
+    uint32_t message_bytes; /* one message */
+    uint32_t errors;        /* bad commands before the session is ended */
+    uint32_t auth_failures; /* per session */
+    uint32_t recipients;    /* SMTP: per message */
+    uint32_t messages;      /* SMTP: per session */
+    uint32_t session_bytes; /* output waiting for a slow client */
 };
 
 struct conf_vserver {
     const char *name; /* "imap4-default": letters, digits, '-' */
     uint8_t protocol; /* enum conf_protocol */
     bool enabled;
-    struct conf_strings names; /* DNS names and addresses for the certificate; the first is EHLO/greeting name; default hostname */
+    struct conf_strings
+        names; /* DNS names and addresses for the certificate; the first is EHLO/greeting name; default hostname */
     struct conf_endpoint *endpoints;
     uint32_t endpoint_count;
     bool require_secure_channel;
     bool require_128bit;
-    uint8_t tls_min;             /* enum conf_tls_min */
-    uint8_t smtp_kind;           /* enum conf_smtp_kind */
-    const char *key_type;        /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
+    uint8_t tls_min;      /* enum conf_tls_min */
+    uint8_t smtp_kind;    /* enum conf_smtp_kind */
+    const char *key_type; /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
     struct conf_networks allow, deny; /* connection control; empty allow: everybody */
     struct conf_limits limits;
-    bool anonymous_read;         /* NNTP: read without login (after TLS where a secure channel is required) */
-    bool anonymous_post;         /* NNTP */
+    bool
+        anonymous_read; /* NNTP: read without login (after TLS where a secure channel is required) */
+    bool anonymous_post; /* NNTP */
 };
 
 struct conf_connector { /* SMTP connector: where mail for an address space goes */
@@ -83,52 +93,59 @@ struct conf_connector { /* SMTP connector: where mail for an address space goes 
     uint16_t cost;             /* 1 … 100 */
     const char *smart_host;    /* host[:port], "[1.2.3.4]:25"; empty: MX lookup */
     bool tls_required;
-    const char *tls_name;      /* name that the certificate must have; empty: not verified (opportunistic) */
-    const char *tls_ca_file;   /* PEM, trusted for tls_name instead of the machine's CAs; empty: those */
+    const char
+        *tls_name; /* name that the certificate must have; empty: not verified (opportunistic) */
+    const char
+        *tls_ca_file; /* PEM, trusted for tls_name instead of the machine's CAs; empty: those */
     const char *user, *password_file; /* AUTH at the smart host; empty: none */
 };
 
 struct conf {
-    const char *domain;   /* the first local domain; accounts are user@domain */
+    const char *domain;                /* the first local domain; accounts are user@domain */
     struct conf_strings local_domains; /* domain included */
-    const char *hostname; /* of this server */
-    const char *organization; /* for CA names and the Organization field */
-    const char *postmaster;   /* address that double bounces and alarms go to; default postmaster@domain */
-    const char *data;     /* folder, absolute or relative to the configuration file */
+    const char *hostname;              /* of this server */
+    const char *organization;          /* for CA names and the Organization field */
+    const char
+        *postmaster;  /* address that double bounces and alarms go to; default postmaster@domain */
+    const char *data; /* folder, absolute or relative to the configuration file */
     uint16_t workers_access, workers_mx; /* sessiond processes; 0: one a core / one */
-    const char *user_prefix; /* users sealpost-keyd …; created by the installer; empty: do not change user */
+    const char *
+        user_prefix; /* users sealpost-keyd …; created by the installer; empty: do not change user */
     const char *admin_group; /* members may use the control socket besides root and the owner */
-    struct conf_networks trusted; /* trusted networks: exempt from per-address limits and throttling */
-    uint8_t log_level;    /* enum log_level */
+    struct conf_networks
+        trusted;       /* trusted networks: exempt from per-address limits and throttling */
+    uint8_t log_level; /* enum log_level */
 
     /* certificates and own CA */
-    struct conf_strings ca_dns, ca_ip; /* permitted names of the issuing CA; default: domains, hostname, loopback */
-    uint32_t cert_days;   /* life of a virtual server's certificate; default 90 */
+    struct conf_strings ca_dns,
+        ca_ip; /* permitted names of the issuing CA; default: domains, hostname, loopback */
+    uint32_t cert_days; /* life of a virtual server's certificate; default 90 */
     uint32_t ca_days, root_days;
-    uint32_t crl_hours;   /* default 24 */
+    uint32_t crl_hours; /* default 24 */
     bool crl_delta;
     struct conf_strings ca_officer; /* profiles whose requests wait for approval */
     /* passwords */
     uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
-    uint32_t throttle_failures, throttle_window_seconds; /* per address and per account before delays start */
+    uint32_t throttle_failures,
+        throttle_window_seconds; /* per address and per account before delays start */
     /* store */
-    uint64_t log_file_bytes;   /* size of one log file; default 256 MiB */
-    uint64_t index_map_bytes;  /* LMDB map; default 1 TiB */
+    uint64_t log_file_bytes;  /* size of one log file; default 256 MiB */
+    uint64_t index_map_bytes; /* LMDB map; default 1 TiB */
     uint32_t change_log_days;
     uint32_t compact_live_percent; /* log files less alive are compacted; default 50, 0: never */
     uint64_t compact_rate_bytes;   /* a second; default 16 MiB, 0: no limit */
-    uint64_t reserve_bytes;        /* of the disk; below that no new mail is taken; default 128 MiB */
-    uint32_t ring_bytes;       /* per worker; default 8 MiB */
-    uint32_t spool_bytes;      /* larger messages in flight per worker; default 256 MiB */
+    uint64_t reserve_bytes; /* of the disk; below that no new mail is taken; default 128 MiB */
+    uint32_t ring_bytes;    /* per worker; default 8 MiB */
+    uint32_t spool_bytes;   /* larger messages in flight per worker; default 256 MiB */
     /* outgoing */
     struct conf_strings retry; /* seconds between tries: "60", "300", …; the last repeats */
     uint32_t queue_days;       /* then it bounces */
     uint32_t delay_notice_hours;
     uint32_t outbound_connections, outbound_per_domain;
-    uint16_t outbound_port;    /* 25 */
+    uint16_t outbound_port;          /* 25 */
     struct conf_strings dns_servers; /* address[@port]; empty: /etc/resolv.conf */
-    const char *dns_trust_anchor; /* file; empty: no DNSSEC validation */
-    uint32_t hops;             /* Received fields before a message is a loop */
+    const char *dns_trust_anchor;    /* file; empty: no DNSSEC validation */
+    uint32_t hops;                   /* Received fields before a message is a loop */
 
     struct conf_vserver *vservers;
     uint32_t vserver_count;
@@ -149,7 +166,7 @@ void conf_wr(const struct conf *c, struct buf *out);
 struct conf *conf_rd(struct span bytes); /* NULL: not a configuration */
 
 const char *conf_protocol_name(enum conf_protocol p); /* "imap4" */
-const char *conf_policy_name(enum conf_policy p);     /* "tls", "starttls", "opportunistic", "public" */
+const char *conf_policy_name(enum conf_policy p); /* "tls", "starttls", "opportunistic", "public" */
 bool conf_network_parse(struct span s, struct conf_network *ret); /* 10.0.0.0/8, ::1 */
 bool conf_network_print(const struct conf_network *n, struct buf *out);
 bool conf_networks_match(const struct conf_networks *n, const struct in6_addr *a);

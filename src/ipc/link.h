@@ -37,11 +37,13 @@ enum { LINK_FDS_MAX = 8, LINK_PAYLOAD_MAX = 128 * 1024, LINK_QUEUE_MAX_BYTES = 3
 struct link;
 
 struct msg {
-    struct link *link; /* whence; valid during the handler only: keep link_id and ask link_by_id later */
+    struct link
+        *link; /* whence; valid during the handler only: keep link_id and ask link_by_id later */
     enum msg_id id;
     uint32_t call; /* for link_reply */
-    struct span body; /* valid during the handler, or until it first suspends: copy what is needed later */
-    int *fds;         /* descriptors; taken ones are set to -1, the others are closed after the handler */
+    struct span
+        body; /* valid during the handler, or until it first suspends: copy what is needed later */
+    int *fds; /* descriptors; taken ones are set to -1, the others are closed after the handler */
     unsigned fd_count;
 };
 
@@ -55,13 +57,14 @@ struct msg_handler {
 
 struct link_ops {
     const struct msg_handler *handlers;
-    void (*on_closed)(void *arg, struct link *l); /* the link is freed after this returns; may be NULL */
+    void (*on_closed)(void *arg,
+                      struct link *l); /* the link is freed after this returns; may be NULL */
     void *arg;
 };
 
 /* Takes fd. self is this process's role, peer what the supervisor says stands at the other end. */
-struct link *link_new(struct loop *l, int take_fd, enum role self, enum role peer, unsigned instance,
-                      const struct link_ops *ops);
+struct link *link_new(struct loop *l, int take_fd, enum role self, enum role peer,
+                      unsigned instance, const struct link_ops *ops);
 void link_free(struct link *l); /* NULL is fine; waiting calls end with -EPIPE */
 enum role link_peer(const struct link *l);
 unsigned link_instance(const struct link *l);
@@ -103,6 +106,7 @@ struct frame {
     unsigned fd_count;
     struct span body; /* in `store` */
 };
-int link_raw_recv(int fd, enum role self, enum role peer, int timeout_ms, struct buf *store, struct frame *ret);
+int link_raw_recv(int fd, enum role self, enum role peer, int timeout_ms, struct buf *store,
+                  struct frame *ret);
 
 #endif

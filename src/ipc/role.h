@@ -13,12 +13,13 @@ enum role {
     ROLE_CERTD = 1 << 7,
     ROLE_CAD = 1 << 8,
     ROLE_WATCHD = 1 << 9,
-    ROLE_MANAGER = 1 << 10, /* the command line; its link is made by the supervisor after a credential check */
+    ROLE_MANAGER =
+        1 << 10, /* the command line; its link is made by the supervisor after a credential check */
 };
 enum { ROLE_COUNT = 11, ROLE_SESSIOND = ROLE_ACCESS | ROLE_MX, ROLE_ANY = (1 << 11) - 1 };
 
-const char *role_name(enum role r); /* "keyd", … */
+const char *role_name(enum role r);       /* "keyd", … */
 enum role role_by_name(const char *name); /* 0: none */
-unsigned role_index(enum role r); /* 0 … ROLE_COUNT-1 */
+unsigned role_index(enum role r);         /* 0 … ROLE_COUNT-1 */
 
 #endif

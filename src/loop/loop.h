@@ -14,7 +14,7 @@ struct loop *loop_new(void);
 void loop_free(struct loop *l); /* after loop_run has returned */
 void loop_run(struct loop *l);  /* until loop_stop, however few handles there are */
 void loop_stop(struct loop *l);
-struct loop *loop_current(void); /* the loop that is running in this process, or NULL */
+struct loop *loop_current(void);      /* the loop that is running in this process, or NULL */
 uint64_t loop_now_ms(struct loop *l); /* monotonic, as of this turn */
 
 /* Calls fn(arg) in the next turn. */
@@ -23,7 +23,8 @@ void loop_defer(struct loop *l, void (*fn)(void *arg), void *arg);
 /* A descriptor that is looked at. The owner keeps the descriptor open until watch_free. Level-triggered. */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
-typedef void (*watch_fn)(void *arg, int events); /* an error or hang-up shows as the events asked for */
+typedef void (*watch_fn)(void *arg,
+                         int events); /* an error or hang-up shows as the events asked for */
 /* A descriptor that cannot be watched (a regular file) has no callbacks. */
 struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg);
 void watch_set(struct watch *w, int events); /* 0: none */

@@ -13,15 +13,15 @@
 #include <openssl/evp.h>
 
 enum key_purpose { /* bits: a key is made for one or several */
-    KEY_TLS_SERVER = 1,
-    KEY_TLS_CLIENT = 2,
-    KEY_CA = 4,      /* certificates; keyd checks each against the key's profile */
-    KEY_CRL = 8,
-    KEY_OCSP = 16,
-    KEY_CSR = 32,    /* PKCS#10 for its own public key */
-    KEY_ACME = 64,
-    KEY_DKIM = 128,
-    KEY_EVIDENCE = 256,
+                   KEY_TLS_SERVER = 1,
+                   KEY_TLS_CLIENT = 2,
+                   KEY_CA = 4, /* certificates; keyd checks each against the key's profile */
+                   KEY_CRL = 8,
+                   KEY_OCSP = 16,
+                   KEY_CSR = 32, /* PKCS#10 for its own public key */
+                   KEY_ACME = 64,
+                   KEY_DKIM = 128,
+                   KEY_EVIDENCE = 256,
 };
 
 enum { KEY_ID_BYTES = 16, KEY_LABEL_MAX = 100, KEY_SPKI_MAX = 1024, KEY_TBS_MAX = 65536 };
@@ -41,7 +41,8 @@ struct key_info {
 void key_provider_init(struct link *(*keyd)(void *arg), void *arg);
 
 /* suspends. type as in key_info. 0 or negative errno; -EINVAL unknown type, -EACCES this role may not make such keys. */
-int key_create(const char *label, const char *type, unsigned purposes, bool exportable, struct key_info *ret);
+int key_create(const char *label, const char *type, unsigned purposes, bool exportable,
+               struct key_info *ret);
 /* As key_create, for a CA: the profile is recorded with the key, never changes, and keyd holds every certificate, CRL and OCSP answer to it.
  * key_create with KEY_CA records one that allows a root and two levels below, and whose name is the first that the key signs for. */
 struct key_ca_profile {
@@ -50,16 +51,16 @@ struct key_ca_profile {
     bool root;               /* may sign a certificate for itself */
     bool client_only;        /* end entities get clientAuth and no other extended key usage */
     uint8_t levels;          /* of CAs below it; 0: end entities only */
-    uint32_t max_days;       /* longest life of what it issues below itself; 0: no limit of its own */
+    uint32_t max_days; /* longest life of what it issues below itself; 0: no limit of its own */
 };
-int key_create_ca(const char *label, const char *type, unsigned purposes, const struct key_ca_profile *profile, bool exportable,
-                  struct key_info *ret);
-int key_get(const char *id, struct key_info *ret);  /* suspends; -ENOENT */
-int key_delete(const char *id);                      /* suspends */
+int key_create_ca(const char *label, const char *type, unsigned purposes,
+                  const struct key_ca_profile *profile, bool exportable, struct key_info *ret);
+int key_get(const char *id, struct key_info *ret); /* suspends; -ENOENT */
+int key_delete(const char *id);                    /* suspends */
 /* From the command line alone, straight to keyd: no other process sees the key. pkcs8: DER, not encrypted; the caller wipes it. -EINVAL no key of a
  * known type, or its halves do not belong together; -EEXIST keyd has it already. suspends */
-int key_import(const char *label, unsigned purposes, const struct key_ca_profile *profile, bool exportable, struct span pkcs8,
-               struct key_info *ret);
+int key_import(const char *label, unsigned purposes, const struct key_ca_profile *profile,
+               bool exportable, struct span pkcs8, struct key_info *ret);
 /* PKCS#8 encrypted under the passphrase (8 … 255 bytes; PBES2, AES-256). -EPERM: it was not made exportable. suspends */
 int key_export(const char *id, struct span passphrase, struct buf *out);
 /* All keys whose label starts with `prefix`. suspends; *ret malloc'ed. */
@@ -69,7 +70,8 @@ int key_list(const char *prefix, struct key_info **ret, size_t *ret_count);
  * the note KEY_TICKETS_NEW, whose body key_tickets_rd reads. Wipe them after use. */
 enum { KEY_TICKET_BYTES = 80, KEY_TICKETS_MAX = 3 };
 int key_tickets(unsigned char (*ret_keys)[KEY_TICKET_BYTES], unsigned *ret_count);
-bool key_tickets_rd(struct span body, unsigned char (*ret_keys)[KEY_TICKET_BYTES], unsigned *ret_count);
+bool key_tickets_rd(struct span body, unsigned char (*ret_keys)[KEY_TICKET_BYTES],
+                    unsigned *ret_count);
 
 /* An EVP_PKEY that signs through keyd for that purpose. The caller frees it with EVP_PKEY_free. NULL: spki is no key. */
 EVP_PKEY *key_handle(const char *id, enum key_purpose purpose, struct span spki);

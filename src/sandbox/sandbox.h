@@ -9,9 +9,10 @@
 #include <stdbool.h>
 
 struct sandbox_request {
-    const char *profile;    /* "keyd", "authd", "stored", "sessiond-access", … */
-    const char *user;       /* changed to when started as root; NULL: stay */
-    const char *data;       /* folder that profiles with a file rule may use below (their own sub-folder) */
+    const char *profile; /* "keyd", "authd", "stored", "sessiond-access", … */
+    const char *user;    /* changed to when started as root; NULL: stay */
+    const char
+        *data; /* folder that profiles with a file rule may use below (their own sub-folder) */
 };
 struct sandbox_report {
     bool user_changed, seccomp, landlock, no_new_privs;

@@ -17,15 +17,16 @@ enum { AUTH_MESSAGE_MAX = 8192, AUTH_NAME_MAX = 320 };
 /* Who asks, for throttling, policy and the log. */
 struct auth_context {
     const char *vserver;
-    const char *protocol;      /* "imap4", … */
-    struct in6_addr peer;      /* IPv4 as ::ffff:a.b.c.d */
-    bool trusted;              /* in conf.trusted: no throttling */
+    const char *protocol; /* "imap4", … */
+    struct in6_addr peer; /* IPv4 as ::ffff:a.b.c.d */
+    bool trusted;         /* in conf.trusted: no throttling */
     bool tls;
-    uint64_t session;          /* number of the session in this worker */
+    uint64_t session; /* number of the session in this worker */
     uint32_t worker_generation;
-    struct span binding_exporter;  /* tls-exporter data (RFC 9266), empty if none */
-    struct span binding_endpoint;  /* tls-server-end-point data, empty if none */
-    struct span peer_spki;     /* SHA-256 of the client certificate's key, binary; empty: none (EXTERNAL, later) */
+    struct span binding_exporter; /* tls-exporter data (RFC 9266), empty if none */
+    struct span binding_endpoint; /* tls-server-end-point data, empty if none */
+    struct span
+        peer_spki; /* SHA-256 of the client certificate's key, binary; empty: none (EXTERNAL, later) */
 };
 
 struct auth_result {
@@ -34,12 +35,12 @@ struct auth_result {
     uint32_t rights;                 /* GRANT_… */
     char grant[256];                 /* token for the store */
     unsigned grant_bytes;
-    uint32_t delay_ms;               /* already waited; for the log */
+    uint32_t delay_ms; /* already waited; for the log */
 };
 
 enum auth_step {
     AUTH_CONTINUE, /* `challenge` goes to the client */
-    AUTH_OK,       /* ret_result is filled; `challenge` may hold last data for the client (SCRAM server-final), to be sent with or before the OK */
+    AUTH_OK, /* ret_result is filled; `challenge` may hold last data for the client (SCRAM server-final), to be sent with or before the OK */
     AUTH_FAIL,     /* wrong credentials, or account may not use this protocol */
     AUTH_TEMPFAIL, /* authd is away or overloaded: 454 / [UNAVAILABLE] */
     AUTH_INVALID,  /* the client broke the mechanism's grammar */
@@ -53,15 +54,20 @@ void auth_client_free(struct auth_client *c);
 
 struct auth_exchange; /* one AUTHENTICATE in progress; auth_cancel frees it, so does any end */
 /* suspends. initial.p NULL: no initial response. *ret_exchange is set only for AUTH_CONTINUE. */
-enum auth_step auth_start(struct auth_client *c, const struct auth_context *x, struct span mechanism, struct span initial,
-                          struct auth_exchange **ret_exchange, struct buf *challenge, struct auth_result *ret_result);
-enum auth_step auth_continue(struct auth_exchange *e, struct span response, struct buf *challenge, struct auth_result *ret_result); /* suspends */
-void auth_cancel(struct auth_exchange *e); /* NULL is fine */
+enum auth_step auth_start(struct auth_client *c, const struct auth_context *x,
+                          struct span mechanism, struct span initial,
+                          struct auth_exchange **ret_exchange, struct buf *challenge,
+                          struct auth_result *ret_result);
+enum auth_step auth_continue(struct auth_exchange *e, struct span response, struct buf *challenge,
+                             struct auth_result *ret_result); /* suspends */
+void auth_cancel(struct auth_exchange *e);                    /* NULL is fine */
 /* User and password (POP3 USER/PASS, IMAP LOGIN, NNTP AUTHINFO USER). suspends. */
-enum auth_step auth_password(struct auth_client *c, const struct auth_context *x, struct span user, struct span password, struct auth_result *ret_result);
+enum auth_step auth_password(struct auth_client *c, const struct auth_context *x, struct span user,
+                             struct span password, struct auth_result *ret_result);
 /* A session that outlives its grant (they end after a day): a new one for the old. AUTH_FAIL: the account was disabled or its password changed
  * since. suspends. */
-enum auth_step auth_regrant(struct auth_client *c, struct span grant, struct auth_result *ret_result);
+enum auth_step auth_regrant(struct auth_client *c, struct span grant,
+                            struct auth_result *ret_result);
 /* Mechanism names offered, separated by blanks; "" where login is not allowed. With binding: the -PLUS ones too. */
 const char *auth_mechanisms(bool tls, bool binding);
 
@@ -69,15 +75,24 @@ const char *auth_mechanisms(bool tls, bool binding);
 enum auth_target_kind { TARGET_ACCOUNT, TARGET_FOLDER, TARGET_REMOTE };
 struct auth_target {
     enum auth_target_kind kind;
-    uint64_t id;                     /* account, or the name below for folders */
-    char address[AUTH_NAME_MAX + 1]; /* ACCOUNT: primary address; REMOTE: address; FOLDER: newsgroup name */
-    char grant[96];                  /* REMOTE: lets mail of anybody go there, for AUTH_FORWARD_SECONDS (struct store_recipient) */
+    uint64_t id; /* account, or the name below for folders */
+    char address[AUTH_NAME_MAX +
+                 1]; /* ACCOUNT: primary address; REMOTE: address; FOLDER: newsgroup name */
+    char grant
+        [96]; /* REMOTE: lets mail of anybody go there, for AUTH_FORWARD_SECONDS (struct store_recipient) */
     unsigned grant_bytes;
 };
 enum { AUTH_FORWARD_SECONDS = 600 };
-enum auth_resolved { RESOLVED, RESOLVE_NONE /* 5.1.1 */, RESOLVE_DISABLED /* 5.2.1 */, RESOLVE_NOT_LOCAL, RESOLVE_TEMPFAIL };
+enum auth_resolved {
+    RESOLVED,
+    RESOLVE_NONE /* 5.1.1 */,
+    RESOLVE_DISABLED /* 5.2.1 */,
+    RESOLVE_NOT_LOCAL,
+    RESOLVE_TEMPFAIL
+};
 /* Aliases and groups are expanded fully (loops end, at most 1,000 targets; beyond: RESOLVE_TEMPFAIL). suspends. *ret_targets is malloc'ed. */
-enum auth_resolved auth_resolve(struct auth_client *c, struct span address, struct auth_target **ret_targets, size_t *ret_count);
+enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
+                                struct auth_target **ret_targets, size_t *ret_count);
 /* May this account send as that address (own, alias, group with the right)? suspends. */
 bool auth_may_send_as(struct auth_client *c, uint64_t account, struct span address);
 

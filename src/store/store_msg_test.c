@@ -12,10 +12,9 @@ static struct arena *arena;
 static struct span words[] = {SPAN("one"), SPAN("two")};
 static const struct msg_head head = {1000, 17};
 static const struct msg_body body = {
-    {AREA_RING,  4096, 10},
-    {AREA_SPOOL, 9000, 20},
-    77, SPAN("<a@b>"),
-    {NULL, 0},
+    {AREA_RING, 4096, 10},
+    {AREA_SPOOL,         9000,    20},
+    77, SPAN("<a@b>"), {NULL,       0       },
 };
 
 static void wr_1(struct buf *b)

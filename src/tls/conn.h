@@ -20,11 +20,11 @@ struct conn_params {
     const struct conf_vserver *vserver;   /* NULL for outgoing connections */
     const struct conf_endpoint *endpoint; /* NULL for outgoing connections */
     struct tls_context *tls;              /* the virtual server's; referenced */
-    enum tls_slot slot;                   /* which of its identities is shown; probes ask for the next one */
+    enum tls_slot slot; /* which of its identities is shown; probes ask for the next one */
     /* May this line (with its line end) be written before TLS? NULL: every line may. */
     bool (*plain_allowed)(struct span line);
-    size_t in_max;        /* most bytes waiting unread; default 64 KiB */
-    size_t out_max;       /* most bytes waiting to be sent: then conn_put suspends; default 64 KiB */
+    size_t in_max;  /* most bytes waiting unread; default 64 KiB */
+    size_t out_max; /* most bytes waiting to be sent: then conn_put suspends; default 64 KiB */
     uint64_t write_timeout_ms;
     struct sockaddr_storage peer, local;
 };
@@ -47,12 +47,17 @@ typedef void (*conn_idle_fn)(void *arg, int events);
 void conn_idle(struct conn *c, uint64_t timeout_ms, conn_idle_fn fn, void *arg);
 
 /* --- output. Collected; sent by conn_flush, by conn_fill, or when 16 KiB have come together. */
-int conn_put(struct conn *c, struct span s);  /* suspends when the peer is slow; 0 or the error that ended the connection */
-int conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* at most 4 KiB */
-int conn_flush(struct conn *c);               /* suspends until the kernel has it all, at most write_timeout */
+int conn_put(
+    struct conn *c,
+    struct span s); /* suspends when the peer is slow; 0 or the error that ended the connection */
+int conn_printf(struct conn *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3))); /* at most 4 KiB */
+int conn_flush(struct conn *c); /* suspends until the kernel has it all, at most write_timeout */
 uint64_t conn_bytes_in(const struct conn *c);
 uint64_t conn_bytes_out(const struct conn *c);
-uint64_t conn_plaintext_bytes(const struct conn *c); /* refused by the plain grammar; outgoing connections have no other counter */
+uint64_t conn_plaintext_bytes(
+    const struct conn
+        *c); /* refused by the plain grammar; outgoing connections have no other counter */
 
 /* --- TLS */
 /* Server handshake. suspends. 0; -EPROTO (conn_error says what in words); -ETIMEDOUT. Unread clear input (a command after STARTTLS in the same packet) is
@@ -60,12 +65,13 @@ uint64_t conn_plaintext_bytes(const struct conn *c); /* refused by the plain gra
 int conn_accept_tls(struct conn *c, uint64_t timeout_ms);
 struct conn_client_tls {
     struct tls_client_context *context;
-    const char *name;      /* SNI and the name to check; NULL: no SNI */
-    bool verify;           /* chain and name must hold, else the handshake fails */
+    const char *name;               /* SNI and the name to check; NULL: no SNI */
+    bool verify;                    /* chain and name must hold, else the handshake fails */
     struct ssl_session_st *session; /* offered for resumption; borrowed; NULL: none */
     const char *const *alpn;        /* offered protocol names, NULL ends; NULL: none */
 };
-int conn_connect_tls(struct conn *c, const struct conn_client_tls *t, uint64_t timeout_ms); /* suspends */
+int conn_connect_tls(struct conn *c, const struct conn_client_tls *t,
+                     uint64_t timeout_ms); /* suspends */
 /* close_notify (or FIN) after flushing. suspends shortly. Then conn_free. */
 void conn_shutdown(struct conn *c);
 
@@ -73,15 +79,16 @@ void conn_shutdown(struct conn *c);
 struct ssl_session_st *conn_client_session(struct conn *c);
 
 struct conn_tls_info {
-    bool on, resumed, verified; /* verified: client side, chain and name held; server side, the client's certificate chains to the trust list */
+    bool on, resumed,
+        verified; /* verified: client side, chain and name held; server side, the client's certificate chains to the trust list */
     const char *version; /* "TLSv1.3" */
     const char *cipher;
     int cipher_bits;
     const char *group;
-    char sni[256];       /* what the client asked for; empty: none */
-    char alpn[32];       /* agreed protocol; empty: none */
-    char serial[68];     /* hex, of the certificate that was served (or seen, client side) */
-    char peer_spki[65];  /* hex SHA-256 of the client certificate's key; empty: none */
+    char sni[256];      /* what the client asked for; empty: none */
+    char alpn[32];      /* agreed protocol; empty: none */
+    char serial[68];    /* hex, of the certificate that was served (or seen, client side) */
+    char peer_spki[65]; /* hex SHA-256 of the client certificate's key; empty: none */
 };
 void conn_tls_info(struct conn *c, struct conn_tls_info *ret);
 /* RFC 9266 "tls-exporter" (1.3 and 1.2 with EMS) or RFC 5929 "tls-server-end-point". False if there is none. */
@@ -92,9 +99,11 @@ const char *conn_peer_text(const struct conn *c); /* "192.0.2.1" */
 struct x509_st;
 struct x509_st *conn_peer_certificate(struct conn *c); /* borrowed; NULL: none */
 struct stack_st_X509;
-struct stack_st_X509 *conn_peer_chain(struct conn *c); /* borrowed, client side: as the server sent it */
+struct stack_st_X509 *
+conn_peer_chain(struct conn *c); /* borrowed, client side: as the server sent it */
 
 /* Outgoing TCP. suspends. address may be IPv4 or IPv6, numeric. 0 and a connected descriptor, or negative errno. */
-int conn_dial(struct loop *l, const struct sockaddr_storage *address, uint64_t timeout_ms, int *ret_fd);
+int conn_dial(struct loop *l, const struct sockaddr_storage *address, uint64_t timeout_ms,
+              int *ret_fd);
 
 #endif

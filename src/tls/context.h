@@ -14,14 +14,16 @@ struct tls_context; /* of one virtual server; counted references */
 /* Rules from the virtual server: tls_min, require_128bit (AES-128 or stronger is always so; the option also refuses to start the session
  * below), ALPN protocol names (RFC 7301: "pop3", "imap", "http/1.1", "nntp"…; NULL ends; unknown ALPN of a client is a failed handshake only
  * if `alpn_strict`). */
-struct tls_context *tls_context_new(const struct conf_vserver *v, const char *const *alpn, bool alpn_strict);
+struct tls_context *tls_context_new(const struct conf_vserver *v, const char *const *alpn,
+                                    bool alpn_strict);
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c);
 
 enum tls_slot { TLS_SLOT_CURRENT, TLS_SLOT_NEXT };
 /* chain: DER certificates, leaf first, each as wr_span, one after the other. key id and type as keyd knows them. Replaces that slot at once for new
  * handshakes. The empty chain empties the slot. */
-int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span chain, const char *key_id, struct err *e);
+int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span chain,
+                         const char *key_id, struct err *e);
 /* What `from` shows, for a context with other rules that takes its place. */
 void tls_context_take_identities(struct tls_context *c, const struct tls_context *from);
 bool tls_context_has_identity(const struct tls_context *c);
@@ -32,7 +34,9 @@ enum { TLS_TICKET_KEY_BYTES = 80, TLS_TICKET_KEYS_MAX = 3 };
 void tls_ticket_keys(const unsigned char (*keys)[TLS_TICKET_KEY_BYTES], unsigned count);
 
 /* Names that clients asked for by SNI, with counts: for the SNI observatory. */
-void tls_context_sni_each(const struct tls_context *c, void (*fn)(const char *name, uint64_t count, bool covered, void *arg), void *arg);
+void tls_context_sni_each(const struct tls_context *c,
+                          void (*fn)(const char *name, uint64_t count, bool covered, void *arg),
+                          void *arg);
 
 struct tls_counters {
     uint64_t handshakes, resumed, failed, tickets_issued, plaintext_bytes, plaintext_credentials;
@@ -49,6 +53,7 @@ struct tls_client_context;
 struct tls_client_context *tls_client_context_new(struct span ca_pem, struct err *e);
 void tls_client_context_free(struct tls_client_context *c);
 /* What it shows when a server asks: chain as above, a key made for KEY_TLS_CLIENT. */
-int tls_client_context_identity(struct tls_client_context *c, struct span chain, const char *key_id, struct err *e);
+int tls_client_context_identity(struct tls_client_context *c, struct span chain, const char *key_id,
+                                struct err *e);
 
 #endif

@@ -30,8 +30,11 @@ static void with_key(struct span in, unsigned how)
     int rc;
 
     container_key_init(&k);
-    rc = container_open(in, how & 1 ? SPAN("fuzz") : how & 2 ? SPAN("") : SPAN_EMPTY, how & 4, &k,
-                        &e);
+    rc = container_open(in,
+                        how & 1   ? SPAN("fuzz")
+                        : how & 2 ? SPAN("")
+                                  : SPAN_EMPTY,
+                        how & 4, &k, &e);
     if (rc < 0)
         CHECK(e.text[0]);
     CHECK((k.pkcs8.n > 0) == (k.spki.n > 0));

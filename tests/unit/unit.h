@@ -15,7 +15,8 @@ void unit_register(const char *name, unit_fn fn);
 void unit_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool unit_expect_int(const char *file, int line, const char *expr, int64_t got, int64_t want);
-bool unit_expect_span(const char *file, int line, const char *expr, struct span got, struct span want);
+bool unit_expect_span(const char *file, int line, const char *expr, struct span got,
+                      struct span want);
 /* A reproducible random number; the seed is printed on failure and taken from UNIT_SEED. */
 uint64_t unit_random(void);
 /* The case being run, shown with each failure (for tables of inputs). NULL clears it. */

@@ -18,14 +18,18 @@ enum { CHILD_INSTANCES_MAX = 64, CHILD_SECRET_BYTES = 32 };
 struct child;
 
 struct child_ops {
-    const struct msg_handler *handlers; /* for links to all peers; child adds its own for the supervisor's messages */
+    const struct msg_handler
+        *handlers;    /* for links to all peers; child adds its own for the supervisor's messages */
     bool ready_later; /* the process calls child_ready itself, when it can serve */
-    void (*on_ready)(struct child *c);  /* in the loop, before CHILD_READY is sent; may be NULL */
+    void (*on_ready)(struct child *c); /* in the loop, before CHILD_READY is sent; may be NULL */
     void (*on_peer)(struct child *c, struct link *l);      /* a link to a peer is there (again) */
     void (*on_peer_gone)(struct child *c, struct link *l); /* about to be freed */
     void (*on_listen)(struct child *c, unsigned vserver, unsigned endpoint, int take_fd);
-    void (*on_conf)(struct child *c, const struct conf *old); /* after a reload; c->conf is the new one; old lives until it returns */
-    void (*on_stop)(struct child *c, uint64_t drain_ms);   /* NULL: the loop stops at once */
+    void (*on_conf)(
+        struct child *c,
+        const struct conf
+            *old); /* after a reload; c->conf is the new one; old lives until it returns */
+    void (*on_stop)(struct child *c, uint64_t drain_ms); /* NULL: the loop stops at once */
     /* Appends members of a JSON object ("\"x\":1,…" without braces) for `sealpost status` and /metrics. */
     void (*on_status)(struct child *c, struct buf *json);
     /* Appends Prometheus lines for /metrics (sent as CHILD_METRICS each second); may be NULL. */
@@ -34,17 +38,17 @@ struct child_ops {
 
 struct child {
     enum role role;
-    unsigned instance;        /* 0 …: number among the processes of this role */
+    unsigned instance; /* 0 …: number among the processes of this role */
     unsigned instance_count;
-    uint32_t generation;      /* counts restarts of this role and instance; from 1 */
+    uint32_t generation; /* counts restarts of this role and instance; from 1 */
     struct loop *loop;
     const struct conf *conf;
     struct link *supervisor;
     struct link *peers[ROLE_COUNT][CHILD_INSTANCES_MAX];
     unsigned char grant_secret[CHILD_SECRET_BYTES]; /* of this run; zero but for authd and stored */
-    char root[256];           /* the data folder (conf.data), absolute */
+    char root[256];                                 /* the data folder (conf.data), absolute */
     const struct child_ops *ops;
-    void *state;              /* the process's own */
+    void *state; /* the process's own */
 };
 
 struct child *child_open(enum role role, const struct child_ops *ops);

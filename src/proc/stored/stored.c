@@ -45,7 +45,7 @@ void stored_begin(struct child *c)
         /* Other servers offer an article for some days; it must not come back. */
         .history_seconds =
             (uint64_t)(c->conf->change_log_days > HISTORY_DAYS_MIN ? c->conf->change_log_days
-                                                                    : HISTORY_DAYS_MIN) *
+                                                                   : HISTORY_DAYS_MIN) *
             DAY_SECONDS,
         .min_free_bytes = c->conf->reserve_bytes,
         .compact_percent = c->conf->compact_live_percent,
