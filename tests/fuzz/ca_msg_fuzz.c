@@ -1,0 +1,36 @@
+/* The messages that administer the own CA: what is read is written again the same. */
+#include "base/check.h"
+#include "pki/ca_msg.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span body = span_of(data, size);
+    struct buf again BUF_AUTO = BUF(65536);
+    struct ca_find_msg find;
+    struct ca_requests_msg requests;
+    struct ca_decide_msg decide;
+    struct ca_root_msg root;
+
+    if (rd_ca_find(body, &find)) {
+        wr_ca_find(&again, &find);
+        CHECK(span_eq(buf_span(&again), body));
+        buf_clear(&again);
+    }
+    if (rd_ca_requests(body, &requests)) {
+        wr_ca_requests(&again, &requests);
+        CHECK(span_eq(buf_span(&again), body));
+        buf_clear(&again);
+    }
+    if (rd_ca_decide(body, &decide)) {
+        wr_ca_decide(&again, &decide);
+        CHECK(span_eq(buf_span(&again), body));
+        buf_clear(&again);
+    }
+    if (rd_ca_root(body, &root)) {
+        CHECK(root.verb < CA_ROOT_VERBS);
+        wr_ca_root(&again, &root);
+        CHECK(span_eq(buf_span(&again), body));
+    }
+    return 0;
+}
