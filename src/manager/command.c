@@ -123,7 +123,7 @@ const char *command_nearest(struct span words)
     return best;
 }
 
-const char *option_nearest(struct span name, uint64_t among)
+const char *option_nearest(struct span name, option_set among)
 {
     const char *best = NULL;
     unsigned least_distance = UINT32_MAX;
@@ -140,7 +140,7 @@ const char *option_nearest(struct span name, uint64_t among)
 
 /* ---- parsing ----------------------------------------------------------------------------- */
 
-static int unknown_option(struct span name, uint64_t among, struct err *e)
+static int unknown_option(struct span name, option_set among, struct err *e)
 {
     const char *near = option_nearest(name, among);
 
@@ -173,7 +173,7 @@ static int take_option(struct call *c, int argc, char *const *argv, int *i, stru
         value = argv[*i] + 2 + equals + 1;
     }
     if (!option_by_name(name, &o))
-        return unknown_option(name, UINT64_MAX, e);
+        return unknown_option(name, ~(option_set)0, e);
     if (manager_options[o].value[0] == '\0') {
         if (value != NULL)
             return usage_error(e, "--%s takes no value", manager_options[o].name);

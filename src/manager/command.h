@@ -78,7 +78,7 @@ int usage_error(struct err *e, const char *fmt, ...) __attribute__((format(print
 const struct command *command_find(struct span words);
 /* "account add" for "acount ad"; NULL: nothing is near. */
 const char *command_nearest(struct span words);
-const char *option_nearest(struct span name, uint64_t among);
+const char *option_nearest(struct span name, option_set among);
 /* Letters to change, add, take away or swap. */
 unsigned edit_distance(struct span a, struct span b);
 
