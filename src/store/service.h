@@ -18,9 +18,10 @@
     X(STORE_EXPUNGE)                                                                               \
     X(STORE_COPY)                                                                                  \
     X(STORE_MAILBOX_CREATE)                                                                        \
-    X(STORE_MAILBOX_DELETE) X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE)        \
-        X(STORE_QUEUE_BODY) X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT)              \
-            X(STORE_NEWSGROUP) X(STORE_STAT) X(STORE_COMPACT) X(STORE_GRANT) X(STORE_BACKUP)
+    X(STORE_MAILBOX_DELETE)                                                                        \
+    X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY)            \
+        X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT) X(STORE_NEWSGROUP) X(STORE_STAT) \
+            X(STORE_COMPACT) X(STORE_GRANT) X(STORE_BACKUP)
 
 struct service;
 
