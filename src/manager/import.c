@@ -29,6 +29,7 @@ enum {
 struct present { /* a message that the mailbox holds already */
     uint32_t size, uid;
     uint64_t hash;
+    int64_t received;
     bool hashed, used;
 };
 
@@ -325,7 +326,8 @@ static int load_present(struct import *i, struct store_read *r, const struct mai
     if (store_cursor_open(r, m->id, 0, &c) != 0)
         return -EIO;
     while (i->present_count < cap && store_cursor_next(&c, &info))
-        i->present[i->present_count++] = (struct present){.size = info.size, .uid = info.uid};
+        i->present[i->present_count++] =
+            (struct present){.size = info.size, .uid = info.uid, .received = info.received_seconds};
     store_cursor_close(&c);
     qsort(i->present, i->present_count, sizeof *i->present, by_size);
     return 0;
@@ -485,8 +487,9 @@ static uint64_t message_hash(const struct import_message *m)
     return hash;
 }
 
-/* Matches it with one that the mailbox holds, if there is one; each is matched once. */
-static bool match_present(struct import *i, const struct import_row *row)
+/* Matches it with one that the mailbox holds, if there is one; each is matched once. Of equal ones
+ * the one with the same date goes first; of a source whose dates are ours no other will do. */
+static bool match_present(struct import *i, const struct import_row *row, const int64_t *received)
 {
     size_t lo = 0, hi = i->present_count;
 
@@ -497,10 +500,15 @@ static bool match_present(struct import *i, const struct import_row *row)
         else
             hi = mid;
     }
-    for (; lo < i->present_count && i->present[lo].size == row->size; lo++) {
-        struct present *p = &i->present[lo];
-        if (!p->used && (p->hashed || present_hash(i, p)) && p->hash == row->hash)
-            return p->used = true;
+    for (unsigned pass = received != NULL ? 0 : 1; pass < 2; pass++) {
+        if (pass == 1 && received != NULL && i->source->dates_are_ours)
+            break;
+        for (size_t k = lo; k < i->present_count && i->present[k].size == row->size; k++) {
+            struct present *p = &i->present[k];
+            if (!p->used && (pass == 1 || p->received == *received) &&
+                (p->hashed || present_hash(i, p)) && p->hash == row->hash)
+                return p->used = true;
+        }
     }
     return false;
 }
@@ -516,7 +524,7 @@ bool import_wants(struct import *i, uint64_t key)
     if (!import_state_find(i->state, import_hash_pair(i->folder_key, key), &row))
         return true;
     /* what it became is not there for another message of these bytes */
-    if (!match_present(i, &row) && i->anew)
+    if (!match_present(i, &row, NULL) && i->anew)
         return true;
     i->before++;
     return false;
@@ -581,7 +589,7 @@ int import_take(struct import *i, const struct import_message *m)
                              m->bytes.n == 0 ? "it is empty" : "it is larger than %d MiB",
                              IMPORT_MESSAGE_MAX >> 20);
     row = (struct import_row){message_hash(m), m->prefix.n + m->bytes.n};
-    if (match_present(i, &row)) {
+    if (match_present(i, &row, &m->received_seconds)) {
         i->there++;
         import_state_add(i->state, key, &row);
         return 0;
@@ -738,7 +746,8 @@ int import_run(struct call *c, const char *account, const struct import_source *
 {
     struct import i = {.source = source,
                        .anew = has_option(c, OPT_ANEW),
-                       .prefix = span_cstr(c->option[OPT_MAILBOX]),
+                       .prefix =
+                           source->keeps_names ? SPAN_EMPTY : span_cstr(c->option[OPT_MAILBOX]),
                        .started_ms = clock_mono_ms()};
     int r = import_store_open(c, account, &i.s, e);
 

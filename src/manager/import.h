@@ -60,10 +60,11 @@ struct import_source {
     /* Reads all and hands it over. In a fiber. 0 or negative. */
     int (*read)(struct import *i, void *arg);
     void *arg;
-    const char *kind; /* "maildir" */
-    const char *from; /* which one, for the name of the state file */
-    bool keeps_names; /* no folder is put where its special use says */
-    bool stateless;   /* what is there decides alone */
+    const char *kind;    /* "maildir" */
+    const char *from;    /* which one, for the name of the state file */
+    bool keeps_names;    /* folders are called here as there; --mailbox means something else */
+    bool dates_are_ours; /* an equal message of another date is another message */
+    bool stateless;      /* what is there decides alone */
 };
 /* The whole course of it, with the report. As a command's handler. */
 int import_run(struct call *c, const char *account, const struct import_source *s, struct err *e);

@@ -66,6 +66,18 @@ static int connect_again(struct import_store *s, struct err *e)
     return 0;
 }
 
+static int connect_at_first(struct import_store *s, struct err *e)
+{
+    uint64_t end = clock_mono_ms() + ATTACH_MS;
+    int r = connect_again(s, e);
+
+    while (r == -EAGAIN && clock_mono_ms() < end) {
+        usleep(AGAIN_MS * 1000);
+        r = connect_again(s, e);
+    }
+    return r == -EAGAIN ? err_set(e, r, "stored is not ready; `sealpost status` shows why") : r;
+}
+
 static void on_again(void *arg)
 {
     struct import_store *s = arg;
@@ -164,7 +176,7 @@ int import_store_open(struct call *c, const char *account, struct import_store *
         r = open_store(s, e);
     }
     if (r == 0)
-        r = connect_again(s, e);
+        r = connect_at_first(s, e);
     if (r != 0) {
         import_store_free(s);
         return r;

@@ -37,13 +37,14 @@ static int apply_mailbox_put(struct engine *e, const struct effect_mailbox *p)
         /* Numbers only rise. */
         m->row.uidnext = max_u32(m->row.uidnext, p->row.uidnext);
         m->row.first_number = max_u32(m->row.first_number, p->row.first_number);
+        m->row.uidvalidity = max_u32(m->row.uidvalidity, p->row.uidvalidity);
     } else {
         m = mbox_new(e, p->id);
         m->row = p->row;
         if (p->id >= e->state.next_mailbox)
             e->state.next_mailbox = p->id + 1;
-        e->state.last_uidvalidity = max_u32(e->state.last_uidvalidity, p->row.uidvalidity);
     }
+    e->state.last_uidvalidity = max_u32(e->state.last_uidvalidity, p->row.uidvalidity);
     memmove(m->name, p->name.p, p->name.n);
     m->row.name_bytes = (uint16_t)p->name.n;
     mbox_dirty(e, m);

@@ -409,10 +409,14 @@ def from_dovecot():
             for n in range(3):
                 assert c.append(f'"{box}"', "(\\Seen)", '" 1-May-2012 00:00:00 +0000"', f"Subject: {box} {n}\r\n\r\nx\r\n".encode())[0] == "OK"
         c._simple_command("SUBSCRIBE", '"INBOX.a.b"')
+        c._simple_command("CREATE", '"INBOX.a"')
         for n in range(3000):  # enough to be interrupted
-            assert c.append("INBOX.a", "()", '" 2-May-2012 00:00:00 +0000"', f"Subject: many {n}\r\nMessage-ID: <{n}@many>\r\n\r\n{'text ' * 40}\r\n".encode())[0] == "OK" if n else c._simple_command("CREATE", '"INBOX.a"')
+            path = d.folder / "mail" / "user" / ".a" / "cur" / f"1335916800.{n}.x:2,"
+            path.write_text(f"Subject: many {n}\nMessage-ID: <{n}@many>\n\n{'text ' * 40}\n")
+            os.utime(path, (1335916800 + n, 1335916800 + n))
+            shutil.chown(path, "nobody", "nogroup")
         theirs = {re.sub(r"^INBOX\.", "", k).replace(".", "/").replace("Sent Messages", "Sent"): v for k, v in view("user", c).items()}
-        assert len(theirs["a"]) == 2999
+        assert len(theirs["a"]) == 3000
 
         # who it is must be proved, and nothing is said before
         before = (d.folder / "log").read_text().count("Login")
