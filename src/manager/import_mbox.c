@@ -52,7 +52,7 @@ static bool name_index(struct span w, const char *names, unsigned *ret)
 
 static bool clock_time(struct span w, unsigned *ret)
 {
-    struct span h, m;
+    struct span h, m = SPAN_EMPTY;
     uint64_t hour, minute, second = 0;
 
     if (!span_split(&w, ':', &h) || !span_to_u64(h, 23, &hour))
