@@ -9,19 +9,30 @@
 #include "store/engine.h"
 
 /* Every message that stored receives here. */
-#define SERVICE_MESSAGES(X)                                                                        \
-    X(STORE_ATTACH)                                                                                \
-    X(STORE_WATCH)                                                                                 \
-    X(STORE_APPEND)                                                                                \
-    X(STORE_DELIVER)                                                                               \
-    X(STORE_FLAGS)                                                                                 \
-    X(STORE_EXPUNGE)                                                                               \
-    X(STORE_COPY)                                                                                  \
-    X(STORE_MAILBOX_CREATE)                                                                        \
-    X(STORE_MAILBOX_DELETE)                                                                        \
-    X(STORE_MAILBOX_RENAME) X(STORE_SUBSCRIBE) X(STORE_QUEUE_LEASE) X(STORE_QUEUE_BODY)            \
-        X(STORE_QUEUE_DONE) X(STORE_QUEUE_ADMIN) X(STORE_ACCOUNT) X(STORE_NEWSGROUP) X(STORE_STAT) \
-            X(STORE_COMPACT) X(STORE_GRANT) X(STORE_BACKUP)
+/* clang-format off: version 14 formats it anew each time */
+#define SERVICE_MESSAGES(X) \
+    X(STORE_ATTACH) \
+    X(STORE_WATCH) \
+    X(STORE_APPEND) \
+    X(STORE_DELIVER) \
+    X(STORE_FLAGS) \
+    X(STORE_EXPUNGE) \
+    X(STORE_COPY) \
+    X(STORE_MAILBOX_CREATE) \
+    X(STORE_MAILBOX_DELETE) \
+    X(STORE_MAILBOX_RENAME) \
+    X(STORE_SUBSCRIBE) \
+    X(STORE_QUEUE_LEASE) \
+    X(STORE_QUEUE_BODY) \
+    X(STORE_QUEUE_DONE) \
+    X(STORE_QUEUE_ADMIN) \
+    X(STORE_ACCOUNT) \
+    X(STORE_NEWSGROUP) \
+    X(STORE_STAT) \
+    X(STORE_COMPACT) \
+    X(STORE_GRANT) \
+    X(STORE_BACKUP)
+/* clang-format on */
 
 struct service;
 
