@@ -290,7 +290,11 @@ def one_account():
     c.expunge()
     c.logout()
     _, r = tool("restore", "--from", str(to), "--account", server.address("bob"))
-    assert [h for h, _, _ in contents(server, "bob", "INBOX")] == [h for h, _, _ in whole]
+    was, now = [h for h, _, _ in whole], [h for h, _, _ in contents(server, "bob", "INBOX")]
+    lost, extra = collections.Counter(was) - collections.Counter(now), collections.Counter(now) - collections.Counter(was)
+    assert not lost and not extra, (f"of {len(was)}: {sum(lost.values())} lost, {sum(extra.values())} not known before", r)
+    moved = [k for k, (a, b) in enumerate(zip(was, now)) if a != b]
+    assert not moved, (f"{len(moved)} of {len(was)} in another order, from {moved[0]}", r)
     # an account that was removed and made again under its name
     server.run("account", "remove", server.address("carol"))
     wait_for("carol is gone", lambda: server.run("account", "show", server.address("carol"), check=False).returncode)
