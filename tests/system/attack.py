@@ -1,5 +1,6 @@
 """attack.py: what hostile clients are made of: raw sockets in the clear and inside TLS, a user who must not notice, memory and restarts of all processes."""
 import pathlib
+import select
 import socket
 import ssl
 import threading
@@ -69,6 +70,42 @@ class Raw:
     def ask(self, line):
         self.send(line + b"\r\n")
         return self.reply()
+
+    def pour(self, data, enough, seconds=60):
+        """Sends and reads at the same time until enough(what has come) or the other side ends; what has come. One thread: Python's TLS sockets
+        are not made for a reader and a writer at once, who then sees an end that is none."""
+        got, view, end = bytearray(self.rest), memoryview(data), time.monotonic() + seconds
+        self.rest = b""
+        self.s.setblocking(False)
+        try:
+            while not enough(got):
+                wants_write = len(view) > 0
+                moved = False
+                try:
+                    if wants_write:
+                        view = view[self.s.send(view[:16384]):]
+                        moved = True
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    view = view[:0]
+                try:
+                    more = self.s.recv(65536)
+                    if not more:
+                        break
+                    got += more
+                    moved = True
+                except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                except OSError:
+                    break
+                if not moved:
+                    if time.monotonic() > end:
+                        raise AssertionError(f"{self.name}: stuck after {len(got)} bytes, {len(view)} to send")
+                    select.select([self.s], [self.s] if wants_write else [], [], 1)
+        finally:
+            self.s.settimeout(20)
+        return bytes(got)
 
     def all(self, most=1 << 26):
         """Everything until the other side ends."""
