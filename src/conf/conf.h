@@ -29,6 +29,12 @@ enum conf_policy {
 /* SMTP virtual servers only. */
 enum conf_smtp_kind { SMTP_MX, SMTP_SUBMISSION };
 enum conf_tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
+/* What is done about certificates of clients. */
+enum conf_client_certificates {
+    CLIENT_CERTIFICATES_IGNORE,
+    CLIENT_CERTIFICATES_ACCEPT,
+    CLIENT_CERTIFICATES_REQUIRE
+};
 
 struct conf_strings {
     const char **v;
@@ -77,14 +83,37 @@ struct conf_vserver {
     uint32_t endpoint_count;
     bool require_secure_channel;
     bool require_128bit;
-    uint8_t tls_min;      /* enum conf_tls_min */
-    uint8_t smtp_kind;    /* enum conf_smtp_kind */
-    const char *key_type; /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
+    uint8_t tls_min;             /* enum conf_tls_min */
+    uint8_t smtp_kind;           /* enum conf_smtp_kind */
+    const char *key_type;        /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
+    uint8_t client_certificates; /* enum conf_client_certificates */
+    struct conf_strings client_trust; /* "own-ca", names of files in certs/trust */
     struct conf_networks allow, deny; /* connection control; empty allow: everybody */
     struct conf_limits limits;
     bool
         anonymous_read; /* NNTP: read without login (after TLS where a secure channel is required) */
     bool anonymous_post; /* NNTP */
+};
+
+struct conf_acme_server { /* others get certificates of the own CA by ACME (RFC 8555) */
+    bool enabled;
+    bool require_eab;          /* accounts need a key of `sealpost ca acme eab create` */
+    struct conf_strings names; /* and all below them */
+    struct conf_networks networks;
+    struct conf_strings challenges; /* "http-01", "dns-01", "tls-alpn-01" */
+    const char *profile;
+    const char *terms;            /* address of terms that an account must agree to; empty: none */
+    uint16_t http_port, tls_port; /* of those who are checked */
+    struct conf_networks connect_to; /* empty: all but loopback, link-local and multicast */
+    uint32_t accounts, accounts_per_hour, orders_per_hour, names_per_order;
+    uint32_t order_hours, authorization_days;
+};
+struct conf_est_server { /* the same by EST (RFC 7030) */
+    bool enabled;
+    bool accounts; /* certificates to log in with, for accounts, by their password */
+    struct conf_strings names;
+    struct conf_networks networks;
+    const char *profile;
 };
 
 struct conf_connector { /* SMTP connector: where mail for an address space goes */
@@ -124,6 +153,8 @@ struct conf {
     uint32_t crl_hours; /* default 24 */
     bool crl_delta;
     struct conf_strings ca_officer; /* profiles whose requests wait for approval */
+    struct conf_acme_server acme_server;
+    struct conf_est_server est_server;
     /* passwords */
     uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
     uint32_t throttle_failures,

@@ -7,6 +7,7 @@ static const char *const protocol_names[] = {"pop3", "imap4", "smtp", "nntp", "h
 static const char *const policy_names[] = {"tls", "starttls", "opportunistic", "public", NULL};
 static const char *const smtp_kind_names[] = {"mx", "submission", NULL};
 static const char *const tls_min_names[] = {"1.2", "1.3", NULL};
+static const char *const client_certificates_names[] = {"ignore", "accept", "require", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 
 typedef struct conf in_ROOT;
@@ -14,6 +15,8 @@ typedef struct conf_vserver in_VSERVER;
 typedef struct conf_endpoint in_ENDPOINT;
 typedef struct conf_limits in_LIMITS;
 typedef struct conf_connector in_CONNECTOR;
+typedef struct conf_acme_server in_ACME_SERVER;
+typedef struct conf_est_server in_EST_SERVER;
 
 #define REQUIRED NULL
 #define DERIVED(words) "=" words
@@ -116,11 +119,13 @@ static const struct {
     size_t size;
     const char *word, *words;
 } scopes[SCOPE_COUNT] = {
-    [SCOPE_ROOT] = {sizeof(in_ROOT),      "server",         "the server"     },
-    [SCOPE_VSERVER] = {sizeof(in_VSERVER),   "virtual server", "virtual servers"},
-    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),  "endpoint",       "endpoints"      },
-    [SCOPE_LIMITS] = {sizeof(in_LIMITS),    "limits",         "limits"         },
-    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR), "connector",      "connectors"     },
+    [SCOPE_ROOT] = {sizeof(in_ROOT),        "server",         "the server"     },
+    [SCOPE_VSERVER] = {sizeof(in_VSERVER),     "virtual server", "virtual servers"},
+    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),    "endpoint",       "endpoints"      },
+    [SCOPE_LIMITS] = {sizeof(in_LIMITS),      "limits",         "limits"         },
+    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR),   "connector",      "connectors"     },
+    [SCOPE_ACME_SERVER] = {sizeof(in_ACME_SERVER), "ACME server",    "ACME server"    },
+    [SCOPE_EST_SERVER] = {sizeof(in_EST_SERVER),  "EST server",     "EST server"     },
 };
 
 size_t scope_size(enum conf_scope scope)

@@ -14,6 +14,8 @@ enum conf_scope {
     SCOPE_ENDPOINT,
     SCOPE_LIMITS,
     SCOPE_CONNECTOR,
+    SCOPE_ACME_SERVER,
+    SCOPE_EST_SERVER,
     SCOPE_COUNT
 };
 

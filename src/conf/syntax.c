@@ -171,6 +171,19 @@ const char *check_address_space(struct span s)
            "(\".example.org\")";
 }
 
+/* A file of one folder: nothing that leads out of it. */
+const char *check_trust(struct span s)
+{
+    if (s.n == 0 || s.n > 64 || s.p[0] == '.')
+        return "is no name of a file. Write own-ca, or the name of a PEM file in certs/trust";
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '.' && s.p[i] != '-' &&
+            s.p[i] != '_')
+            return "is no name of a file. Letters, digits, '.', '-' and '_' are possible; the file "
+                   "belongs into certs/trust of the data folder";
+    return NULL;
+}
+
 const char *check_key_type(struct span s)
 {
     static const char *const types[] = {"p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096"};
@@ -180,6 +193,16 @@ const char *check_key_type(struct span s)
             return NULL;
     return "is not a kind of key. Use \"p256\", \"p384\", \"ed25519\", \"rsa2048\", \"rsa3072\" or "
            "\"rsa4096\"";
+}
+
+const char *check_challenge(struct span s)
+{
+    static const char *const kinds[] = {"http-01", "dns-01", "tls-alpn-01"};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (span_eq_cstr(s, kinds[i]))
+            return NULL;
+    return "is no kind of challenge. Use \"http-01\", \"dns-01\" or \"tls-alpn-01\"";
 }
 
 static bool is_user_name(struct span s)

@@ -16,6 +16,8 @@ const char *check_dns_server(struct span s);    /* address[@port] */
 const char *check_smart_host(struct span s);    /* host, host:port, [address]:port */
 const char *check_address_space(struct span s); /* "*", domain, ".domain" */
 const char *check_key_type(struct span s);
+const char *check_trust(struct span s);
+const char *check_challenge(struct span s);
 const char *check_user_prefix(struct span s);
 const char *check_group(struct span s);
 

@@ -6,12 +6,12 @@
 
 static const char *const names[ROLE_COUNT] = {
     "supervisor", "keyd",  "authd", "access", "mx",      "stored",
-    "relayd",     "certd", "cad",   "watchd", "manager",
+    "relayd",     "certd", "cad",   "watchd", "manager", "enrold",
 };
 
 unsigned role_index(enum role r)
 {
-    CHECK(r != 0 && ((unsigned)r & ((unsigned)r - 1)) == 0 && (unsigned)r <= ROLE_MANAGER);
+    CHECK(r != 0 && ((unsigned)r & ((unsigned)r - 1)) == 0 && (unsigned)r < 1u << ROLE_COUNT);
     return (unsigned)__builtin_ctz((unsigned)r);
 }
 

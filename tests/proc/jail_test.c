@@ -332,8 +332,8 @@ static const struct trial {
 };
 
 static const char *const profiles[] = {
-    "keyd",   "authd", "stored", "sessiond-access", "sessiond-mx",
-    "relayd", "certd", "cad",    "watchd",          "conf",
+    "keyd",  "authd", "stored", "sessiond-access", "sessiond-mx", "relayd",
+    "certd", "cad",   "enrold", "watchd",          "conf",
 };
 
 static int run(const char *profile, const char *user, int (*fn)(void), struct sandbox_report *ret)

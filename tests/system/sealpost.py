@@ -126,7 +126,7 @@ class Server:
 
     def start(self):
         if os.geteuid() == 0:
-            for role in "keyd authd access mx stored relayd certd cad watchd conf".split():
+            for role in "keyd authd access mx stored relayd certd cad enrold watchd conf".split():
                 if subprocess.run(["getent", "passwd", f"sealpost-{role}"], stdout=subprocess.DEVNULL).returncode:
                     subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", f"sealpost-{role}"], check=True)
         read, write = os.pipe()
