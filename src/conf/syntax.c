@@ -179,8 +179,9 @@ const char *check_trust(struct span s)
     for (size_t i = 0; i < s.n; i++)
         if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '.' && s.p[i] != '-' &&
             s.p[i] != '_')
-            return "is no name of a file. Letters, digits, '.', '-' and '_' are possible; the file "
-                   "belongs into certs/trust of the data folder";
+            return "is no name of a file. Write letters, digits, '.', '-' and '_'; the file "
+                   "belongs "
+                   "into certs/trust of the data folder";
     return NULL;
 }
 

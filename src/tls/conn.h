@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "loop/fiber.h"
+#include "pki/client.h"
 #include "tls/context.h"
 
 struct conn;
@@ -98,6 +99,10 @@ const struct sockaddr_storage *conn_peer(const struct conn *c);
 const char *conn_peer_text(const struct conn *c); /* "192.0.2.1" */
 struct x509_st;
 struct x509_st *conn_peer_certificate(struct conn *c); /* borrowed; NULL: none */
+/* Server side: what the client's certificate says; false: it showed none (or one without serial number, dates or key). *ret_problem: why it
+ * does not hold, NULL if it does: then only dates and revocation since the handshake that a resumed session goes back to are open. */
+bool conn_client_certificate(struct conn *c, struct client_certificate *ret,
+                             const char **ret_problem);
 struct stack_st_X509;
 struct stack_st_X509 *
 conn_peer_chain(struct conn *c); /* borrowed, client side: as the server sent it */

@@ -72,12 +72,19 @@ int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
     ssl = c->tls == NULL ? NULL : tls_context_ssl(c->tls, c->slot);
     if (ssl == NULL) {
         c->read_error = c->write_error = -EPROTO;
-        return conn_fail(c, -EPROTO, "the virtual server has no certificate");
+        return conn_fail(c, -EPROTO,
+                         c->tls != NULL && tls_context_waits_for_trust(c->tls)
+                             ? "the list of CAs whose client certificates hold is not known yet"
+                             : "the virtual server has no certificate");
     }
     SSL_set_accept_state(ssl);
     count = tls_context_counters(c->tls);
     count->handshakes++;
     r = handshake(c, ssl, timeout_ms);
+    if (r == -EPROTO && SSL_get_verify_result(ssl) != X509_V_OK)
+        snprintf(c->error, sizeof c->error,
+                 "TLS handshake: the client's certificate is refused: %s",
+                 X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
     if (r < 0)
         count->failed++;
     else if (SSL_session_reused(ssl))
@@ -240,6 +247,21 @@ static void peer_spki(const struct conn *c, char ret[65])
     if (n > 0 && EVP_Digest(der, (size_t)n, md, NULL, EVP_sha256(), NULL) == 1)
         hex(md, sizeof md, ret);
     OPENSSL_free(der);
+}
+
+bool conn_client_certificate(struct conn *c, struct client_certificate *ret,
+                             const char **ret_problem)
+{
+    X509 *x = conn_peer_certificate(c);
+    long result;
+
+    *ret_problem = NULL;
+    if (x == NULL || !client_certificate_of(x, ret))
+        return false;
+    result = SSL_get_verify_result(c->ssl);
+    if (result != X509_V_OK)
+        *ret_problem = X509_verify_cert_error_string(result);
+    return true;
 }
 
 void conn_tls_info(struct conn *c, struct conn_tls_info *ret)

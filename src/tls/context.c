@@ -39,9 +39,11 @@ struct tls_context {
     unsigned char alpn[ALPN_BYTES_MAX];
     unsigned alpn_bytes;
     bool alpn_strict;
+    bool require; /* of clients: a certificate that holds */
     struct tls_slot_state slots[2];
     X509_STORE *trust; /* NULL: clients are not asked for certificates */
     STACK_OF(X509_NAME) * trust_names;
+    uint64_t trust_epoch;
     unsigned char sid_context[SID_CONTEXT_BYTES];
     struct map *sni;
     struct sni_entry sni_other;
@@ -50,11 +52,13 @@ struct tls_context {
 
 /* --- the object */
 
-static void set_sid_context(struct tls_context *c, uint64_t epoch)
+/* Tickets of another trust list, or of a time when no certificate was required, are not resumed. */
+static void set_sid_context(struct tls_context *c)
 {
     struct buf b BUF_AUTO = BUF(4096);
 
-    buf_printf(&b, "sealpost ticket %s %llu", c->name, (unsigned long long)epoch);
+    buf_printf(&b, "sealpost ticket %s %llu %d", c->name, (unsigned long long)c->trust_epoch,
+               c->require);
     CHECK(EVP_Digest(b.p, b.n, c->sid_context, NULL, EVP_sha256(), NULL) == 1);
 }
 
@@ -76,9 +80,10 @@ struct tls_context *tls_context_new(const struct conf_vserver *v, const char *co
         c->alpn_bytes += (unsigned)n;
     }
     c->alpn_strict = alpn_strict;
+    c->require = v->client_certificates == CLIENT_CERTIFICATES_REQUIRE;
     c->sni = map_new();
     snprintf(c->sni_other.name, sizeof c->sni_other.name, "(other)");
-    set_sid_context(c, 0);
+    set_sid_context(c);
     return c;
 }
 
@@ -243,12 +248,25 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return r;
 }
 
-/* A client certificate that does not hold is no reason to end the handshake; the result stays with
- * the session. */
+/* A client certificate that does not hold is no reason to end the handshake, unless one is
+ * required; the result stays with the session. */
 static int on_client_certificate(X509_STORE_CTX *store, void *arg)
 {
-    if (X509_verify_cert(store) != 1 && X509_STORE_CTX_get_error(store) == X509_V_OK)
+    const struct tls_context *c = arg;
+
+    if (X509_verify_cert(store) == 1)
+        return 1;
+    if (X509_STORE_CTX_get_error(store) == X509_V_OK)
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
+    return !c->require;
+}
+
+/* CRLs are held against those CAs of the list that have one in it. */
+static int on_verify_step(int ok, X509_STORE_CTX *store)
+{
+    if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_UNABLE_TO_GET_CRL)
+        return ok;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }
 
@@ -263,9 +281,13 @@ static void set_trust(SSL_CTX *ctx, const struct tls_context *c)
     SSL_CTX_set1_cert_store(ctx, c->trust);
     SSL_CTX_set_client_CA_list(
         ctx, sk_X509_NAME_deep_copy(c->trust_names, X509_NAME_dup, X509_NAME_free));
-    SSL_CTX_set_cert_verify_callback(ctx, on_client_certificate, NULL);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, on_client_certificate, (void *)(uintptr_t)c);
+    SSL_CTX_set_verify(
+        ctx, c->require ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_PEER,
+        on_verify_step);
     SSL_CTX_set_verify_depth(ctx, 6);
+    /* what clients are trusted by has nothing to do with what is shown to them */
+    SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 }
 
 static SSL_CTX *server_ctx(struct tls_context *c)
@@ -367,6 +389,39 @@ int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span 
     return slot_set(c, slot, certs, key, e);
 }
 
+static bool has_crl(X509_STORE *store)
+{
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(store);
+
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++)
+        if (X509_OBJECT_get_type(sk_X509_OBJECT_value(all, i)) == X509_LU_CRL)
+            return true;
+    return false;
+}
+
+/* Takes store and names. */
+static int trust_set(struct tls_context *c, X509_STORE *store, STACK_OF(X509_NAME) * names,
+                     uint64_t epoch, struct err *e)
+{
+    X509_STORE_free(c->trust);
+    sk_X509_NAME_pop_free(c->trust_names, X509_NAME_free);
+    c->trust = store;
+    c->trust_names = names;
+    c->trust_epoch = epoch;
+    set_sid_context(c);
+    for (int i = 0; i < 2; i++) {
+        struct tls_slot_state *s = &c->slots[i];
+        if (s->ctx == NULL)
+            continue;
+        /* a new SSL_CTX: handshakes that have begun keep the old one */
+        CHECK(EVP_PKEY_up_ref(s->key) == 1);
+        int r = slot_set(c, (enum tls_slot)i, X509_chain_up_ref(s->chain), s->key, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 int tls_context_trust(struct tls_context *c, struct span ca_pem, uint64_t epoch, struct err *e)
 {
     STACK_OF(X509_NAME) *names = NULL;
@@ -380,23 +435,33 @@ int tls_context_trust(struct tls_context *c, struct span ca_pem, uint64_t epoch,
             sk_X509_NAME_pop_free(names, X509_NAME_free);
             return -EINVAL;
         }
+        if (has_crl(store))
+            X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     }
-    X509_STORE_free(c->trust);
-    sk_X509_NAME_pop_free(c->trust_names, X509_NAME_free);
-    c->trust = store;
-    c->trust_names = names;
-    set_sid_context(c, epoch);
-    for (int i = 0; i < 2; i++) {
-        struct tls_slot_state *s = &c->slots[i];
-        if (s->ctx == NULL)
-            continue;
-        /* a new SSL_CTX: handshakes that have begun keep the old one */
-        CHECK(EVP_PKEY_up_ref(s->key) == 1);
-        int r = slot_set(c, (enum tls_slot)i, X509_chain_up_ref(s->chain), s->key, e);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    return trust_set(c, store, names, epoch, e);
+}
+
+void tls_context_take_trust(struct tls_context *c, const struct tls_context *from)
+{
+    struct err e = {""};
+
+    if (from->trust == NULL)
+        return;
+    CHECK(X509_STORE_up_ref(from->trust) == 1);
+    if (trust_set(c, from->trust,
+                  sk_X509_NAME_deep_copy(from->trust_names, X509_NAME_dup, X509_NAME_free),
+                  from->trust_epoch, &e) < 0)
+        log_error("%s: %s", c->name, e.text);
+}
+
+bool tls_context_waits_for_trust(const struct tls_context *c)
+{
+    return c->require && c->trust == NULL;
+}
+
+bool tls_context_asks_clients(const struct tls_context *c)
+{
+    return c->trust != NULL;
 }
 
 bool tls_context_has_identity(const struct tls_context *c)
@@ -415,7 +480,9 @@ void tls_context_serial(const struct tls_context *c, char ret[68])
 
 SSL *tls_context_ssl(struct tls_context *c, enum tls_slot slot)
 {
-    SSL *ssl = c->slots[slot].ctx == NULL ? NULL : SSL_new(c->slots[slot].ctx);
+    SSL *ssl = c->slots[slot].ctx == NULL || tls_context_waits_for_trust(c)
+                   ? NULL
+                   : SSL_new(c->slots[slot].ctx);
 
     if (ssl != NULL && !tls_ticket_have_keys()) {
         /* a callback that has no key would send an empty ticket in TLS 1.3 */

@@ -30,7 +30,7 @@ STACK_OF(X509) * tls_chain_parse(struct span chain, struct err *e);
 void tls_serial_hex(const X509 *x, char ret[68]);
 /* Rules that both sides share: versions, ciphers, groups, modes. */
 SSL_CTX *tls_ctx_new(const SSL_METHOD *method, int min_version);
-/* Trusts the certificates of a PEM text and nothing else. NULL with e set. */
+/* Trusts the certificates of a PEM text and nothing else, and knows its CRLs. NULL with e set. */
 X509_STORE *tls_store_of_pem(struct span pem, STACK_OF(X509_NAME) * names, struct err *e);
 
 /* ticket.c */

@@ -354,6 +354,88 @@ TEST(client_certificates_never_break_a_handshake)
     finish();
 }
 
+/* Required: none and an unknown one end the handshake, and so does everything before the list is
+ * known; the server says why. */
+static X509 *shown_by_client(const char *key_type)
+{
+    SSL *probe = tls_client_context_ssl(t.client);
+    SSL_CTX *ctx = SSL_get_SSL_CTX(probe);
+    X509 *x = tls_harness_certificate(tls_harness_key(key_type), NULL);
+
+    CHECK(SSL_CTX_use_certificate(ctx, x) == 1 &&
+          SSL_CTX_use_PrivateKey(ctx, tls_harness_key(key_type)) == 1);
+    SSL_free(probe);
+    return x;
+}
+
+static char why[160];
+
+static void refusing_server(struct end *e)
+{
+    t.server_result = conn_accept_tls(e->c, 5000);
+    snprintf(why, sizeof why, "%s", conn_error(e->c));
+}
+
+static void refused_client(struct end *e)
+{
+    /* in TLS 1.3 the client is done before the server has looked at its certificate */
+    t.client_result = conn_connect_tls(e->c, &t.how, 5000);
+    if (t.client_result == 0)
+        t.client_result = conn_fill(e->c, 5000);
+}
+
+TEST(required_client_certificates)
+{
+    static const struct {
+        const char *name, *want;
+        bool list, shown;
+    } rows[] = {
+        {"no list yet",    "not known yet",                false, true },
+        {"none shown",     "did not return a certificate", true,  false},
+        {"an unknown one", "self-signed certificate",      true,  true },
+    };
+    struct setting s;
+    struct err e;
+
+    vserver.client_certificates = CLIENT_CERTIFICATES_REQUIRE;
+    for (int v = 0; v < 2; v++) {
+        vserver.tls_min = TLS_MIN_1_2;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            X509 *x = NULL;
+            unit_case(rows[i].name);
+            begin("p256", &s);
+            if (v == 0) {
+                SSL *probe = tls_client_context_ssl(t.client);
+                SSL_CTX_set_max_proto_version(SSL_get_SSL_CTX(probe), TLS1_2_VERSION);
+                SSL_free(probe);
+            }
+            if (rows[i].list)
+                EXPECT_INT(tls_context_trust(t.context, tls_harness_trust_pem(), 1, &e), 0);
+            if (rows[i].shown)
+                x = shown_by_client("p384");
+            run(&s, refusing_server, refused_client);
+            EXPECT_INT(t.server_result, -EPROTO);
+            EXPECT(t.client_result < 0);
+            if (strstr(why, rows[i].want) == NULL)
+                EXPECT_STR(why, rows[i].want);
+            X509_free(x);
+            finish();
+        }
+    }
+    unit_case("a known one");
+    begin("p256", &s);
+    X509 *x = shown_by_client("p384");
+    tls_harness_trust(x);
+    EXPECT_INT(tls_context_trust(t.context, tls_harness_trust_pem(), 1, &e), 0);
+    run(&s, echo_server, echo_client);
+    EXPECT_INT(t.client_result, 0);
+    EXPECT(t.server_info.verified);
+    X509_free(x);
+    finish();
+    vserver.client_certificates = CLIENT_CERTIFICATES_IGNORE;
+    unit_case(NULL);
+}
+
 /* --- channel binding */
 
 static char bindings[2][2][80];

@@ -95,26 +95,37 @@ void tls_serial_hex(const X509 *x, char ret[68])
         snprintf(ret + (size_t)2 * (size_t)i, 3, "%02x", p[i]);
 }
 
+static int no_passphrase(char *buf, int size, int for_writing, void *arg)
+{
+    return -1;
+}
+
 X509_STORE *tls_store_of_pem(struct span pem, STACK_OF(X509_NAME) * names, struct err *e)
 {
     X509_STORE *store = X509_STORE_new();
     BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+    STACK_OF(X509_INFO) * all;
     unsigned count = 0;
-    X509 *x;
 
     CHECK(store != NULL && in != NULL);
     ERR_clear_error();
-    while ((x = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
-        CHECK(X509_STORE_add_cert(store, x) == 1);
+    all = PEM_X509_INFO_read_bio(in, NULL, no_passphrase, NULL);
+    for (int i = 0; i < sk_X509_INFO_num(all); i++) {
+        const X509_INFO *one = sk_X509_INFO_value(all, i);
+        if (one->crl != NULL)
+            CHECK(X509_STORE_add_crl(store, one->crl) == 1);
+        if (one->x509 == NULL)
+            continue;
+        CHECK(X509_STORE_add_cert(store, one->x509) == 1);
         if (names != NULL)
-            CHECK(sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(x))) > 0);
-        X509_free(x);
+            CHECK(sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(one->x509))) > 0);
         count++;
     }
     BIO_free(in);
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || count == 0) {
-        err_set(e, -EINVAL, "certificate %u of the trust list cannot be read: %s", count + 1,
-                tls_error_text("no PEM certificate"));
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
+    if (count == 0) {
+        err_set(e, -EINVAL, "the trust list cannot be read: %s",
+                tls_error_text("it holds no PEM certificate"));
         X509_STORE_free(store);
         return NULL;
     }
