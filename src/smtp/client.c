@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/random.h"
+#include "message/downgrade.h"
 #include "smtp/path.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { /* RFC 5321 section 4.5.3.2, milliseconds */
@@ -33,6 +35,7 @@ enum {
     PIPELINED_MAX =
         50, /* RCPT without reading: the replies must fit the way back (RFC 2920 section 3.1) */
     COMMAND_BYTES_MAX = 4096,
+    DOWNGRADE_BYTES_MAX = 64 << 20, /* larger ones are not made 7-bit */
 };
 
 enum {
@@ -52,6 +55,8 @@ struct client {
     unsigned extensions;
     uint64_t size_limit; /* 0: none said */
     struct smtp_facts facts;
+    bool is_8bit;          /* the message */
+    struct buf made;       /* the message with 7-bit bodies, if that was needed */
     char reply[REPLY_MAX]; /* the last reply's lines, joined by blanks, the code in front */
     char problem[300];     /* why the connection is of no use */
 };
@@ -316,8 +321,8 @@ static void put_mail(struct client *c, const struct smtp_outgoing *m, struct buf
 {
     buf_printf(out, "MAIL FROM:<%.*s>", SPAN_ARG(m->sender));
     if (c->extensions & HAS_SIZE)
-        buf_printf(out, " SIZE=%" PRIu64, m->size);
-    if (m->body_8bit && c->extensions & HAS_8BITMIME)
+        buf_printf(out, " SIZE=%" PRIu64, c->made.p ? c->made.n : m->size);
+    if (c->is_8bit && c->extensions & HAS_8BITMIME)
         buf_put_cstr(out, " BODY=8BITMIME");
     if (m->smtputf8)
         buf_put_cstr(out, " SMTPUTF8");
@@ -373,6 +378,19 @@ static void set_all(const struct smtp_outgoing *m, struct smtp_recipient_result 
     }
 }
 
+/* From the file, or from what was made of it for a server that does not take it as it is. */
+static ssize_t read_body(const struct client *c, const struct smtp_outgoing *m, char *chunk,
+                         uint64_t at)
+{
+    struct span made = buf_span(&c->made);
+
+    if (made.p == NULL)
+        return pread(m->body_fd, chunk, CHUNK_BYTES, (off_t)at);
+    made = span_head(span_skip(made, at < made.n ? (size_t)at : made.n), CHUNK_BYTES);
+    memcpy(chunk, made.p, made.n);
+    return (ssize_t)made.n;
+}
+
 /* Dot-stuffed, line ends made CR LF (a stored body may hold others), the final dot. */
 static bool send_body(struct client *c, const struct smtp_outgoing *m)
 {
@@ -383,7 +401,7 @@ static bool send_body(struct client *c, const struct smtp_outgoing *m)
 
     CHECK(chunk);
     while (good) {
-        ssize_t n = pread(m->body_fd, chunk, CHUNK_BYTES, (off_t)at);
+        ssize_t n = read_body(c, m, chunk, at);
         if (n < 0)
             good = broken(c, "the message cannot be read: %s", strerror(errno));
         if (n <= 0)
@@ -508,15 +526,65 @@ static void settle(struct client *c, const struct smtp_outgoing *m,
     }
 }
 
+/* What was said of it when it came need not be true. */
+static bool look_for_8bit(struct client *c, const struct smtp_outgoing *m)
+{
+    char *chunk = malloc(CHUNK_BYTES);
+    ssize_t n = 0;
+
+    CHECK(chunk);
+    for (uint64_t at = 0; !c->is_8bit; at += (uint64_t)n) {
+        n = pread(m->body_fd, chunk, CHUNK_BYTES, (off_t)at);
+        if (n <= 0)
+            break;
+        c->is_8bit = downgrade_is_8bit((struct span){chunk, (size_t)n});
+    }
+    free(chunk);
+    return n >= 0 || broken(c, "the message cannot be read: %s", strerror(errno));
+}
+
+/* 7-bit bodies for a server that takes no others, RFC 6152 section 3. 0 or negative errno. */
+static int make_7bit(struct client *c, const struct smtp_outgoing *m)
+{
+    struct buf raw BUF_AUTO = BUF(DOWNGRADE_BYTES_MAX);
+    char *room = m->size < DOWNGRADE_BYTES_MAX ? buf_reserve(&raw, (size_t)m->size) : NULL;
+    size_t have = 0;
+    ssize_t n = 1;
+
+    if (room == NULL)
+        return -EFBIG;
+    while (have < m->size && n > 0) {
+        n = pread(m->body_fd, room + have, (size_t)m->size - have, (off_t)have);
+        have += n > 0 ? (size_t)n : 0;
+    }
+    if (have < m->size)
+        return n < 0 ? -errno : -EIO;
+    buf_commit(&raw, have);
+    return downgrade(buf_span(&raw), &c->made);
+}
+
 static bool transact(struct client *c, const struct smtp_outgoing *m,
                      struct smtp_recipient_result *results)
 {
+    int err;
+
+    if (!look_for_8bit(c, m))
+        return false;
+    if (c->is_8bit && !(c->extensions & HAS_8BITMIME) && (err = make_7bit(c, m)) < 0) {
+        if (err != -E2BIG && err != -EFBIG && err != -ENOBUFS)
+            return broken(c, "the message cannot be read: %s", strerror(-err));
+        set_all(m, results, QUEUE_FAILED,
+                "554 5.6.3 The next server takes 7-bit mail only, and this message cannot be made "
+                "that",
+                false);
+        return true;
+    }
     if (m->smtputf8 && !(c->extensions & HAS_SMTPUTF8)) {
         set_all(m, results, QUEUE_FAILED,
                 "550 5.6.7 The next server does not take internationalized mail (SMTPUTF8)", false);
         return true;
     }
-    if (c->size_limit && m->size > c->size_limit) {
+    if (c->size_limit && (c->made.p ? c->made.n : m->size) > c->size_limit) {
         set_all(m, results, QUEUE_FAILED,
                 "552 5.3.4 The message is larger than the next server takes", false);
         return true;
@@ -545,7 +613,7 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
 enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoing *m,
                             struct smtp_recipient_result *results, struct smtp_facts *ret_facts)
 {
-    struct client c = {.h = h};
+    struct client c = {.h = h, .made = BUF(2 * DOWNGRADE_BYTES_MAX)};
     memset(results, 0, m->count * sizeof(*results));
     bool answered = client_open(&c) && transact(&c, m, results);
 
@@ -564,6 +632,7 @@ enum smtp_attempt smtp_send(const struct smtp_host *h, const struct smtp_outgoin
     if (c.conn && answered)
         conn_shutdown(c.conn);
     conn_free(c.conn);
+    buf_done(&c.made);
     *ret_facts = c.facts;
     return answered ? SMTP_ANSWERED : SMTP_UNREACHABLE;
 }

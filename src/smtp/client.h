@@ -21,10 +21,10 @@ struct smtp_outgoing_recipient {
 };
 struct smtp_outgoing {
     struct span sender, envid;
-    bool ret_headers, body_8bit, smtputf8;
+    bool ret_headers, smtputf8;
     const struct smtp_outgoing_recipient *recipients;
     size_t count;
-    int body_fd; /* prefix + body, whole lines; read with pread */
+    int body_fd; /* prefix + body, whole lines; read with pread. Made 7-bit where the server wants it */
     uint64_t size;
 };
 

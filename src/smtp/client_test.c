@@ -367,7 +367,7 @@ TEST(parameters)
 {
     struct play *p = play_new();
     p->m.envid = SPAN("a+b c");
-    p->m.ret_headers = p->m.body_8bit = p->m.smtputf8 = true;
+    p->m.ret_headers = p->m.smtputf8 = true;
     p->to[0].notify = NOTIFY_SUCCESS | NOTIFY_DELAY;
     p->to[0].orcpt = SPAN("rfc822;x+y@z.test");
     p->to[1].notify = NOTIFY_NEVER;
@@ -377,9 +377,37 @@ TEST(parameters)
                "> RCPT TO:<r0@remote.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z.test\n"
                "> RCPT TO:<r1@remote.test> NOTIFY=NEVER\n< 250 ok\n< 250 ok\n< 250 ok\n> DATA\n"
                "< 354 go\n>* .\n< 250 ok\n" END,
-         2, "x\r\n");
+         2, "Subject: x\r\n\r\n\303\244\r\n");
     EXPECT_INT(p->attempt, SMTP_ANSWERED);
     EXPECT(p->results[0].dsn);
+    play_done(p);
+}
+
+/* Without 8BITMIME the bodies are made 7-bit, the size is that of what is sent, and what cannot be
+ * made so comes back. */
+TEST(seven_bits)
+{
+    struct play *p = play_new();
+    struct buf deep BUF_AUTO = BUF(1 << 20);
+
+    play(p,
+         HELLO "< 250-x\n< 250 SIZE\n> MAIL FROM:<a@example.test> SIZE=142\n< 250 ok\n> RCPT\n"
+               "< 250 ok\n> DATA\n< 354 go\n> Subject: x\n> MIME-Version: 1.0\n"
+               "> Content-Type: text/plain; charset=unknown-8bit\n"
+               "> Content-Transfer-Encoding: quoted-printable\n> \n> one pound: =A3\n> .\n"
+               "< 250 ok\n" END,
+         1, "Subject: x\r\n\r\none pound: \243\r\n");
+    EXPECT_INT(p->attempt, SMTP_ANSWERED);
+    EXPECT_INT(p->results[0].outcome, QUEUE_DELIVERED);
+    play_done(p);
+    for (unsigned i = 0; i < 300; i++)
+        buf_printf(&deep, "Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
+    buf_put_cstr(&deep, "\r\n\377\r\n");
+    p = play_new();
+    play(p, HELLO "< 250 x\n" END, 1, buf_cstr(&deep));
+    EXPECT_INT(p->attempt, SMTP_ANSWERED);
+    EXPECT_INT(p->results[0].outcome, QUEUE_FAILED);
+    EXPECT(span_starts(span_cstr(p->results[0].text), SPAN("554 5.6.3 ")));
     play_done(p);
 }
 
