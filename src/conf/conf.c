@@ -102,6 +102,14 @@ bool conf_domain_is_local(const struct conf *c, struct span domain)
     return false;
 }
 
+const struct conf_authority *conf_authority_by_name(const struct conf *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->authority_count; i++)
+        if (strcmp(c->authorities[i].name, name) == 0)
+            return &c->authorities[i];
+    return NULL;
+}
+
 const struct conf_vserver *conf_vserver_by_name(const struct conf *c, const char *name)
 {
     for (uint32_t i = 0; i < c->vserver_count; i++)

@@ -28,6 +28,14 @@ enum conf_policy {
 };
 /* SMTP virtual servers only. */
 enum conf_smtp_kind { SMTP_MX, SMTP_SUBMISSION };
+enum conf_authority_kind { AUTHORITY_ACME, AUTHORITY_EST };
+enum conf_challenge {
+    CHALLENGE_HTTP,
+    CHALLENGE_TLS_ALPN,
+    CHALLENGE_DNS_COMMAND,
+    CHALLENGE_DNS_UPDATE
+};
+enum conf_tsig { TSIG_SHA256, TSIG_SHA384, TSIG_SHA512 };
 enum conf_tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 /* What is done about certificates of clients. */
 enum conf_client_certificates {
@@ -89,6 +97,7 @@ struct conf_vserver {
     uint8_t client_certificates; /* enum conf_client_certificates */
     struct conf_strings client_trust; /* "own-ca", names of files in certs/trust */
     struct conf_networks allow, deny; /* connection control; empty allow: everybody */
+    const char *second_source;        /* "own-ca", "none", or an authority */
     struct conf_limits limits;
     bool
         anonymous_read; /* NNTP: read without login (after TLS where a secure channel is required) */
@@ -114,6 +123,26 @@ struct conf_est_server { /* the same by EST (RFC 7030) */
     struct conf_strings names;
     struct conf_networks networks;
     const char *profile;
+};
+
+struct conf_authority { /* a CA that is asked over the network */
+    const char *name;
+    uint8_t kind;               /* enum conf_authority_kind */
+    const char *url;            /* ACME: the directory; EST: what stands before /cacerts */
+    const char *contact;        /* mail address for the CA; empty: none */
+    uint8_t challenge;          /* enum conf_challenge */
+    const char *eab_kid, *eab_key_file; /* external account binding */
+    const char *trust_file;     /* PEM, trusted for the CA's own server; empty: the machine's */
+    const char *root_file;      /* PEM, what it issues must lead there; empty: the machine's */
+    bool private;               /* its server may have a private address */
+    const char *user, *password_file; /* EST */
+    const char *dns_command;    /* a program: present|withdraw NAME VALUE */
+    const char *dns_server, *dns_zone; /* RFC 2136 */
+    const char *tsig_name, *tsig_key_file;
+    uint8_t tsig_algorithm; /* enum conf_tsig */
+    uint32_t dns_wait;      /* seconds until the record is everywhere */
+    bool rehearse;
+    const char *rehearsal_url;
 };
 
 struct conf_connector { /* SMTP connector: where mail for an address space goes */
@@ -155,6 +184,7 @@ struct conf {
     struct conf_strings ca_officer; /* profiles whose requests wait for approval */
     struct conf_acme_server acme_server;
     struct conf_est_server est_server;
+    const char *alarm_webhook; /* URL that alarms are posted to; empty: none */
     /* passwords */
     uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
     uint32_t throttle_failures,
@@ -182,6 +212,8 @@ struct conf {
     uint32_t vserver_count;
     struct conf_connector *connectors;
     uint32_t connector_count;
+    struct conf_authority *authorities;
+    uint32_t authority_count;
 
     struct arena *arena; /* owns everything here */
 };
@@ -202,6 +234,7 @@ bool conf_network_parse(struct span s, struct conf_network *ret); /* 10.0.0.0/8,
 bool conf_network_print(const struct conf_network *n, struct buf *out);
 bool conf_networks_match(const struct conf_networks *n, const struct in6_addr *a);
 bool conf_domain_is_local(const struct conf *c, struct span domain);
+const struct conf_authority *conf_authority_by_name(const struct conf *c, const char *name);
 const struct conf_vserver *conf_vserver_by_name(const struct conf *c, const char *name);
 
 #endif

@@ -342,8 +342,71 @@ static void check_connector(const struct conf *c, uint32_t ki, const config_sett
     check_smart_host_login(k, group, r);
 }
 
+/* ---- authorities ---- */
+
+/* What each way of proving a name needs. */
+static void check_challenge_means(const struct conf_authority *a, const config_setting_t *group,
+                                  struct report *r)
+{
+    if (a->challenge == CHALLENGE_DNS_COMMAND && !a->dns_command[0])
+        report_error(r, line_of(group, "challenge"),
+                     "authority %s proves names by a command, but names none. Add dns_command",
+                     a->name);
+    if (a->challenge == CHALLENGE_DNS_UPDATE && !a->dns_server[0])
+        report_error(r, line_of(group, "challenge"),
+                     "authority %s proves names by updates of DNS, but names no server. Add "
+                     "dns_server",
+                     a->name);
+    if (a->challenge == CHALLENGE_DNS_UPDATE && !a->tsig_name[0] != !a->tsig_key_file[0])
+        report_error(r, line_of(group, "tsig_name"),
+                     "authority %s has only one of tsig_name and tsig_key_file. Give both or none",
+                     a->name);
+}
+
+static void check_authority(const struct conf *c, uint32_t ai, const config_setting_t *root,
+                            struct report *r)
+{
+    const struct conf_authority *a = &c->authorities[ai];
+    const config_setting_t *group = group_at(root, "authorities", ai);
+
+    for (uint32_t i = 0; i < ai; i++)
+        if (span_is(span_cstr(a->name), c->authorities[i].name))
+            report_error(r, line_of(group, "name"),
+                         "there already is an authority %s. Give this one another name", a->name);
+    if (strcmp(a->name, "own-ca") == 0 || strcmp(a->name, "none") == 0)
+        report_error(r, line_of(group, "name"), "%s means something else. Choose another name",
+                     a->name);
+    if (a->kind == AUTHORITY_ACME && !a->eab_kid[0] != !a->eab_key_file[0])
+        report_error(r, line_of(group, "eab_kid"),
+                     "authority %s has only one of eab_kid and eab_key_file. Give both or none",
+                     a->name);
+    if (a->kind == AUTHORITY_EST && !a->user[0] != !a->password_file[0])
+        report_error(r, line_of(group, "user"),
+                     "authority %s has only one of user and password_file. Give both or none",
+                     a->name);
+    if (a->kind == AUTHORITY_ACME)
+        check_challenge_means(a, group, r);
+}
+
+static void check_second_source(const struct conf *c, uint32_t vi, const config_setting_t *root,
+                                struct report *r)
+{
+    const struct conf_vserver *v = &c->vservers[vi];
+
+    if (strcmp(v->second_source, "own-ca") != 0 && strcmp(v->second_source, "none") != 0 &&
+        !conf_authority_by_name(c, v->second_source))
+        report_error(r, line_of(group_at(root, "vservers", vi), "second_source"),
+                     "there is no authority %s for virtual server %s to fall back on. Write "
+                     "own-ca, none, or the name of one in authorities",
+                     v->second_source, v->name);
+}
+
 void conf_check(const struct conf *c, const struct config_setting_t *root, struct report *r)
 {
+    for (uint32_t i = 0; i < c->authority_count; i++)
+        check_authority(c, i, root, r);
+    for (uint32_t i = 0; i < c->vserver_count; i++)
+        check_second_source(c, i, root, r);
     check_server(c, root, r);
     for (uint32_t i = 0; i < c->vserver_count; i++)
         check_vserver(c, i, root, r);

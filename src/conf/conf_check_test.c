@@ -190,3 +190,23 @@ TEST(connectors)
     };
     run(rows, sizeof rows / sizeof *rows);
 }
+
+#define IMAP VSERVER("protocol = \"imap4\";", "port = 1;") /* lines 1 to 3 */
+#define AUTHORITY(options) IMAP "authorities = ({ name = \"a\"; url = \"https://ca.example/d\";\n" options " });\n"
+
+TEST(authorities)
+{
+    static const struct check_row rows[] = {
+        {AUTHORITY(""), ""},
+        {AUTHORITY("eab_kid = \"k\"; eab_key_file = \"f\";"), ""},
+        {AUTHORITY("eab_kid = \"k\";"), "x.conf:5: authority a has only one of eab_kid and eab_key_file. Give both or none.\n"},
+        {AUTHORITY("challenge = \"dns-command\";"), "x.conf:5: authority a proves names by a command, but names none. Add dns_command.\n"},
+        {AUTHORITY("challenge = \"dns-update\";"), "x.conf:5: authority a proves names by updates of DNS, but names no server. Add dns_server.\n"},
+        {AUTHORITY("kind = \"est\"; user = \"u\";"), "x.conf:5: authority a has only one of user and password_file. Give both or none.\n"},
+        {IMAP "authorities = ({ name = \"none\"; url = \"https://ca.example/d\"; });\n", "x.conf:4: none means something else. Choose another name.\n"},
+        {VSERVER("protocol = \"imap4\"; second_source = \"none\";", "port = 1;"), ""},
+        {VSERVER("protocol = \"imap4\"; second_source = \"other\";", "port = 1;"),
+         "x.conf:2: there is no authority other for virtual server v to fall back on. Write own-ca, none, or the name of one in authorities.\n"},
+    };
+    run(rows, sizeof(rows) / sizeof(rows[0]));
+}

@@ -229,3 +229,38 @@ const char *check_group(struct span s)
                            : "is not a group's name. Use lower case letters, digits, '-' and '_', "
                              "as in \"mailadmin\"";
 }
+
+/* http(s)://host[:port][/path]: what a URL may hold, and a host */
+static bool is_address_of_web(struct span s, bool clear)
+{
+    if (clear && span_starts_nocase(s, SPAN("http://")))
+        s = span_skip(s, 7);
+    else if (span_starts_nocase(s, SPAN("https://")))
+        s = span_skip(s, 8);
+    else
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 127 || strchr("\"<>\\^`{|}@", s.p[i]))
+            return false;
+    return s.n > 0 && s.p[0] != '/' && s.p[0] != ':' && s.p[0] != '?' && s.p[0] != '#';
+}
+
+const char *check_web_address(struct span s)
+{
+    return is_address_of_web(s, true)
+               ? NULL
+               : "is no address. Write http://host/path or https://host/path";
+}
+
+const char *check_https_address(struct span s)
+{
+    return is_address_of_web(s, false) ? NULL : "is no secure address. Write https://host/path";
+}
+
+const char *check_program(struct span s)
+{
+    return s.n > 1 && s.p[0] == '/' && s.p[s.n - 1] != '/'
+               ? NULL
+               : "is no program. Write its absolute path; it is run without a shell, so without "
+                 "arguments";
+}
