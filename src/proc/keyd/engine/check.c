@@ -190,6 +190,10 @@ const char *check_text(struct keyd_key *k, const struct key_sign_request *r, boo
         return check_dkim(k, r);
     case KEY_EVIDENCE:
         return check_evidence(k, r);
+    case KEY_CHALLENGE:
+        why = check_challenge(k, r);
+        ERR_clear_error();
+        return why;
     case KEY_CSR:
         why = check_csr(k, r, &name);
         break;

@@ -244,6 +244,80 @@ const char *check_certificate(const struct keyd_key *k, const struct key_sign_re
     return why;
 }
 
+/* --- the certificate that answers a tls-alpn-01 challenge (RFC 8737 section 3): for the key itself,
+ * worth nothing but for the CA that looks at it */
+
+#define CHALLENGE_NAME "sealpost ACME challenge"
+enum {
+    CHALLENGE_DAYS_MAX = 8,
+    CHALLENGE_BYTES_MIN = 64 + 4 + 133 + 1, /* longer than any text of a TLS 1.2 handshake */
+};
+
+static bool is_challenge_name(const X509_NAME *name)
+{
+    char text[64];
+
+    return X509_NAME_entry_count(name) == 1 &&
+           X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_commonName, text,
+                                     sizeof text) > 0 &&
+           strcmp(text, CHALLENGE_NAME) == 0;
+}
+
+/* Critical acmeIdentifier with 32 bytes, and the name; nothing else. */
+static bool has_challenge_extensions(const X509 *x)
+{
+    ASN1_OBJECT *want = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+    int at = want == NULL ? -1 : X509_get_ext_by_OBJ(x, want, -1);
+    X509_EXTENSION *ext = at < 0 ? NULL : X509_get_ext(x, at);
+
+    ASN1_OBJECT_free(want);
+    return ext != NULL && X509_EXTENSION_get_critical(ext) &&
+           ASN1_STRING_length(X509_EXTENSION_get_data(ext)) == 34 && X509_get_ext_count(x) == 2 &&
+           X509_get_ext_by_NID(x, NID_subject_alt_name, -1) >= 0;
+}
+
+static const char *challenge_faults(const struct keyd_key *k, struct span text, X509_ALGOR *a,
+                                    X509 *x)
+{
+    unsigned char *der = NULL;
+    int days = 0, seconds = 0, n;
+
+    if (X509_get_version(x) != X509_VERSION_3 || !same_algorithm(X509_get0_tbs_sigalg(x), a) ||
+        serial_faults(x) != NULL)
+        return "not a challenge's certificate: version, algorithm or serial number";
+    if (!is_own_spki(k, X509_get_X509_PUBKEY(x)))
+        return "the challenge's certificate is for another key";
+    if (!is_challenge_name(X509_get_issuer_name(x)) || !is_challenge_name(X509_get_subject_name(x)))
+        return "the challenge's certificate has another name";
+    if (!has_challenge_extensions(x))
+        return "a challenge's certificate has acmeIdentifier and a name, and nothing else";
+    if (ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), X509_get0_notAfter(x)) != 1 ||
+        days < 0 || days > CHALLENGE_DAYS_MAX)
+        return "a challenge's certificate lives for a few days";
+    n = i2d_re_X509_tbs(x, &der);
+    return same_der(text, der, n) ? NULL : "not in DER";
+}
+
+const char *check_challenge(const struct keyd_key *k, const struct key_sign_request *r)
+{
+    struct buf der BUF_AUTO = BUF(KEY_TBS_MAX + 2048);
+    X509_ALGOR *a = key_algorithm_identifier(r->algorithm, r->digest);
+    const char *why = "not a to-be-signed certificate";
+    const unsigned char *p;
+    X509 *x;
+
+    if (a == NULL)
+        return "the algorithm has no name in X.509";
+    wrap(r->text, a, &der);
+    p = (const unsigned char *)der.p;
+    x = r->text.n < CHALLENGE_BYTES_MIN ? NULL : d2i_X509(NULL, &p, (long)der.n);
+    if (x != NULL && p == (const unsigned char *)der.p + der.n)
+        why = challenge_faults(k, r->text, a, x);
+    X509_free(x);
+    X509_ALGOR_free(a);
+    return why;
+}
+
 /* --- CRLs */
 
 /* TBSCertList: SEQUENCE { version INTEGER, signature AlgorithmIdentifier, … }; OpenSSL shows only

@@ -670,6 +670,10 @@ TEST(rights)
         {ROLE_CERTD,   "vserver/a",             KEY_TLS_SERVER | KEY_TLS_CLIENT | KEY_CSR, true },
         {ROLE_CERTD,   "acme/account",          KEY_ACME,                                  true },
         {ROLE_CERTD,   "acme/account",          KEY_ACME | KEY_TLS_SERVER,                 false},
+        {ROLE_CERTD,   "acme/challenge",        KEY_CHALLENGE | KEY_TLS_SERVER,            true },
+        {ROLE_CERTD,   "acme/challenge",        KEY_CHALLENGE | KEY_CSR,                   false},
+        {ROLE_CERTD,   "acme/challenge",        KEY_CHALLENGE | KEY_TLS_SERVER | KEY_CSR,  false},
+        {ROLE_CAD,     "ca/root",               KEY_CA | KEY_CHALLENGE,                    false},
         {ROLE_CERTD,   "vserver/a",             KEY_CA,                                    false},
         {ROLE_CERTD,   "ca/root",               KEY_TLS_SERVER,                            false},
         {ROLE_CERTD,   "vserver/a",             0,                                         false},
@@ -687,6 +691,7 @@ TEST(rights)
         ROLE_SESSIOND, ROLE_RELAYD, ROLE_CAD,
         ROLE_CAD,      ROLE_CAD,    ROLE_CERTD | ROLE_CAD,
         ROLE_CERTD,    ROLE_RELAYD, ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER,
+        ROLE_CERTD,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

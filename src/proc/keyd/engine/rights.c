@@ -9,7 +9,8 @@ static const struct {
     unsigned create;
     unsigned with; /* purposes that one key may have besides */
 } purposes[] = {
-    {KEY_TLS_SERVER, "tls-server", ROLE_SESSIOND,                           ROLE_CERTD,            KEY_TLS_CLIENT | KEY_CSR    },
+    {KEY_TLS_SERVER, "tls-server", ROLE_SESSIOND,                           ROLE_CERTD,
+     KEY_TLS_CLIENT | KEY_CSR | KEY_CHALLENGE                                                                                  },
     {KEY_TLS_CLIENT, "tls-client", ROLE_RELAYD,                             ROLE_CERTD,            KEY_TLS_SERVER | KEY_CSR    },
     {KEY_CA,         "ca",         ROLE_CAD,                                ROLE_CAD,              KEY_CRL | KEY_OCSP | KEY_CSR},
     {KEY_CRL,        "crl",        ROLE_CAD,                                ROLE_CAD,              KEY_CA | KEY_OCSP | KEY_CSR },
@@ -19,6 +20,7 @@ static const struct {
     {KEY_ACME,       "acme",       ROLE_CERTD,                              ROLE_CERTD,            0                           },
     {KEY_DKIM,       "dkim",       ROLE_RELAYD,                             ROLE_CERTD,            0                           },
     {KEY_EVIDENCE,   "evidence",   ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER, ROLE_CERTD,            KEY_CSR                     },
+    {KEY_CHALLENGE,  "challenge",  ROLE_CERTD,                              ROLE_CERTD,            KEY_TLS_SERVER              },
 };
 
 /* Labels begin with the kind of owner: the CA's keys are cad's, all others certd's. */
