@@ -1,0 +1,128 @@
+#include "capture/source.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+
+struct source {
+    pcap_t *pcap;
+    int link;
+    source_fn fn;
+    void *arg;
+};
+
+void source_filter(const uint16_t *ports, unsigned count, const char *more, struct buf *out)
+{
+    buf_put_cstr(out, "tcp and (");
+    for (unsigned i = 0; i < count; i++)
+        buf_printf(out, "%sport %u", i ? " or " : "", ports[i]);
+    buf_putc(out, ')');
+    if (more != NULL && more[0] != '\0')
+        buf_printf(out, " and (%s)", more);
+}
+
+static int set_filter(pcap_t *p, const char *filter, struct err *e)
+{
+    struct bpf_program program;
+    int r;
+
+    if (pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+        return err_set(e, -EINVAL, "the filter \"%.300s\" is none: %s", filter, pcap_geterr(p));
+    r = pcap_setfilter(p, &program);
+    pcap_freecode(&program);
+    return r == 0 ? 0 : err_set(e, -EINVAL, "the filter is not taken: %s", pcap_geterr(p));
+}
+
+static int activate(pcap_t *p, const char *interface, struct err *e)
+{
+    int r;
+
+    pcap_set_snaplen(p, SOURCE_SNAP_BYTES);
+    pcap_set_promisc(p, 0);
+    pcap_set_timeout(p, 50);
+    pcap_set_immediate_mode(p, 0);
+    pcap_set_buffer_size(p, SOURCE_BUFFER_BYTES);
+    r = pcap_activate(p);
+    if (r >= 0)
+        return 0;
+    if (r == PCAP_ERROR_PERM_DENIED)
+        return err_set(e, -EPERM,
+                       "capturing packets is not permitted here: it needs root, or CAP_NET_RAW");
+    return err_set(e, r == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV : -EIO, "%s: %s %s", interface,
+                   pcap_statustostr(r), pcap_geterr(p));
+}
+
+int source_open(const char *interface, const char *filter, struct source **ret, struct err *e)
+{
+    const char *name = interface != NULL ? interface : "any";
+    char why[PCAP_ERRBUF_SIZE] = "";
+    struct source *s;
+    pcap_t *p = pcap_create(name, why);
+    int r;
+
+    if (p == NULL)
+        return err_set(e, -EIO, "%s: %s", name, why);
+    if ((r = activate(p, name, e)) != 0 || (r = set_filter(p, filter, e)) != 0) {
+        pcap_close(p);
+        return r;
+    }
+    if (pcap_setnonblock(p, 1, why) != 0) {
+        pcap_close(p);
+        return err_set(e, -EIO, "%s: %s", name, why);
+    }
+    s = calloc(1, sizeof *s);
+    CHECK(s != NULL);
+    s->pcap = p;
+    s->link = pcap_datalink(p);
+    *ret = s;
+    return 0;
+}
+
+void source_close(struct source *s)
+{
+    if (s == NULL)
+        return;
+    pcap_close(s->pcap);
+    free(s);
+}
+
+int source_fd(const struct source *s)
+{
+    return pcap_get_selectable_fd(s->pcap);
+}
+
+int source_link(const struct source *s)
+{
+    return s->link;
+}
+
+static void on_packet(unsigned char *arg, const struct pcap_pkthdr *h, const unsigned char *bytes)
+{
+    struct source *s = (struct source *)(void *)arg;
+
+    s->fn(s->arg, span_of(bytes, h->caplen), h->len,
+          (int64_t)h->ts.tv_sec * 1000000 + h->ts.tv_usec);
+}
+
+int source_read(struct source *s, int max, source_fn fn, void *arg)
+{
+    int n;
+
+    s->fn = fn;
+    s->arg = arg;
+    n = pcap_dispatch(s->pcap, max, on_packet, (unsigned char *)s);
+    return n >= 0 ? n : -EIO;
+}
+
+bool source_statistics(struct source *s, uint64_t *ret_received, uint64_t *ret_dropped)
+{
+    struct pcap_stat st;
+
+    if (pcap_stats(s->pcap, &st) != 0)
+        return false;
+    *ret_received = st.ps_recv;
+    *ret_dropped = (uint64_t)st.ps_drop + st.ps_ifdrop;
+    return true;
+}
