@@ -7,7 +7,10 @@
 
 #include "loop/fiber.h"
 
-enum { BODIES_AT_ONCE = 64 }; /* so many messages get \Seen in one record */
+enum {
+    BODIES_AT_ONCE = 64, /* so many messages get \Seen in one record */
+    AHEAD = 3,           /* messages between asking memory for a summary and looking at it */
+};
 
 /* \Seen for `uids`, whose modseqs were at most `since` when they were read; *ret_later are those
  * that somebody has changed meanwhile. The modseq of the change; 0: it could not be made. */
@@ -139,8 +142,11 @@ static size_t put_messages(struct session *s, const struct fetch_plan *plan, str
             b->n = drop_unchanged(b, plan->since);
         if (plan->sets_seen && !m->read_only)
             set_seen(s, b, changed);
-        for (size_t i = 0; i < b->n && !s->closing; i++)
+        for (size_t i = 0; i < b->n && !s->closing; i++) {
+            if (i + AHEAD < b->n)
+                fetch_ahead(run, &b->message[i + AHEAD]);
             fetch_put(run, b->number[i], &b->message[i], &b->keywords, changed[i]);
+        }
         if (plan->changed_since || b->n == max)
             fiber_yield(); /* others have their turn between batches */
     }

@@ -66,6 +66,8 @@ struct fetch_run *fetch_run_new(struct session *s, const struct fetch_plan *plan
 /* One FETCH response. `flags`: FLAGS are told though nobody asked (they have changed). suspends */
 void fetch_put(struct fetch_run *r, uint32_t number, struct message_info *m,
                const struct keywords *k, bool flags);
+/* A hint: that message comes soon. */
+void fetch_ahead(struct fetch_run *r, const struct message_info *m);
 void fetch_flush(struct fetch_run *r); /* suspends */
 /* How many items could not be read, or not be decoded. */
 size_t fetch_unreadable(const struct fetch_run *r);

@@ -21,19 +21,19 @@ enum {
     HEADER_MAX =
         4 << 20, /* prefix and one header block; message_limits bounds the latter to 1 MiB */
     DECODED_CHUNK = 16 << 10,
-    SUMMARY_ROOM = 8 << 10,
+    SUMMARY_MAX = 1 << 20,
 };
 
 struct fetch_run {
     struct session *s;
     struct store *store;
     const struct fetch_plan *plan;
-    struct arena *arena; /* of the message at hand */
     struct buf out, header, selected;
     size_t unreadable, undecodable;
     /* the message at hand */
     struct message_info *m;
     struct summary summary;
+    struct buf block; /* where it lies */
     bool has_summary;
 };
 
@@ -47,13 +47,8 @@ struct fetch_run *fetch_run_new(struct session *s, const struct fetch_plan *plan
                             .plan = plan,
                             .out = BUF(OUT_MAX),
                             .header = BUF(HEADER_MAX),
-                            .selected = BUF(HEADER_MAX)};
-    if (plan->needs_summary) {
-        r->arena = arena_new(8 << 20);
-        /* one block that nearly every summary fits into, kept by arena_reset */
-        arena_alloc(r->arena, SUMMARY_ROOM);
-        arena_reset(r->arena);
-    }
+                            .selected = BUF(HEADER_MAX),
+                            .block = BUF(SUMMARY_MAX)};
     return r;
 }
 
@@ -61,7 +56,7 @@ void fetch_run_free(struct fetch_run *r)
 {
     if (!r)
         return;
-    arena_free(r->arena);
+    buf_done(&r->block);
     buf_done(&r->out);
     buf_done(&r->header);
     buf_done(&r->selected);
@@ -93,25 +88,34 @@ static void flush_chunk(struct fetch_run *r)
 /* A damaged summary is made anew, from the body. */
 static int remake_summary(struct fetch_run *r)
 {
-    struct buf body BUF_AUTO = BUF((size_t)r->m->body_bytes + 1), block BUF_AUTO = BUF(1 << 20);
+    struct buf body BUF_AUTO = BUF((size_t)r->m->body_bytes + 1);
     int e = moved_message_read(r->store, r->m, r->m->prefix_bytes, r->m->body_bytes, &body);
 
+    buf_clear(&r->block);
     if (e == 0)
-        e = summary_make(buf_span(&body), &message_limits_default, &block);
+        e = summary_make(buf_span(&body), &message_limits_default, &r->block);
     if (e < 0)
         return e;
-    return summary_open(arena_span(r->arena, buf_span(&block)), &r->summary) ? 0 : -EIO;
+    return summary_open(buf_span(&r->block), &r->summary) ? 0 : -EIO;
 }
 
 static void read_summary(struct fetch_run *r)
 {
-    int e = moved_summary(r->store, r->m, r->arena, &r->summary);
+    int e = store_summary_read(r->store, r->m, &r->block, &r->summary);
 
+    if (e < 0 && message_moved(r->store, r->m))
+        e = store_summary_read(r->store, r->m, &r->block, &r->summary);
     if (e < 0)
         e = remake_summary(r);
     r->has_summary = e == 0;
     if (e < 0)
         r->unreadable++;
+}
+
+void fetch_ahead(struct fetch_run *r, const struct message_info *m)
+{
+    if (r->plan->needs_summary)
+        store_summary_ahead(r->store, m);
 }
 
 /* ------------------------------------------------------------------ literals */
@@ -499,10 +503,8 @@ void fetch_put(struct fetch_run *r, uint32_t number, struct message_info *m,
 
     r->m = m;
     r->has_summary = false;
-    if (plan->needs_summary) {
-        arena_reset(r->arena);
+    if (plan->needs_summary)
         read_summary(r);
-    }
     put_head(&r->out, number);
     put_simple(r, items, k);
     if (r->has_summary)

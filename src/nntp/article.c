@@ -121,15 +121,27 @@ static void message_id_from_prefix(struct session *s, const struct message_info 
         sum->message_id = arena_span(a, id);
 }
 
+static int with_message_id(struct session *s, const struct message_info *m, struct arena *a,
+                           int err, struct summary *sum)
+{
+    if (err == 0 && !sum->message_id.n && m->prefix_bytes)
+        message_id_from_prefix(s, m, a, sum);
+    if (err == 0 && !sum->message_id.n)
+        sum->message_id = SPAN("<0>"); /* replies need one */
+    return err;
+}
+
 int article_summary(struct session *s, const struct message_info *m, struct arena *a,
                     struct summary *ret)
 {
-    int err = store_summary(s->worker->store, m, a, ret);
-    if (err == 0 && !ret->message_id.n && m->prefix_bytes)
-        message_id_from_prefix(s, m, a, ret);
-    if (err == 0 && !ret->message_id.n)
-        ret->message_id = SPAN("<0>"); /* replies need one */
-    return err;
+    return with_message_id(s, m, a, store_summary(s->worker->store, m, a, ret), ret);
+}
+
+int article_summary_read(struct session *s, const struct message_info *m, struct buf *block,
+                         struct summary *ret)
+{
+    int err = store_summary_read(s->worker->store, m, block, ret);
+    return with_message_id(s, m, s->scratch, err, ret);
 }
 
 struct places {

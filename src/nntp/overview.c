@@ -8,7 +8,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum { BATCH = 64, HEADER_READ_MAX = 1 << 20 };
+enum {
+    BATCH = 64,
+    HEADER_READ_MAX = 1 << 20,
+    SUMMARY_MAX = 1 << 20,
+    AHEAD = 3, /* articles between asking memory for a summary and looking at it */
+};
 
 /* What a range or message-id argument names; articles are then taken in batches, so that no
  * snapshot is held while the client reads. */
@@ -78,8 +83,13 @@ static int next_batch(struct session *s, struct selection *sel, struct message_i
     return err < 0 ? err : n;
 }
 
-typedef void (*line_fn)(struct session *s, const struct selection *sel,
-                        const struct message_info *m, void *arg, struct buf *out);
+struct line {
+    struct session *s;
+    const struct selection *sel;
+    struct buf block; /* for summaries */
+    void *arg;
+};
+typedef void (*line_fn)(struct line *l, const struct message_info *m, struct buf *out);
 
 /* One line an article. The status line goes out with the first; none found: the reply of RFC 3977
  * for that form. */
@@ -88,6 +98,7 @@ static void each_article(struct session *s, struct selection *sel, const char *s
 {
     struct message_info batch[BATCH];
     struct buf out BUF_AUTO = BUF(4 << 20);
+    struct line l = {s, sel, BUF(SUMMARY_MAX), arg};
     bool any = false;
     int n;
 
@@ -97,12 +108,15 @@ static void each_article(struct session *s, struct selection *sel, const char *s
             buf_put_cstr(&out, status);
         any = true;
         for (int i = 0; i < n; i++) {
-            fn(s, sel, &batch[i], arg, &out);
+            if (i + AHEAD < n)
+                store_summary_ahead(s->worker->store, &batch[i + AHEAD]);
+            fn(&l, &batch[i], &out);
             arena_reset(s->scratch);
         }
         session_put(s, buf_span(&out));
         session_give_turn(s);
     }
+    buf_done(&l.block);
     if (!any && n < 0)
         reader_unavailable(s);
     else if (!any)
@@ -117,31 +131,35 @@ static void each_article(struct session *s, struct selection *sel, const char *s
  * got. */
 static void put_overview(const struct summary *sum, struct buf *out)
 {
-    struct span rest = sum->overview, field;
+    struct span rest = sum->overview, field[5];
 
     for (int i = 0; i < 5; i++) {
         size_t tab = span_find(rest, '\t');
-        field = tab == SPAN_NONE ? rest : span_head(rest, tab);
+        field[i] = tab == SPAN_NONE ? rest : span_head(rest, tab);
         rest = tab == SPAN_NONE ? SPAN_EMPTY : span_skip(rest, tab + 1);
+    }
+    if (field[0].n && !rest.n && span_eq(field[3], sum->message_id)) { /* as nearly always */
+        buf_put_span(out, sum->overview);
+        return;
+    }
+    field[3] = sum->message_id;
+    if (!field[0].n)
+        field[0] = SPAN("(no subject)");
+    for (int i = 0; i < 5; i++) {
         if (i)
             buf_putc(out, '\t');
-        if (i == 3)
-            buf_put_span(out, sum->message_id);
-        else
-            buf_put_span(out, i == 0 && !field.n ? SPAN("(no subject)") : field);
+        buf_put_span(out, field[i]);
     }
 }
 
-static void over_line(struct session *s, const struct selection *sel, const struct message_info *m,
-                      void *arg, struct buf *out)
+static void over_line(struct line *l, const struct message_info *m, struct buf *out)
 {
     struct summary sum;
-    (void)arg;
 
-    if (article_summary(s, m, s->scratch, &sum) < 0)
+    if (article_summary_read(l->s, m, &l->block, &sum) < 0)
         return;
     size_t begin = out->n;
-    buf_put_u64(out, sel->by_id ? 0 : m->uid);
+    buf_put_u64(out, l->sel->by_id ? 0 : m->uid);
     buf_putc(out, '\t');
     put_overview(&sum, out);
     buf_putc(out, '\t');
@@ -149,7 +167,7 @@ static void over_line(struct session *s, const struct selection *sel, const stru
     buf_putc(out, '\t');
     buf_put_u64(out, sum.body_lines);
     buf_putc(out, '\t');
-    article_xref(s, &sum, m, out);
+    article_xref(l->s, &sum, m, out);
     buf_put_cstr(out, "\r\n");
     if (out->overflow)
         buf_truncate(out, begin);
@@ -164,14 +182,15 @@ void cmd_over(struct session *s, struct command_line *c)
 
 /* ------------------------------------------------------------------ HDR */
 
-static void put_field(struct session *s, const struct message_info *m, const char *name,
+static void put_field(struct line *l, const struct message_info *m, const char *name,
                       struct buf *out)
 {
+    struct session *s = l->s;
     struct buf header BUF_AUTO = BUF(HEADER_READ_MAX + STORE_PREFIX_MAX);
     struct summary sum;
     struct header_field f;
 
-    if (article_summary(s, m, s->scratch, &sum) < 0)
+    if (article_summary_read(s, m, &l->block, &sum) < 0)
         return;
     if (span_is(span_cstr(name), ":bytes"))
         buf_put_u64(out, m->size);
@@ -194,12 +213,11 @@ static void put_field(struct session *s, const struct message_info *m, const cha
     }
 }
 
-static void hdr_line(struct session *s, const struct selection *sel, const struct message_info *m,
-                     void *arg, struct buf *out)
+static void hdr_line(struct line *l, const struct message_info *m, struct buf *out)
 {
-    buf_put_u64(out, sel->by_id ? 0 : m->uid);
+    buf_put_u64(out, l->sel->by_id ? 0 : m->uid);
     buf_putc(out, ' ');
-    put_field(s, m, arg, out);
+    put_field(l, m, l->arg, out);
     buf_put_cstr(out, "\r\n");
 }
 

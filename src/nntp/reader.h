@@ -47,6 +47,9 @@ enum article_result article_by_arg(struct session *s, const struct command_line 
  * negative errno. */
 int article_summary(struct session *s, const struct message_info *m, struct arena *a,
                     struct summary *ret);
+/* The same with a buffer in which the summary lies, for many in a row. */
+int article_summary_read(struct session *s, const struct message_info *m, struct buf *block,
+                         struct summary *ret);
 /* "Xref: host group:number …" without line end. Needs no snapshot. */
 void article_xref(struct session *s, const struct summary *sum, const struct message_info *m,
                   struct buf *out);

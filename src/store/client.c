@@ -96,6 +96,19 @@ struct store *store_open(struct loop *l, const char *root, uint64_t map_bytes, u
     return s;
 }
 
+static void file_close(struct store *s, uint32_t number)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        if (s->files[i].number != number)
+            continue;
+        client_unmap(&s->files[i]);
+        close(s->files[i].fd);
+        memmove(s->files + i, s->files + i + 1, (s->file_count - i - 1) * sizeof(*s->files));
+        s->file_count--;
+        return;
+    }
+}
+
 void store_close(struct store *s)
 {
     if (!s)
@@ -113,8 +126,8 @@ void store_close(struct store *s)
     if (s->pin)
         munmap(s->pin, PIN_PAGE_BYTES);
     fd_close(&s->pin_fd);
-    for (size_t i = 0; i < s->file_count; i++)
-        close(s->files[i].fd);
+    while (s->file_count > 0)
+        file_close(s, s->files[s->file_count - 1].number);
     free(s->files);
     free(s->gone);
     timer_free(s->gone_timer);
@@ -327,20 +340,6 @@ void client_give(struct store *s, struct region *g, int status)
 }
 
 /* ------------------------------------------------------------------ what stored tells */
-int client_file(const struct store *s, uint32_t number)
-{
-    size_t lo = 0, hi = s->file_count;
-
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (s->files[mid].number < number)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < s->file_count && s->files[lo].number == number ? s->files[lo].fd : -1;
-}
-
 static void file_add(struct store *s, uint32_t number, int take_fd)
 {
     size_t i = s->file_count;
@@ -350,6 +349,7 @@ static void file_add(struct store *s, uint32_t number, int take_fd)
     if (i < s->file_count && s->files[i].number == number) {
         /* Told again after a restart; after a crash of the machine it may be another file of that
          * number. */
+        client_unmap(&s->files[i]);
         close(s->files[i].fd);
         s->files[i].fd = take_fd;
         return;
@@ -357,7 +357,7 @@ static void file_add(struct store *s, uint32_t number, int take_fd)
     s->files = realloc(s->files, (s->file_count + 1) * sizeof(*s->files));
     CHECK(s->files);
     memmove(s->files + i + 1, s->files + i, (s->file_count - i) * sizeof(*s->files));
-    s->files[i] = (struct journal_file){number, take_fd};
+    s->files[i] = (struct log_view){number, take_fd, NULL};
     s->file_count++;
 }
 
@@ -372,18 +372,6 @@ static void on_files(void *arg, struct msg *m)
             return;
         file_add(s, number, m->fds[i]);
         m->fds[i] = -1;
-    }
-}
-
-static void file_close(struct store *s, uint32_t number)
-{
-    for (size_t i = 0; i < s->file_count; i++) {
-        if (s->files[i].number != number)
-            continue;
-        close(s->files[i].fd);
-        memmove(s->files + i, s->files + i + 1, (s->file_count - i - 1) * sizeof(*s->files));
-        s->file_count--;
-        return;
     }
 }
 

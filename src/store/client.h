@@ -66,8 +66,12 @@ struct store {
     struct fiber_cond window;
     struct list abandoned; /* struct abandoned: regions that stored may still look at */
 
-    struct journal_file *files;
-    size_t file_count;
+    struct log_view {
+        uint32_t number;
+        int fd;
+        struct mapping *map; /* NULL: not looked at so far */
+    } * files;               /* ascending */
+    size_t file_count, file_last;
     struct gone { /* files that stored has removed; whoever is in the midst of a message reads on */
         uint32_t number;
         uint64_t until_ms;
@@ -99,7 +103,9 @@ void wr_head_room(struct buf *b);
 int client_room(struct store *s, uint64_t bytes, struct region *ret);
 /* After a call that ended with `status`: free at once, or when stored cannot look any more. */
 void client_give(struct store *s, struct region *g, int status);
-int client_file(const struct store *s, uint32_t number); /* -1 */
+/* client_map.c */
+void client_unmap(struct log_view *f);
+int client_file(struct store *s, uint32_t number); /* -1 */
 /* Closes removed files whose grace is over. */
 void client_files_expire(struct store *s, uint64_t now_ms);
 void watch_changed(struct store *s, uint64_t mailbox);

@@ -11,10 +11,6 @@
 #include "base/log.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/uio.h>
-#include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 enum { BEGIN_TRIES = 1000 };
 
@@ -522,102 +518,4 @@ int store_history_since(struct store_read *r, int64_t seconds,
     }
     mdb_cursor_close(c);
     return err == 0 || err == MDB_NOTFOUND ? 0 : index_error(err);
-}
-
-/* ------------------------------------------------------------------ bodies */
-/*
- * Compaction may have moved the bytes since the caller's snapshot, and the file they lay in is
- * closed when its grace is over. The message itself is the same, by the id of its body; `room` gets
- * where it lies now.
- */
-static const struct message_info *where_now(struct store *s, const struct message_info *m,
-                                            struct message_info *room)
-{
-    struct store_read r = {s, s->txn, 0};
-    bool own = !s->reading;
-
-    if (client_file(s, m->body_file) >= 0 &&
-        (m->summary_bytes == 0 || client_file(s, m->summary_file) >= 0) &&
-        (m->prefix_bytes == 0 || client_file(s, m->prefix_file) >= 0))
-        return m;
-    if (own && store_read_begin(s, &r) != 0)
-        return m;
-    int err = store_message_get(&r, m->mailbox, m->uid, room);
-    if (own)
-        store_read_end(&r);
-    return err || room->body != m->body || room->size != m->size ? m : room;
-}
-
-int store_summary(struct store *s, const struct message_info *m, struct arena *a,
-                  struct summary *ret)
-{
-    struct message_info room;
-    m = where_now(s, m, &room);
-    int fd = client_file(s, m->summary_file);
-    struct blob_head h;
-    char *p;
-
-    if (m->summary_bytes == 0)
-        return -ENOENT;
-    if (fd < 0 || m->summary_at < sizeof(h))
-        return -EIO;
-    /* head and block in one piece: this is most of what FETCH ENVELOPE costs */
-    size_t n = sizeof(h) + m->summary_bytes;
-    p = arena_try(a, n);
-    if (!p || pread(fd, p, n, (off_t)(m->summary_at - sizeof(h))) != (ssize_t)n)
-        return -EIO;
-    memcpy(&h, p, sizeof(h));
-    p += sizeof(h);
-    if (h.bytes != m->summary_bytes || h.sum != XXH3_64bits(p, m->summary_bytes))
-        return -EIO;
-    return summary_open(span_of(p, m->summary_bytes), ret) ? 0 : -EIO;
-}
-
-static int read_part(struct store *s, uint32_t file, uint64_t at, uint64_t n, bool whole,
-                     struct buf *out)
-{
-    int fd = client_file(s, file);
-
-    if (fd < 0)
-        return -EIO;
-    return blob_read(fd, (uint32_t)at, (uint32_t)n, whole, out);
-}
-
-int store_message_read(struct store *s, const struct message_info *m, uint64_t offset, size_t n,
-                       struct buf *out)
-{
-    uint64_t end = offset + n < offset || offset + n > m->size ? m->size : offset + n;
-    struct message_info room;
-    int err = 0;
-
-    if (offset >= end)
-        return 0;
-    m = where_now(s, m, &room);
-    if (offset < m->prefix_bytes) {
-        uint64_t stop = end < m->prefix_bytes ? end : m->prefix_bytes;
-        err = read_part(s, m->prefix_file, m->prefix_at + offset, stop - offset,
-                        offset == 0 && stop == m->prefix_bytes, out);
-        offset = stop;
-    }
-    if (!err && offset < end)
-        err = read_part(s, m->body_file, m->body_at + (offset - m->prefix_bytes), end - offset,
-                        offset == m->prefix_bytes && end == m->size, out);
-    return err;
-}
-
-int store_message_read_all(struct store *s, const struct message_info *m, struct buf *out)
-{
-    struct message_info room;
-    int err = 0;
-
-    m = where_now(s, m, &room);
-    if (m->prefix_bytes) {
-        int fd = client_file(s, m->prefix_file);
-        err = fd < 0 ? -EIO : blob_read(fd, (uint32_t)m->prefix_at, m->prefix_bytes, true, out);
-    }
-    if (!err) {
-        int fd = client_file(s, m->body_file);
-        err = fd < 0 ? -EIO : blob_read(fd, (uint32_t)m->body_at, m->body_bytes, true, out);
-    }
-    return err;
 }

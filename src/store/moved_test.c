@@ -1,7 +1,9 @@
 /* A worker whose messages are moved by compaction: what it knew of them leads to them still, at
  * first by the descriptors that it keeps, then because it looks again. */
+#include "base/fd.h"
 #include "store/client.h"
 #include "store/store_testing.h"
+#include <fcntl.h>
 
 enum { BIG = 200000, MESSAGES = 60 };
 
@@ -109,6 +111,44 @@ static void damaged(void *arg)
     EXPECT_INT(store_message_read(s, &m, 100, 1000, &b), 0);
     EXPECT_INT(b.n, 1000);
     buf_done(&b);
+}
+
+/* A disk that cannot be read tells through memory by a signal: the message cannot be read, and that
+ * is all. */
+static void unreadable(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX");
+    struct buf file = BUF(64 << 20), block = BUF(1 << 20), b = BUF(1 << 20);
+    struct store_appended done;
+    struct message_info m;
+    struct summary sum;
+    struct err e;
+    char path[300];
+
+    EXPECT_INT(append(box, "short", 0, &done), 0);
+    REQUIRE(message(box, done.uid, &m));
+    EXPECT_INT(store_summary_read(s, &m, &block, &sum), 0);
+    snprintf(path, sizeof(path), "%s/store/log/%08u.log", store_harness_root(h), m.body_file);
+    REQUIRE(file_read(AT_FDCWD, path, file.max, &file, &e) == 0);
+    REQUIRE(truncate(path, 0) == 0);
+    store_summary_ahead(s, &m);
+    EXPECT_INT(store_summary_read(s, &m, &block, &sum), -EIO);
+    EXPECT_INT(store_message_read(s, &m, 0, m.size, &b), -EBADMSG);
+    EXPECT_INT(store_message_read(s, &m, 2, 5, &b), -EBADMSG);
+    EXPECT_INT(b.n, 0);
+    FILE *f = fopen(path, "r+");
+    REQUIRE(f && fwrite(file.p, 1, file.n, f) == file.n && fclose(f) == 0);
+    EXPECT_INT(store_summary_read(s, &m, &block, &sum), 0);
+    EXPECT_INT(store_message_read(s, &m, 0, m.size, &b), 0);
+    EXPECT_INT(b.n, m.size);
+    buf_done(&file);
+    buf_done(&block);
+    buf_done(&b);
+}
+
+TEST(a_disk_that_cannot_be_read)
+{
+    with_store(unreadable);
 }
 
 TEST(a_body_that_is_damaged)

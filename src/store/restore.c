@@ -176,7 +176,7 @@ static int open_logs(struct store *s, int log)
             s->files[at] = s->files[at - 1];
             at--;
         }
-        s->files[at] = (struct journal_file){number, openat(log, want, O_RDONLY | O_CLOEXEC)};
+        s->files[at] = (struct log_view){number, openat(log, want, O_RDONLY | O_CLOEXEC), NULL};
         s->file_count++;
         err = s->files[at].fd < 0 ? -errno : 0;
     }

@@ -162,6 +162,12 @@ int store_history_since(struct store_read *r, int64_t seconds,
  * body), -ENOENT. May be called after the snapshot ended, with the message_info it gave. */
 int store_summary(struct store *s, const struct message_info *m, struct arena *a,
                   struct summary *ret);
+/* The same with a buffer of the caller's in place of an arena: it is emptied first, and `ret` lies in
+ * it. For many messages in a row. */
+int store_summary_read(struct store *s, const struct message_info *m, struct buf *out,
+                       struct summary *ret);
+/* A hint: the summary of that message is read soon. */
+void store_summary_ahead(struct store *s, const struct message_info *m);
 /* Bytes [offset, offset+n) of prefix + body, appended to out; fewer at the end. The log file is
  * held, so it works after the snapshot. A body that is read whole is proved by its checksum (-EBADMSG:
  * damaged), a part of it is not. */
