@@ -2,7 +2,9 @@
 #include "store/check.h"
 
 #include "base/check.h"
+#include "store/acl.h"
 #include "store/effect_parts.h"
+#include "store/marks.h"
 #include "store/queue_item.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static void each(struct check *c, enum index_table table, const char *what, row_
     struct key k;
     int err;
 
-    if (c->err)
+    if (c->err || c->index->dbi[table] == INDEX_NO_TABLE)
         return;
     mdb_stat(c->txn, c->index->dbi[table], &st);
     err = mdb_cursor_open(c->txn, c->index->dbi[table], &cursor);
@@ -440,6 +442,134 @@ static bool sum_mailbox(uint64_t id, void *value, void *arg)
     return c->err == 0;
 }
 
+/* What the accounts of each domain use together; accounts have been summed up before. */
+static void on_address(struct check *c, const struct key *k, struct span row)
+{
+    struct row_address a;
+    struct key n = {.n = 0};
+    uint64_t account;
+
+    if (k->n != 8 || row.n <= sizeof(a)) {
+        check_finding(c, FINDING_ROW, true, "the address of an account cannot be read");
+        del(c, INDEX_ADDRESS, k);
+        return;
+    }
+    memcpy(&a, row.p, sizeof(a));
+    uint64_t id = key_get_u64(k->b);
+    if (a.domain)
+        sum_add(c->accounts, a.domain, sum_of(c->accounts, id));
+    key_add_name(&n, span_skip(row, sizeof(a)));
+    if (index_get_row(c->index, c->txn, INDEX_NAMED, &n, &account, sizeof(account)) == 0 &&
+        account == id)
+        return;
+    check_finding(c, FINDING_NAME, true, "account %llu is not found by its address", ull(id));
+    put(c, INDEX_NAMED, &n, &id, sizeof(id));
+}
+
+static void on_named(struct check *c, const struct key *k, struct span row)
+{
+    uint64_t id = 0;
+    struct span address;
+
+    if (row.n == sizeof(id))
+        memcpy(&id, row.p, sizeof(id));
+    struct key a = key_u64(id), n = {.n = 0};
+    if (index_get(c->index, c->txn, INDEX_ADDRESS, &a, &address) == 0) {
+        key_add_name(&n, span_skip(address, sizeof(struct row_address)));
+        if (n.n == k->n && memcmp(n.b, k->b, n.n) == 0)
+            return;
+    }
+    check_finding(c, FINDING_NAME, true, "an address leads to account %llu, which has not it",
+                  ull(id));
+    del(c, INDEX_NAMED, k);
+}
+
+/* ------------------------------------------------------------------ rights, annotations, marks */
+static void on_acl(struct check *c, const struct key *k, struct span row)
+{
+    struct row_acl a;
+    uint32_t rights;
+
+    if (k->n <= 8 || row.n != sizeof(a)) {
+        check_finding(c, FINDING_ROW, true, "a row of rights cannot be read");
+        del(c, INDEX_ACL, k);
+        return;
+    }
+    memcpy(&a, row.p, sizeof(a));
+    uint64_t mailbox = key_get_u64(k->b);
+    const struct box *b = map64_get(c->boxes, mailbox);
+    if (!b || b->doomed) {
+        check_finding(c, FINDING_ORPHAN, true, "rights for mailbox %llu, which is not there",
+                      ull(mailbox));
+        del(c, INDEX_ACL, k);
+        return;
+    }
+    struct key g = key_granted(a.grantee, mailbox);
+    if (index_get_row(c->index, c->txn, INDEX_GRANTED, &g, &rights, sizeof(rights)) == 0 &&
+        rights == a.rights)
+        return;
+    check_finding(c, FINDING_NAME, true, "rights for mailbox %llu do not reach who has them",
+                  ull(mailbox));
+    rights = a.rights;
+    put(c, INDEX_GRANTED, &g, &rights, sizeof(rights));
+}
+
+struct grantee_search {
+    uint64_t grantee;
+    bool found;
+};
+
+static bool on_entry(const struct acl_entry *a, void *arg)
+{
+    struct grantee_search *s = arg;
+
+    s->found = a->grantee == s->grantee;
+    return !s->found;
+}
+
+/* Rights that no list names would be rights that nobody can see or take away. */
+static void on_granted(struct check *c, const struct key *k, struct span row)
+{
+    struct grantee_search s = {.found = false};
+
+    if (k->n == 16 && row.n == sizeof(uint32_t)) {
+        s.grantee = key_get_u64(k->b);
+        acl_each(c->index, c->txn, key_get_u64(k->b + 8), on_entry, &s);
+    }
+    if (s.found)
+        return;
+    check_finding(c, FINDING_ORPHAN, true, "somebody has rights that stand in no list");
+    del(c, INDEX_GRANTED, k);
+}
+
+static void on_note(struct check *c, const struct key *k, struct span row)
+{
+    uint64_t mailbox = k->n > 16 ? key_get_u64(k->b) : UINT64_MAX;
+
+    if (mailbox == 0 || map64_get(c->boxes, mailbox))
+        return;
+    check_finding(c, FINDING_ORPHAN, true, "an annotation of a mailbox that is not there");
+    del(c, INDEX_NOTE, k);
+}
+
+static void on_read(struct check *c, const struct key *k, struct span row)
+{
+    struct box *b = k->n == 20 ? map64_get(c->boxes, key_get_u64(k->b)) : NULL;
+
+    if (!b || !marks_sane(row)) {
+        check_finding(c, FINDING_ORPHAN, true,
+                      b ? "read marks that cannot be read"
+                        : "read marks of a mailbox that is not there");
+        del(c, INDEX_READ, k);
+        return;
+    }
+    for (unsigned at = 0; at < MARKS_CHUNK && !b->doomed; at++) {
+        uint64_t modseq = marks_get(row, at).modseq;
+        if (modseq > b->highest)
+            b->highest = modseq;
+    }
+}
+
 static void on_account(struct check *c, const struct key *k, struct span row)
 {
     struct row_account a;
@@ -705,8 +835,11 @@ void check_index(struct check *c)
     each(c, INDEX_QUEUE, "queue", on_queue);
     each(c, INDEX_DUE, "queue", on_due);
     each(c, INDEX_CHANGE, "change log", on_change);
+    each(c, INDEX_READ, "read marks", on_read);
     if (!c->err)
         map64_each(c->boxes, sum_mailbox, c);
+    each(c, INDEX_ADDRESS, "addresses", on_address);
+    each(c, INDEX_NAMED, "addresses", on_named);
     each(c, INDEX_ACCOUNT, "accounts", on_account);
     each(c, INDEX_SHARED, "references", on_shared);
     if (!c->err)
@@ -720,6 +853,9 @@ void check_index(struct check *c)
     each(c, INDEX_SEEN, "deliveries", on_seen);
     each(c, INDEX_SUBSCRIPTION, "subscriptions", on_subscription);
     each(c, INDEX_MARK, "newsgroups", on_mark);
+    each(c, INDEX_ACL, "rights", on_acl);
+    each(c, INDEX_GRANTED, "rights", on_granted);
+    each(c, INDEX_NOTE, "annotations", on_note);
 }
 
 static bool free_box(uint64_t key, void *value, void *arg)

@@ -5,6 +5,7 @@
  * looks at what is published. One of the two always sees the other.
  */
 #include "store/client.h"
+#include "store/marks.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -66,7 +67,7 @@ int store_read_begin(struct store *s, struct store_read *ret)
     if (err)
         return err;
     s->reading = true;
-    *ret = (struct store_read){s, s->txn, snapshot};
+    *ret = (struct store_read){.store = s, .txn = s->txn, .snapshot = snapshot};
     return 0;
 }
 
@@ -246,6 +247,10 @@ int store_message_get(struct store_read *r, uint64_t mailbox, uint32_t uid,
     if (row.n < sizeof(struct row_message))
         return -EIO;
     index_message_info(mailbox, uid, row.p, ret);
+    if (r->reader) {
+        struct marks_reader marks = client_marks(r, mailbox);
+        marks_show(&marks, ret);
+    }
     return 0;
 }
 
@@ -270,7 +275,9 @@ int store_cursor_open(struct store_read *r, uint64_t mailbox, uint32_t uid,
     }
     err = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE);
     /* At the end of the table there is nothing to go on from. */
-    *ret = (struct store_cursor){c, err ? 0 : mailbox, true};
+    *ret = (struct store_cursor){.cursor = c, .mailbox = err ? 0 : mailbox, .at_key = true};
+    if (r->reader)
+        ret->marks = client_marks(r, mailbox);
     return 0;
 }
 
@@ -289,6 +296,8 @@ bool store_cursor_next(struct store_cursor *c, struct message_info *ret)
         return false;
     }
     index_message_info(c->mailbox, key_get_u32((const char *)key.mv_data + 8), v.mv_data, ret);
+    if (c->marks.index)
+        marks_show(&c->marks, ret);
     return true;
 }
 
@@ -417,7 +426,7 @@ bool store_changes_each(struct store_read *r, uint64_t mailbox, uint64_t modseq,
     MDB_val key = {k.n, k.b}, v;
     struct row_mailbox m;
     MDB_cursor *c = NULL;
-    bool ok = false;
+    bool ok = false, go = true;
 
     if (index_get_row(&r->store->index, r->txn, INDEX_MAILBOX, &mk, &m, sizeof(m)) != 0 ||
         modseq < m.change_floor)
@@ -430,7 +439,6 @@ bool store_changes_each(struct store_read *r, uint64_t mailbox, uint64_t modseq,
         ok = true;
         fresh_begin(&f);
         int err = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE);
-        bool go = true;
         while (go) {
             bool change = err == 0 && key.mv_size == 20 && memcmp(key.mv_data, k.b, 8) == 0 &&
                           v.mv_size == sizeof(struct row_change);
@@ -451,6 +459,8 @@ bool store_changes_each(struct store_read *r, uint64_t mailbox, uint64_t modseq,
             }
         }
         mdb_cursor_close(c);
+        if (go && r->reader)
+            client_marks_changed(r, mailbox, modseq, fn, arg);
     }
     mdb_cursor_close(f.c);
     return ok;

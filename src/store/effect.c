@@ -138,19 +138,6 @@ int read_share(struct engine *e, struct rd *r)
 }
 
 /* ------------------------------------------------------------------ messages */
-static void account_use(struct engine *e, uint64_t id, int64_t bytes)
-{
-    struct account *a = account_get(e, id, false);
-
-    if (!a)
-        return;
-    if (bytes < 0 && a->row.used_bytes < (uint64_t)-bytes)
-        a->row.used_bytes = 0;
-    else
-        a->row.used_bytes += (uint64_t)bytes;
-    account_dirty(e, a);
-}
-
 static void count_in(struct mbox *m, uint32_t uid, const struct row_message *row)
 {
     m->row.messages++;

@@ -39,6 +39,11 @@ enum effect_kind {
     EFFECT_MOVED,     /* this row refers to them there */
     EFFECT_FILE_GONE, /* nothing refers to that log file any more */
     EFFECT_FORGET,    /* Message-IDs that arrived long ago and have no article any more */
+    EFFECT_ACL,       /* rights of one identifier */
+    EFFECT_NOTE,      /* an annotation */
+    EFFECT_READ,      /* read marks of one reader */
+    EFFECT_NAMED,     /* the address of an account */
+    EFFECT_DOMAIN,    /* the quota of a domain */
 };
 
 struct effect_body {
@@ -64,6 +69,25 @@ struct effect_history {
     int64_t arrived;
     uint64_t mailbox; /* one place a time; 0 none */
     uint32_t number;
+};
+
+struct effect_acl {
+    uint64_t mailbox;
+    struct span identifier;
+    uint64_t grantee;
+    uint32_t rights;
+    bool on; /* false: the row goes */
+};
+struct effect_note {
+    uint64_t mailbox, account; /* 0: of the server; 0: shared */
+    struct span entry, value;
+    bool on;
+};
+struct effect_read {
+    uint64_t mailbox, account, modseq;
+    bool seen;
+    const uint32_t *uids; /* ascending */
+    size_t count;
 };
 
 uint64_t body_id(struct place body);
@@ -96,6 +120,13 @@ int effect_account_gone(struct engine *e, uint64_t account);
 int effect_mark(struct engine *e, struct span name, uint32_t low, uint32_t high);
 int effect_purge(struct engine *e, uint64_t mailbox);
 int effect_trim(struct engine *e, uint64_t mailbox, uint64_t modseq);
+
+/* effect_annex.c */
+int effect_acl(struct engine *e, const struct effect_acl *a);
+int effect_note(struct engine *e, const struct effect_note *n);
+int effect_read(struct engine *e, const struct effect_read *r);
+int effect_named(struct engine *e, uint64_t account, struct span address); /* small letters */
+int effect_domain(struct engine *e, struct span domain, uint64_t quota);
 
 /* Compaction, effect_move.c. */
 enum { MOVED_BODY = 1, MOVED_SUMMARY = 2, MOVED_PREFIX = 4 };

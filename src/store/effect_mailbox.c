@@ -86,11 +86,9 @@ static int apply_mailbox_gone(struct engine *e, uint64_t id)
         err = index_del(&e->index, e->txn, INDEX_MAILBOX, &k);
     if (!err)
         err = index_put(&e->index, e->txn, INDEX_DOOMED, &k, &m->row.account, sizeof(uint64_t));
-    struct account *a = account_get(e, m->row.account, false);
-    if (a) {
-        a->row.used_bytes = a->row.used_bytes > m->row.bytes ? a->row.used_bytes - m->row.bytes : 0;
-        account_dirty(e, a);
-    }
+    if (!err)
+        err = acl_drop_mailbox(e, id);
+    account_use(e, m->row.account, -(int64_t)m->row.bytes);
     e->leftovers = true;
     engine_note_changed(e, id);
     map64_remove(e->mailboxes, id);
@@ -359,6 +357,10 @@ static int apply_purge(struct engine *e, uint64_t mailbox)
         err = purge_rows(e, INDEX_CHANGE, mailbox, &left);
     if (!err && left)
         err = purge_rows(e, INDEX_SEEN, mailbox, &left);
+    if (!err && left)
+        err = purge_rows(e, INDEX_READ, mailbox, &left);
+    if (!err && left)
+        err = purge_rows(e, INDEX_NOTE, mailbox, &left);
     if (!err && left)
         err = index_del(&e->index, e->txn, INDEX_KEYWORD, &k);
     if (!err && left)

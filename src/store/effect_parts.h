@@ -38,5 +38,16 @@ int read_copied(struct engine *e, struct rd *r);
 int read_moved(struct engine *e, struct rd *r);
 int read_file_gone(struct engine *e, struct rd *r);
 int read_forget(struct engine *e, struct rd *r);
+int read_acl(struct engine *e, struct rd *r);
+int read_note(struct engine *e, struct rd *r);
+int read_read(struct engine *e, struct rd *r);
+int read_named(struct engine *e, struct rd *r);
+int read_domain(struct engine *e, struct rd *r);
+
+/* Bytes come or go; the account's domain counts them, too. */
+void account_use(struct engine *e, uint64_t account, int64_t bytes);
+/* Rights of a mailbox that is gone; of and to an account that is. */
+int acl_drop_mailbox(struct engine *e, uint64_t mailbox);
+int annex_drop_account(struct engine *e, uint64_t account);
 
 #endif

@@ -165,10 +165,11 @@ static int apply_account_gone(struct engine *e, uint64_t id)
     if (a) {
         a->row.state = ACCOUNT_DELETED;
         a->row.inbox = 0;
-        a->row.used_bytes = 0;
+        account_use(e, id, -(int64_t)a->row.used_bytes);
         account_dirty(e, a);
     }
-    return remove_subscriptions(e, id);
+    int err = annex_drop_account(e, id);
+    return err ? err : remove_subscriptions(e, id);
 }
 
 int effect_account_gone(struct engine *e, uint64_t account)
@@ -209,6 +210,11 @@ static int (*const readers[])(struct engine *e, struct rd *r) = {
     [EFFECT_MOVED] = read_moved,
     [EFFECT_FILE_GONE] = read_file_gone,
     [EFFECT_FORGET] = read_forget,
+    [EFFECT_ACL] = read_acl,
+    [EFFECT_NOTE] = read_note,
+    [EFFECT_READ] = read_read,
+    [EFFECT_NAMED] = read_named,
+    [EFFECT_DOMAIN] = read_domain,
 };
 
 int effects_apply(struct engine *e, struct span effects)

@@ -365,9 +365,16 @@ static int load_state(struct engine *e, struct err *err)
         e->state.answers_file = 1;
         r = 0;
     }
-    if (!r && e->state.version != STORE_FORMAT_VERSION)
+    if (!r && (e->state.version < STORE_FORMAT_OLDEST || e->state.version > STORE_FORMAT_VERSION))
         r = err_set(err, -EPROTO, "%s/store has format %u; this stored knows %u", e->options.root,
                     e->state.version, (unsigned)STORE_FORMAT_VERSION);
+    /* The first checkpoint has the new version: no older program takes the log that follows for its
+     * own. */
+    if (!r && e->state.version < STORE_FORMAT_VERSION && e->state.sequence) {
+        log_info("store: format %u becomes %u", e->state.version, (unsigned)STORE_FORMAT_VERSION);
+        e->state.version = STORE_FORMAT_VERSION;
+        r = index_put(&e->index, e->txn, INDEX_STATE, &k, &e->state, sizeof(e->state));
+    }
     if (!r) {
         r = index_error(mdb_txn_commit(e->txn));
         e->txn = NULL;

@@ -50,6 +50,8 @@ struct engine_options {
     /* Log files of which less than so many percent live are compacted; 0: never. */
     unsigned compact_percent;
     uint64_t compact_rate; /* bytes a second that are copied; 0: as fast as may be */
+    /* Of a mailbox: entries in its list of rights, annotations, bytes of one; 0: as annex.h says. */
+    unsigned acl_entries, note_entries, note_bytes;
 };
 
 /* A mailbox as of the batch at hand. Written to the index when the batch is committed. */
@@ -72,6 +74,9 @@ struct account {
     uint64_t id;
     struct row_account row;
     bool dirty;
+    /* Its domain's row, which counts what all its accounts use; 0: none. Domains stand among the
+     * accounts, as domain_number has them, and have no state. */
+    uint64_t domain;
 };
 
 struct area { /* what a worker shares; it may change at any time: copy, then look */
@@ -198,9 +203,6 @@ int effects_apply(struct engine *e, struct span effects); /* -EBADMSG: not effec
 void record_begin(struct engine *e);
 int record_end(struct engine *e, const struct intent *i, int status);
 void record_cancel(struct engine *e);
-/* May this grant change mailboxes of that account? 0, -EACCES. */
-int grant_allows(struct engine *e, const struct intent *i, struct span token, uint64_t account,
-                 uint32_t public_right);
 int grant_check(struct engine *e, struct span token, struct grant *ret);
 
 /* One planner per message; rows in engine_execute.c. */
@@ -218,6 +220,9 @@ int plan_queue_done(struct engine *e, struct intent *i);
 int plan_queue_admin(struct engine *e, struct intent *i);
 int plan_account(struct engine *e, struct intent *i);
 int plan_newsgroup(struct engine *e, struct intent *i);
+int plan_acl(struct engine *e, struct intent *i);
+int plan_note(struct engine *e, struct intent *i);
+int plan_domain(struct engine *e, struct intent *i);
 int plan_leftovers(struct engine *e, const struct intent *i, bool *ret_found);
 void forget_seen(struct engine *e);
 int plan_trim(struct engine *e, const struct intent *i);

@@ -48,19 +48,6 @@ int grant_check(struct engine *e, struct span token, struct grant *ret)
     return 0;
 }
 
-int grant_allows(struct engine *e, const struct intent *i, struct span token, uint64_t account,
-                 uint32_t public_right)
-{
-    struct grant g;
-    int err = grant_check(e, token, &g);
-
-    if (err)
-        return err;
-    if (account == STORE_ACCOUNT_PUBLIC)
-        return (g.rights & (public_right | GRANT_ADMIN)) ? 0 : -EACCES;
-    return g.account == account && (g.rights & GRANT_MAIL) ? 0 : -EACCES;
-}
-
 /* ------------------------------------------------------------------ records */
 void record_begin(struct engine *e)
 {
@@ -157,6 +144,9 @@ static const struct {
     {MSG_STORE_QUEUE_ADMIN,    plan_queue_admin,    false},
     {MSG_STORE_ACCOUNT,        plan_account,        false},
     {MSG_STORE_NEWSGROUP,      plan_newsgroup,      false},
+    {MSG_STORE_ACL,            plan_acl,            true },
+    {MSG_STORE_NOTE,           plan_note,           true },
+    {MSG_STORE_DOMAIN,         plan_domain,         false},
 };
 
 static bool disk_full(struct engine *e)

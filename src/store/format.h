@@ -1,6 +1,6 @@
 /*
  * format.h: the store on disk. Everything is little-endian and packed; sizes are asserted.
- * Version 1.
+ * Version 2.
  *
  *     DATA/store/lock             held by the one stored that may write
  *     DATA/store/state            boot id of the machine's run that wrote last, and whether it
@@ -25,7 +25,9 @@
 #define PACKED __attribute__((packed))
 #define ROW_SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type)
 
-enum { STORE_FORMAT_VERSION = 1, LOG_ALIGN = 16 };
+/* Version 2 has ACLs, annotations, read marks and quotas of domains; a store of version 1 has none
+ * and becomes one of version 2 when it is opened to be written. */
+enum { STORE_FORMAT_VERSION = 2, STORE_FORMAT_OLDEST = 1, LOG_ALIGN = 16 };
 #define LOG_MAGIC UINT32_C(0x31474c53) /* "SLG1" */
 
 enum log_type {
@@ -152,6 +154,19 @@ struct PACKED row_queue {
     uint8_t frozen, marks, bits, spare;
 };
 ROW_SIZE(row_queue, 68);
+
+/* key: mailbox, identifier */
+struct PACKED row_acl {
+    uint64_t grantee;
+    uint32_t rights;
+};
+ROW_SIZE(row_acl, 12);
+
+/* key: account; then its address */
+struct PACKED row_address {
+    uint64_t domain; /* its row among the accounts, domain_number */
+};
+ROW_SIZE(row_address, 8);
 
 /* ------------------------------------------------------------------ files beside the log */
 struct PACKED file_checkpoint {

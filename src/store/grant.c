@@ -3,7 +3,7 @@
 #include "base/random.h"
 #include <sodium.h>
 
-enum { GRANT_VERSION = 2, GRANT_MAC_BYTES = 16 };
+enum { GRANT_VERSION = 3, GRANT_MAC_BYTES = 16 };
 
 void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
                 struct buf *out)
@@ -19,6 +19,9 @@ void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_B
     wr_i64(out, g->expires_seconds);
     wr_u64(out, g->epoch);
     wr_raw(out, g->address, sizeof(g->address));
+    wr_u8(out, g->group_count);
+    for (unsigned i = 0; i < g->group_count; i++)
+        wr_u64(out, g->groups[i]);
     if (out->overflow)
         return;
     crypto_generichash(mac, sizeof(mac), (const unsigned char *)out->p + start, out->n - start,
@@ -26,21 +29,11 @@ void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_B
     wr_raw(out, mac, sizeof(mac));
 }
 
-bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
-                struct grant *ret)
+static bool rd_grant(struct span text, struct grant *ret)
 {
-    unsigned char mac[GRANT_MAC_BYTES];
-    struct grant g;
-    struct rd r;
+    struct rd r = rd_of(text);
+    struct grant g = {0};
 
-    if (token.n <= sizeof(mac))
-        return false;
-    struct span text = span_head(token, token.n - sizeof(mac));
-    crypto_generichash(mac, sizeof(mac), (const unsigned char *)text.p, text.n, secret,
-                       GRANT_SECRET_BYTES);
-    if (!secret_eq(mac, token.p + text.n, sizeof(mac)))
-        return false;
-    r = rd_of(text);
     if (rd_u8(&r) != GRANT_VERSION)
         return false;
     g.account = rd_u64(&r);
@@ -50,9 +43,37 @@ bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES
     g.expires_seconds = rd_i64(&r);
     g.epoch = rd_u64(&r);
     struct span address = rd_raw(&r, sizeof(g.address));
-    if (!rd_done(&r) || g.expires_seconds <= now)
+    g.group_count = rd_u8(&r);
+    if (r.bad || g.group_count > GRANT_GROUPS_MAX)
+        return false;
+    for (unsigned i = 0; i < g.group_count; i++)
+        g.groups[i] = rd_u64(&r);
+    if (!rd_done(&r))
         return false;
     memcpy(g.address, address.p, sizeof(g.address));
+    *ret = g;
+    return true;
+}
+
+bool grant_peek(struct span token, struct grant *ret)
+{
+    return token.n > GRANT_MAC_BYTES && rd_grant(span_head(token, token.n - GRANT_MAC_BYTES), ret);
+}
+
+bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
+                struct grant *ret)
+{
+    unsigned char mac[GRANT_MAC_BYTES];
+    struct grant g;
+
+    if (token.n <= sizeof(mac))
+        return false;
+    struct span text = span_head(token, token.n - sizeof(mac));
+    crypto_generichash(mac, sizeof(mac), (const unsigned char *)text.p, text.n, secret,
+                       GRANT_SECRET_BYTES);
+    if (!secret_eq(mac, token.p + text.n, sizeof(mac)) || !rd_grant(text, &g) ||
+        g.expires_seconds <= now)
+        return false;
     *ret = g;
     return true;
 }

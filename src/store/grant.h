@@ -15,7 +15,7 @@ enum {
     GRANT_ADMIN = 8,    /* make, rename and delete public folders */
     GRANT_FORWARD = 16, /* of no account: one remote address, to which an alias leads */
 };
-enum { GRANT_SECRET_BYTES = 32, GRANT_ADDRESS_BYTES = 16 };
+enum { GRANT_SECRET_BYTES = 32, GRANT_ADDRESS_BYTES = 16, GRANT_GROUPS_MAX = 20 };
 struct grant {
     uint64_t account;
     uint32_t rights;
@@ -24,6 +24,8 @@ struct grant {
     int64_t expires_seconds;
     uint64_t epoch; /* raised when the account's password changes or it is disabled */
     unsigned char address[GRANT_ADDRESS_BYTES]; /* GRANT_FORWARD: grant_address of it; else zeros */
+    uint8_t group_count;
+    uint64_t groups[GRANT_GROUPS_MAX]; /* that the account is a member of: acl_group */
 };
 /* Appends the token (at most STORE_GRANT_MAX bytes). */
 void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
@@ -31,6 +33,8 @@ void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_B
 /* False: not ours, changed, or expired at `now`. */
 bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
                 struct grant *ret);
+/* What it says, proved by nobody: for a worker that carries it. */
+bool grant_peek(struct span token, struct grant *ret);
 /* What a grant to forward is bound to: a hash of the address, ASCII letters without case. */
 void grant_address(struct span address, unsigned char ret[GRANT_ADDRESS_BYTES]);
 /* True: the token lets mail go to that address, at `now`, whoever brings it. */

@@ -8,14 +8,28 @@ static const unsigned char secret[GRANT_SECRET_BYTES] = "one secret",
 
 TEST(sealed_and_opened)
 {
-    struct grant g = {16, GRANT_MAIL | GRANT_POST, 3, 77, 1000, 5, {0}}, got;
+    struct grant g = {.account = 16,
+                      .rights = GRANT_MAIL | GRANT_POST,
+                      .worker_generation = 3,
+                      .session = 77,
+                      .expires_seconds = 1000,
+                      .epoch = 5,
+                      .group_count = GRANT_GROUPS_MAX},
+                 got, peeked;
     struct buf b = BUF(STORE_GRANT_MAX);
 
+    for (unsigned i = 0; i < GRANT_GROUPS_MAX; i++)
+        g.groups[i] = 100 + i;
     grant_seal(&g, secret, &b);
     EXPECT(!b.overflow);
     REQUIRE(grant_open(buf_span(&b), secret, 999, &got));
     EXPECT(got.account == 16 && got.rights == g.rights && got.worker_generation == 3 &&
            got.session == 77 && got.expires_seconds == 1000 && got.epoch == 5);
+    EXPECT(got.group_count == GRANT_GROUPS_MAX &&
+           memcmp(got.groups, g.groups, sizeof g.groups) == 0);
+    EXPECT(grant_peek(buf_span(&b), &peeked) && peeked.account == 16 &&
+           peeked.group_count == GRANT_GROUPS_MAX && peeked.groups[19] == 119);
+    EXPECT(!grant_peek(span_head(buf_span(&b), b.n - 1), &peeked));
     EXPECT(!grant_open(buf_span(&b), secret, 1000, &got));
     EXPECT(!grant_open(buf_span(&b), other, 0, &got));
     EXPECT(!grant_open(SPAN_EMPTY, secret, 0, &got));

@@ -87,7 +87,9 @@ int index_tables(struct index *x, MDB_txn *txn, bool create)
 {
     for (int i = 0; i < INDEX_TABLE_COUNT; i++) {
         int err = mdb_dbi_open(txn, table_names[i], create ? MDB_CREATE : 0, &x->dbi[i]);
-        if (err)
+        if (err == MDB_NOTFOUND && i >= INDEX_FIRST_OF_V2)
+            x->dbi[i] = INDEX_NO_TABLE;
+        else if (err)
             return index_error(err);
     }
     return 0;
@@ -212,7 +214,7 @@ int index_get(const struct index *x, MDB_txn *t, enum index_table table, const s
               struct span *ret)
 {
     MDB_val key = val_of(k), v;
-    int err = mdb_get(t, x->dbi[table], &key, &v);
+    int err = x->dbi[table] == INDEX_NO_TABLE ? MDB_NOTFOUND : mdb_get(t, x->dbi[table], &key, &v);
     if (err)
         return index_error(err);
     *ret = span_of(v.mv_data, v.mv_size);

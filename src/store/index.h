@@ -26,7 +26,13 @@
     X(ACCOUNT, "account")           /* account → row_account */                                  \
     X(MARK, "mark")                 /* name → row_mark */                                        \
     X(FILE, "file")                 /* log file → row_file */                                    \
-    X(DOOMED, "doomed") /* mailbox that is gone → its messages are still to be removed */
+    X(DOOMED, "doomed")   /* mailbox that is gone → its messages are still to be removed */      \
+    X(ACL, "acl")         /* mailbox, identifier → row_acl */                                    \
+    X(GRANTED, "granted") /* grantee, mailbox → u32 rights, those of ACL again */                \
+    X(NOTE, "note")       /* mailbox (0: the server), account (0: all), entry → value */         \
+    X(READ, "read")       /* mailbox, account, UID / 256 → runs, see marks.h */                  \
+    X(ADDRESS, "address") /* account → row_address, address in small letters */                  \
+    X(NAMED, "named")     /* address → account */
 
 enum index_table {
 #define X(id, name) INDEX_##id,
@@ -34,8 +40,11 @@ enum index_table {
 #undef X
         INDEX_TABLE_COUNT
 };
+enum { INDEX_FIRST_OF_V2 = INDEX_ACL }; /* from here on a store of version 1 has no tables */
 
 enum { INDEX_KEY_MAX = 511 };
+/* As dbi: there is no such table. LMDB's own list of free pages has this number. */
+#define INDEX_NO_TABLE ((MDB_dbi)0)
 
 struct index {
     MDB_env *env;
@@ -43,7 +52,8 @@ struct index {
 };
 
 /* Opens DATA/store/index. write: creates what is missing, takes the lock file. Else read-only,
- * lock-free, tables opened by index_tables. */
+ * lock-free, tables opened by index_tables: those of a newer version than the store's are taken for
+ * empty, if they are not to be created. */
 int index_open(struct index *x, const char *root, uint64_t map_bytes, bool write);
 int index_tables(struct index *x, MDB_txn *txn, bool create);
 void index_close(struct index *x);

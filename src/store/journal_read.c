@@ -65,11 +65,16 @@ void journal_reader_done(struct journal_reader *r)
     r->places = NULL;
 }
 
+static bool version_known(uint16_t version)
+{
+    return version >= STORE_FORMAT_OLDEST && version <= STORE_FORMAT_VERSION;
+}
+
 static bool head_sane(const struct log_head *h, uint64_t room)
 {
-    return h->magic == LOG_MAGIC && h->version == STORE_FORMAT_VERSION &&
-           h->bytes % LOG_ALIGN == 0 && h->bytes >= sizeof(*h) + h->commit_bytes &&
-           h->bytes <= room && h->blob_count <= h->bytes / sizeof(struct blob_head);
+    return h->magic == LOG_MAGIC && version_known(h->version) && h->bytes % LOG_ALIGN == 0 &&
+           h->bytes >= sizeof(*h) + h->commit_bytes && h->bytes <= room &&
+           h->blob_count <= h->bytes / sizeof(struct blob_head);
 }
 
 /* Goes over the blobs of the record at `at`; where they end the commit part begins: *ret_commit,
@@ -187,7 +192,7 @@ int journal_next(struct journal_reader *r, struct journal_record *ret)
 
 static bool shows_damage(const struct journal *j, const struct log_head *h, uint64_t sequence)
 {
-    return h->magic == LOG_MAGIC && h->version == STORE_FORMAT_VERSION && h->sequence > sequence &&
+    return h->magic == LOG_MAGIC && version_known(h->version) && h->sequence > sequence &&
            h->synced >= sequence && h->synced < h->sequence &&
            h->mark == journal_mark(j, h->sequence, h->synced);
 }

@@ -114,6 +114,9 @@ struct account *account_get(struct engine *e, uint64_t id, bool create)
     CHECK(a);
     a->id = id;
     a->row = row;
+    struct row_address address;
+    if (index_get_row(&e->index, e->txn, INDEX_ADDRESS, &k, &address, sizeof(address)) == 0)
+        a->domain = address.domain;
     map64_set(e->accounts, id, a);
     return a;
 }

@@ -7,6 +7,17 @@
 /* Where a worker says its bytes lie; false: not inside what it shares. */
 bool area_span(const struct intent *i, const struct msg_blob *b, struct span *ret);
 int quota_check(struct engine *e, uint64_t account, uint64_t more);
+/* plan_annex.c: what the holder of a grant may do with a mailbox (acl.h). */
+int mailbox_rights(struct engine *e, struct span token, const struct mbox *m, struct grant *ret,
+                   uint32_t *ret_rights);
+int mailbox_allows(struct engine *e, struct span token, const struct mbox *m, uint32_t rights);
+/* May he make a mailbox of that name? Below another's mailbox, and below public folders, that is a
+ * right of the nearest one above. */
+int tree_allows(struct engine *e, struct span token, uint64_t account, struct span name);
+/* A new mailbox takes over the rights of the nearest one above. */
+int acl_inherit(struct engine *e, uint64_t account, struct span name, uint64_t id);
+int describe(struct engine *e, uint64_t mailbox, struct span text); /* empty: no more */
+bool address_known(struct engine *e, uint64_t account, struct span address);
 int uid_room(const struct mbox *m, uint64_t count);
 int plan_broken(struct engine *e, int err);
 /* Bits of the keywords of a mailbox; make: unknown ones are added (there must be room). */
@@ -26,8 +37,12 @@ void prefix_set(struct row_message *row, struct place p);
 /* Is there an article of that Message-ID in this newsgroup (0: anywhere, also formerly)? */
 bool article_known(struct engine *e, struct span message_id, uint64_t mailbox);
 struct copy_plan;
+struct copy_how {
+    bool move;
+    uint64_t reader, allowed; /* whose marks count in public folders; flags that may be set */
+};
 int copy_messages(struct engine *e, struct mbox *from, struct mbox *to, struct copy_plan *p,
-                  bool move, struct store_copied *c);
+                  const struct copy_how *how, struct store_copied *c);
 int move_piece(struct engine *e, struct mbox *from, struct mbox *to, bool *ret_more);
 /* A mailbox and its parents; the name must be free and valid. */
 int mailbox_make(struct engine *e, uint64_t account, struct span name, uint32_t attributes,

@@ -3,6 +3,7 @@
 #include "store/plan.h"
 
 #include "base/log.h"
+#include "store/acl.h"
 #include "store/queue_item.h"
 #include <errno.h>
 #include <stdio.h>
@@ -40,10 +41,21 @@ static bool seen_before(struct engine *e, uint64_t mailbox, struct span message_
 
 struct delivery {
     struct msg_deliver m;
-    struct mbox **to; /* by recipient; NULL: skipped */
+    struct mbox **to;                     /* by recipient; NULL: skipped */
+    uint64_t bytes[STORE_RECIPIENTS_MAX]; /* each one gets */
     size_t local, remote, done_before;
     size_t reported; /* of the local ones: their sender asked to be told */
 };
+
+/* What anyone may there who has not logged in. */
+static uint32_t stranger_rights(struct engine *e, const struct mbox *m)
+{
+    struct grant nobody = {.rights = GRANT_POST};
+
+    return m->row.account == STORE_ACCOUNT_PUBLIC
+               ? acl_rights(&e->index, e->txn, m->id, m->row.account, m->row.attributes, &nobody)
+               : 0;
+}
 
 static int recipient_mailbox(struct engine *e, enum role from, const struct store_recipient *t,
                              struct mbox **ret)
@@ -56,7 +68,7 @@ static int recipient_mailbox(struct engine *e, enum role from, const struct stor
     } else {
         /* a worker for strangers cannot look groups up: it knows them by their name */
         m = t->id ? mbox_get(e, t->id) : mbox_find(e, STORE_ACCOUNT_PUBLIC, t->address, true);
-        if (m && from == ROLE_MX && m->row.attributes & (MAILBOX_NO_POST | MAILBOX_MODERATED))
+        if (m && from == ROLE_MX && !(stranger_rights(e, m) & ACL_POST))
             return -EACCES;
         if (m && (m->row.account != STORE_ACCOUNT_PUBLIC || (m->row.attributes & MAILBOX_NOSELECT)))
             return -EACCES;
@@ -99,6 +111,31 @@ static bool is_reported(const struct delivery *d, size_t k)
            t->notify & NOTIFY_SUCCESS;
 }
 
+/* Those before this one that are of the same account or domain fill the same quota. */
+static int quota_check_all(struct engine *e, const struct delivery *d, size_t k)
+{
+    const struct account *a = account_get(e, d->to[k]->row.account, false);
+    const struct account *domain = a && a->domain ? account_get(e, a->domain, false) : NULL;
+    uint64_t of_account = d->bytes[k], of_domain = d->bytes[k];
+
+    if (!a || (a->row.quota_bytes == 0 && !(domain && domain->row.quota_bytes)))
+        return 0;
+    for (size_t i = 0; i < k; i++) {
+        const struct account *other =
+            d->to[i] ? account_get(e, d->to[i]->row.account, false) : NULL;
+        if (other == a)
+            of_account += d->bytes[i];
+        if (other && other->domain == a->domain)
+            of_domain += d->bytes[i];
+    }
+    if (a->row.quota_bytes && a->row.used_bytes + of_account > a->row.quota_bytes)
+        return -EDQUOT;
+    return domain && domain->row.quota_bytes &&
+                   domain->row.used_bytes + of_domain > domain->row.quota_bytes
+               ? -EDQUOT
+               : 0;
+}
+
 static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
 {
     const struct store_delivery *s = &d->m.d;
@@ -134,7 +171,8 @@ static int deliver_check(struct engine *e, struct intent *i, struct delivery *d)
             d->to[k] = NULL;
             continue;
         }
-        err = quota_check(e, d->to[k]->row.account, bytes + t->prefix.n);
+        d->bytes[k] = bytes + t->prefix.n;
+        err = quota_check_all(e, d, k);
         if (!err)
             err = uid_room(d->to[k], s->count);
         if (err) /* there is one answer for all of them: none may be passed over with a 250 */

@@ -1,4 +1,5 @@
 /* Mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE; public folders and newsgroups; accounts. */
+#include "store/acl.h"
 #include "store/plan.h"
 
 #include "base/check.h"
@@ -74,7 +75,8 @@ static int make_one(struct engine *e, uint64_t account, struct span name, uint32
         }
     }
     *ret_id = p.id;
-    return effect_mailbox_put(e, &p);
+    int err = effect_mailbox_put(e, &p);
+    return err ? err : acl_inherit(e, account, name, p.id);
 }
 
 int mailbox_make(struct engine *e, uint64_t account, struct span name, uint32_t attributes,
@@ -107,12 +109,6 @@ static int save_marks(struct engine *e, const struct mbox *m, struct span name)
     return effect_mark(e, name, m->row.uidnext, m->row.uidnext - 1);
 }
 
-static int owner_or_admin(struct engine *e, const struct intent *i, struct span grant,
-                          uint64_t account)
-{
-    return grant_allows(e, i, grant, account, GRANT_ADMIN);
-}
-
 int plan_mailbox_create(struct engine *e, struct intent *i)
 {
     char room[STORE_NAME_MAX];
@@ -122,10 +118,10 @@ int plan_mailbox_create(struct engine *e, struct intent *i)
 
     if (!rd_mailbox(i->payload, &q))
         return -EINVAL;
-    err = owner_or_admin(e, i, q.grant, q.account);
+    struct span name = store_name_canonical(q.account, q.name, room);
+    err = tree_allows(e, q.grant, q.account, name);
     if (err)
         return err;
-    struct span name = store_name_canonical(q.account, q.name, room);
     if (!store_name_valid(name))
         return -EINVAL;
     struct mbox *m = mbox_find(e, q.account, name, true);
@@ -216,7 +212,7 @@ int plan_mailbox_delete(struct engine *e, struct intent *i)
     struct mbox *m = mbox_get(e, q.mailbox);
     if (!m)
         return -ENOENT;
-    err = owner_or_admin(e, i, q.grant, m->row.account);
+    err = mailbox_allows(e, q.grant, m, ACL_DELETE);
     if (err)
         return err;
     if (m->row.account != STORE_ACCOUNT_PUBLIC && span_eq_cstr(mbox_name(m), STORE_INBOX))
@@ -345,16 +341,18 @@ int plan_mailbox_rename(struct engine *e, struct intent *i)
 
     if (!rd_mailbox(i->payload, &q))
         return -EINVAL;
-    err = owner_or_admin(e, i, q.grant, q.account);
-    if (err)
-        return err;
     struct span from = store_name_canonical(q.account, q.name, from_room);
     struct span to = store_name_canonical(q.account, q.name2, to_room);
     struct mbox *m = from.n <= STORE_NAME_MAX ? mbox_find(e, q.account, from, true) : NULL;
     if (!m)
         return -ENOENT;
+    err = mailbox_allows(e, q.grant, m, ACL_DELETE);
+    if (!err)
+        err = tree_allows(e, q.grant, q.account, to);
+    if (err)
+        return err;
     if (q.account != STORE_ACCOUNT_PUBLIC && span_eq_cstr(from, STORE_INBOX))
-        return rename_inbox(e, i, m, to);
+        return mailbox_allows(e, q.grant, m, ACL_ALL) ? -EACCES : rename_inbox(e, i, m, to);
     uint64_t *ids = arena_try_array(e->arena, sizeof(*ids), CHILDREN_MAX);
     if (!ids)
         return -ENOMEM;
@@ -377,12 +375,17 @@ int plan_subscribe(struct engine *e, struct intent *i)
     err = grant_check(e, q.grant, &g);
     if (err)
         return err;
-    if (!(g.rights & GRANT_MAIL) || (q.account != g.account && q.account != STORE_ACCOUNT_PUBLIC))
+    if (!(g.rights & GRANT_MAIL))
         return -EACCES;
     struct effect_subscribe s = {.account = g.account, .folder_account = q.account, .on = q.on};
     s.name = store_name_canonical(q.account, q.name, room);
     if (!store_name_valid(s.name))
         return -EINVAL;
+    /* Of names of one's own and public ones there need not be a mailbox; of others, one must know. */
+    const struct mbox *m = q.on ? mbox_find(e, q.account, s.name, true) : NULL;
+    if (m ? mailbox_allows(e, q.grant, m, ACL_LOOKUP) != 0
+          : q.on && q.account != g.account && q.account != STORE_ACCOUNT_PUBLIC)
+        return -ENOENT;
     record_begin(e);
     err = effect_subscribe(e, &s);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
@@ -423,6 +426,8 @@ int plan_newsgroup(struct engine *e, struct intent *i)
         id = m->id;
         err = newsgroup_set(e, m, attributes);
     }
+    if (!err && q.describes && q.op != NEWSGROUP_DELETE)
+        err = describe(e, id, q.description);
     if (err)
         return plan_broken(e, err);
     wr_u64(i->answer, id);
@@ -461,13 +466,17 @@ int plan_account(struct engine *e, struct intent *i)
         return q.state == ACCOUNT_DELETED ? 0 : -EEXIST; /* numbers are never used again */
     /* authd tells of all its accounts whenever it starts: what is known already is no change. */
     if (a && a->row.state == q.state && a->row.epoch == q.epoch &&
-        a->row.quota_bytes == q.quota_bytes)
+        a->row.quota_bytes == q.quota_bytes &&
+        (q.address.n == 0 || q.state == ACCOUNT_DELETED || address_known(e, q.account, q.address)))
         return 0;
     record_begin(e);
     if (!a && q.account != STORE_ACCOUNT_PUBLIC)
         err = make_standard(e, q.account, &inbox);
     if (!err)
         err = effect_account(e, q.account, q.state, q.epoch, q.quota_bytes, inbox);
+    if (!err && q.address.n && q.state != ACCOUNT_DELETED &&
+        !address_known(e, q.account, q.address))
+        err = effect_named(e, q.account, q.address);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }
 

@@ -3,6 +3,8 @@
 #include "store/plan.h"
 
 #include "base/log.h"
+#include "store/acl.h"
+#include "store/marks.h"
 #include <errno.h>
 
 /* ------------------------------------------------------------------ what planners share */
@@ -20,13 +22,18 @@ bool area_span(const struct intent *i, const struct msg_blob *b, struct span *re
     return true;
 }
 
+static bool quota_over(struct engine *e, uint64_t account, uint64_t more)
+{
+    const struct account *a = account ? account_get(e, account, false) : NULL;
+
+    return a && a->row.quota_bytes && a->row.used_bytes + more > a->row.quota_bytes;
+}
+
 int quota_check(struct engine *e, uint64_t account, uint64_t more)
 {
     const struct account *a = account_get(e, account, false);
 
-    if (!a || a->row.quota_bytes == 0 || a->row.used_bytes + more <= a->row.quota_bytes)
-        return 0;
-    return -EDQUOT;
+    return quota_over(e, account, more) || quota_over(e, a ? a->domain : 0, more) ? -EDQUOT : 0;
 }
 
 static unsigned keyword_names(struct engine *e, uint64_t mailbox,
@@ -51,16 +58,40 @@ static bool keyword_find(const struct span *names, unsigned n, struct span name,
     return false;
 }
 
-/* How many of the names the table lacks; is there room for them? */
+/* Names that the table of a mailbox lacks, each once. */
+struct lacking {
+    struct span have[STORE_KEYWORDS_MAX], name[STORE_KEYWORDS_MAX];
+    unsigned n, missing;
+    bool full;
+};
+
+static void lacking_add(struct lacking *l, const struct span *k, size_t count)
+{
+    unsigned at;
+
+    for (size_t i = 0; i < count && !l->full; i++) {
+        if (keyword_find(l->have, l->n, k[i], &at) || keyword_find(l->name, l->missing, k[i], &at))
+            continue;
+        l->full = l->n + l->missing >= STORE_KEYWORDS_MAX;
+        if (!l->full)
+            l->name[l->missing++] = k[i];
+    }
+}
+
+static struct lacking lacking_of(struct engine *e, const struct mbox *m)
+{
+    struct lacking l = {.missing = 0};
+
+    l.n = keyword_names(e, m->id, l.have);
+    return l;
+}
+
 static int keywords_room(struct engine *e, const struct mbox *m, const struct span *k, size_t count)
 {
-    struct span names[STORE_KEYWORDS_MAX];
-    unsigned n = keyword_names(e, m->id, names), at;
-    size_t missing = 0;
+    struct lacking l = lacking_of(e, m);
 
-    for (size_t i = 0; i < count; i++)
-        missing += !keyword_find(names, n, k[i], &at);
-    return n + missing > STORE_KEYWORDS_MAX ? -E2BIG : 0;
+    lacking_add(&l, k, count);
+    return l.full ? -E2BIG : 0;
 }
 
 int keyword_bits(struct engine *e, struct mbox *m, const struct span *k, size_t count, bool make,
@@ -105,26 +136,56 @@ int plan_broken(struct engine *e, int err)
     return engine_fail(e, err, "cannot apply a change to the index");
 }
 
-/* Where nobody posts, only those who run the folders do. */
-static uint32_t post_right(const struct mbox *m)
+/* The flags that somebody with these rights may change; keywords are flags from 1 << 8 on. */
+static uint64_t flags_allowed(uint32_t rights)
 {
-    return m->row.attributes & MAILBOX_NO_POST ? GRANT_ADMIN : GRANT_POST;
+    return (rights & ACL_SEEN ? STORE_SEEN : 0) | (rights & ACL_TRASH ? STORE_DELETED : 0) |
+           (rights & ACL_WRITE ? ~(uint64_t)(STORE_SEEN | STORE_DELETED) : 0);
+}
+
+static bool is_public(const struct mbox *m)
+{
+    return m->row.account == STORE_ACCOUNT_PUBLIC;
+}
+
+/* One message is read by its one reader, as of the mailbox's highest modseq. */
+static int read_one(struct engine *e, const struct mbox *m, uint64_t account, uint32_t uid)
+{
+    struct effect_read r = {.mailbox = m->id,
+                            .account = account,
+                            .modseq = m->row.highestmodseq,
+                            .seen = true,
+                            .uids = &uid,
+                            .count = 1};
+    return effect_read(e, &r);
 }
 
 /* ------------------------------------------------------------------ APPEND */
-static int append_check(struct engine *e, struct intent *i, struct msg_append *a, struct mbox **ret)
+struct appending {
+    struct mbox *m;
+    struct grant g;
+    uint64_t allowed; /* flags */
+};
+
+static int append_check(struct engine *e, struct intent *i, struct msg_append *a,
+                        struct appending *ret)
 {
     struct mbox *m = mbox_get(e, a->mailbox);
+    struct lacking l;
     uint64_t bytes = 0;
+    uint32_t rights;
     int err;
 
     if (!m)
         return -ENOENT;
-    err = grant_allows(e, i, a->grant, m->row.account, post_right(m));
-    if (err)
-        return err;
+    err = mailbox_rights(e, a->grant, m, &ret->g, &rights);
+    if (err || !(rights & ACL_INSERT))
+        return err ? err : -EACCES;
     if (m->row.attributes & MAILBOX_NOSELECT)
         return -ENOENT;
+    ret->m = m;
+    ret->allowed = flags_allowed(rights);
+    l = lacking_of(e, m);
     for (size_t k = 0; k < a->count; k++) {
         struct msg_item *t = &a->items[k];
         err = body_check(e, i, &t->body);
@@ -133,16 +194,15 @@ static int append_check(struct engine *e, struct intent *i, struct msg_append *a
         if ((m->row.attributes & MAILBOX_NEWSGROUP) && t->body.message_id.n &&
             article_known(e, t->body.message_id, m->id))
             return -EEXIST;
-        err = keywords_room(e, m, t->keywords, t->keyword_count);
-        if (err)
-            return err;
+        if (!(rights & ACL_WRITE)) /* flags that one may not set are left out (RFC 4314 4) */
+            t->keyword_count = 0;
+        lacking_add(&l, t->keywords, t->keyword_count);
+        if (l.full)
+            return -E2BIG;
         bytes += (uint64_t)t->body.body.bytes + t->prefix.n;
     }
     err = quota_check(e, m->row.account, bytes);
-    if (!err)
-        err = uid_room(m, a->count);
-    *ret = m;
-    return err;
+    return err ? err : uid_room(m, a->count);
 }
 
 int body_check(struct engine *e, const struct intent *i, struct msg_body *b)
@@ -196,11 +256,12 @@ void prefix_set(struct row_message *row, struct place p)
     row->prefix_bytes = p.bytes;
 }
 
-static int append_one(struct engine *e, struct intent *i, struct mbox *m, const struct msg_item *t,
-                      struct store_appended *ret)
+static int append_one(struct engine *e, struct intent *i, const struct appending *to,
+                      const struct msg_item *t, struct store_appended *ret)
 {
     struct row_message row = {
         .received = t->received_seconds, .zone = t->received_zone, .saved = e->now};
+    struct mbox *m = to->m;
     uint64_t bits = 0;
     int err = keyword_bits(e, m, t->keywords, t->keyword_count, true, &bits);
 
@@ -211,10 +272,15 @@ static int append_one(struct engine *e, struct intent *i, struct mbox *m, const 
         return err;
     if (t->prefix.n)
         prefix_set(&row, journal_blob(&e->journal, BLOB_PREFIX, t->prefix));
-    row.flags = system_flags(t->flags) | bits;
+    row.flags = (system_flags(t->flags) | bits) & to->allowed;
+    bool read = is_public(m) && row.flags & STORE_SEEN;
+    if (read)
+        row.flags &= ~(uint64_t)STORE_SEEN;
     row.modseq = row.born = m->row.highestmodseq + 1;
     *ret = (struct store_appended){m->row.uidvalidity, m->row.uidnext, row.modseq};
     err = effect_add(e, m->id, m->row.uidnext, &row);
+    if (!err && read)
+        err = read_one(e, m, to->g.account, ret->uid);
     if (err || !(m->row.attributes & MAILBOX_NEWSGROUP) || t->body.message_id.n == 0)
         return err;
     struct effect_history h = {t->body.message_id, e->now, m->id, ret->uid};
@@ -224,19 +290,19 @@ static int append_one(struct engine *e, struct intent *i, struct mbox *m, const 
 int plan_append(struct engine *e, struct intent *i)
 {
     struct store_appended done[STORE_BODIES_MAX];
+    struct appending to = {.m = NULL};
     struct msg_append a;
-    struct mbox *m;
     int err;
 
     if (!rd_append(i->payload, e->arena, &a))
         return -EINVAL;
-    err = append_check(e, i, &a, &m);
+    err = append_check(e, i, &a, &to);
     if (err)
         return err;
     record_begin(e);
-    effect_guard(e, m->id, m->row.highestmodseq);
+    effect_guard(e, to.m->id, to.m->row.highestmodseq);
     for (size_t k = 0; k < a.count; k++) {
-        err = append_one(e, i, m, &a.items[k], &done[k]);
+        err = append_one(e, i, &to, &a.items[k], &done[k]);
         if (err)
             return plan_broken(e, err);
     }
@@ -313,47 +379,94 @@ static uint64_t new_flags(const struct msg_flags *f, uint64_t old, uint64_t want
 }
 
 struct flags_plan {
+    const struct msg_flags *f;
+    struct mbox *m;
+    uint64_t account, allowed, wanted; /* who; flags */
     struct flag_change change[ENGINE_PIECE_MAX];
     size_t count;
+    /* of a public folder: what its reader has or has not seen any more */
+    uint32_t read[ENGINE_PIECE_MAX];
+    size_t read_count;
     struct rangeset modified;
     uint32_t next; /* where to go on; 0: all done */
 };
 
-static void flags_collect(struct engine *e, const struct msg_flags *f, uint32_t from,
-                          uint64_t wanted, struct flags_plan *p)
+static bool flags_full(const struct flags_plan *p)
 {
+    return p->count == ENGINE_PIECE_MAX || p->read_count == ENGINE_PIECE_MAX;
+}
+
+static void flags_one(struct flags_plan *p, uint32_t uid, const struct row_message *row,
+                      const struct mark *mark)
+{
+    uint64_t old = row->flags, modseq = row->modseq, seen = 0;
+
+    if (is_public(p->m)) { /* the flag in the row is nobody's */
+        seen = STORE_SEEN;
+        old = (old & ~seen) | (mark->seen ? seen : 0);
+        modseq = mark->modseq > modseq ? mark->modseq : modseq;
+    }
+    if (modseq > p->f->unchanged_since) {
+        rangeset_add(&p->modified, uid, uid);
+        return;
+    }
+    uint64_t flags = (old & ~p->allowed) | (new_flags(p->f, old, p->wanted) & p->allowed);
+    if ((flags ^ old) & seen)
+        p->read[p->read_count++] = uid;
+    if ((flags ^ old) & ~seen)
+        p->change[p->count++] = (struct flag_change){uid, (flags & ~seen) | (row->flags & seen)};
+}
+
+static void flags_collect(struct engine *e, uint32_t from, struct flags_plan *p)
+{
+    struct marks_reader marks = marks_reader(&e->index, e->txn, p->m->id, p->account);
     struct row_message row;
     struct walk w;
     uint32_t uid;
 
-    if (walk_begin(e, f->mailbox, &f->uids, from, &w) != 0)
+    if (walk_begin(e, p->m->id, &p->f->uids, from, &w) != 0)
         return;
     while (walk_next(&w, from, &uid, &row)) {
-        if (p->count == ENGINE_PIECE_MAX) {
+        if (flags_full(p)) {
             p->next = uid;
             break;
         }
-        if (row.modseq > f->unchanged_since) {
-            rangeset_add(&p->modified, uid, uid);
-            continue;
-        }
-        uint64_t flags = new_flags(f, row.flags, wanted);
-        if (flags != row.flags)
-            p->change[p->count++] = (struct flag_change){uid, flags};
+        struct mark mark = {false, 0};
+        if (is_public(p->m))
+            mark = marks_of(&marks, uid);
+        flags_one(p, uid, &row, &mark);
     }
     mdb_cursor_close(w.c);
 }
 
+static int flags_apply(struct engine *e, struct flags_plan *p, uint64_t *modseq)
+{
+    struct effect_read r = {.mailbox = p->m->id,
+                            .account = p->account,
+                            .modseq = p->m->row.highestmodseq + 1,
+                            .seen = p->f->op != FLAGS_REMOVE && p->wanted & STORE_SEEN,
+                            .uids = p->read,
+                            .count = p->read_count};
+    int err = 0;
+
+    if (p->count + p->read_count)
+        *modseq = r.modseq;
+    if (p->count)
+        err = effect_flags(e, p->m->id, r.modseq, p->change, p->count);
+    return err || !p->read_count ? err : effect_read(e, &r);
+}
+
 static int flags_piece(struct engine *e, struct intent *i, const struct msg_flags *f,
-                       struct mbox *m)
+                       struct mbox *m, uint64_t account, uint64_t allowed)
 {
     struct flags_plan *p = arena_try(e->arena, sizeof(*p));
-    uint64_t wanted, modseq = 0; /* of the change, if there is one */
-    bool make = f->op != FLAGS_REMOVE;
+    uint64_t modseq = 0; /* of the change, if there is one */
+    bool make = f->op != FLAGS_REMOVE && allowed >> 8;
     int err;
 
     if (!p)
         return -ENOMEM;
+    *p = (struct flags_plan){.f = f, .m = m, .account = account, .allowed = allowed};
     if (i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &p->modified)) {
         rangeset_done(&p->modified);
         return -EIO;
@@ -361,13 +474,12 @@ static int flags_piece(struct engine *e, struct intent *i, const struct msg_flag
     record_begin(e);
     effect_guard(e, m->id, m->row.highestmodseq);
     size_t none = e->effects.n;
-    err = keyword_bits(e, m, f->keywords, f->keyword_count, make, &wanted);
+    err = keyword_bits(e, m, f->keywords, f->keyword_count, make, &p->wanted);
+    p->wanted |= system_flags(f->flags);
     if (!err)
-        flags_collect(e, f, (uint32_t)i->progress, wanted | system_flags(f->flags), p);
-    if (!err && p->count) {
-        modseq = m->row.highestmodseq + 1;
-        err = effect_flags(e, m->id, modseq, p->change, p->count);
-    }
+        flags_collect(e, (uint32_t)i->progress, p);
+    if (!err)
+        err = flags_apply(e, p, &modseq);
     if (e->effects.n == none)
         buf_clear(&e->effects); /* nothing to do: no record */
     i->more = p->next != 0;
@@ -378,19 +490,31 @@ static int flags_piece(struct engine *e, struct intent *i, const struct msg_flag
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }
 
+/* Some of the flags must be ones that he may change; the others stay as they are (RFC 4314 4). */
+static bool may_flag(const struct msg_flags *f, uint64_t allowed)
+{
+    uint64_t asked = system_flags(f->flags) | (f->keyword_count ? UINT64_C(1) << 8 : 0);
+
+    return f->op == FLAGS_SET && !asked ? allowed != 0 : (asked & allowed) != 0 || !asked;
+}
+
 int plan_flags(struct engine *e, struct intent *i)
 {
     struct msg_flags f;
-    struct mbox *m = NULL;
+    struct grant g;
+    uint32_t rights = 0;
     int err = -EINVAL;
 
     if (rd_flags(i->payload, e->arena, &f)) {
-        m = mbox_get(e, f.mailbox);
-        err = m ? grant_allows(e, i, f.grant, m->row.account, GRANT_ADMIN) : -ENOENT;
-        if (!err && f.op != FLAGS_REMOVE)
+        struct mbox *m = mbox_get(e, f.mailbox);
+        err = m ? mailbox_rights(e, f.grant, m, &g, &rights) : -ENOENT;
+        uint64_t allowed = flags_allowed(rights);
+        if (!err && !(rights && may_flag(&f, allowed)))
+            err = -EACCES;
+        if (!err && f.op != FLAGS_REMOVE && rights & ACL_WRITE)
             err = keywords_room(e, m, f.keywords, f.keyword_count);
         if (!err)
-            err = flags_piece(e, i, &f, m);
+            err = flags_piece(e, i, &f, m, g.account, allowed);
     }
     rangeset_done(&f.uids);
     return err;
@@ -451,7 +575,8 @@ int plan_expunge(struct engine *e, struct intent *i)
 
     if (rd_expunge(i->payload, &x)) {
         struct mbox *m = mbox_get(e, x.mailbox);
-        err = m ? grant_allows(e, i, x.grant, m->row.account, GRANT_ADMIN) : -ENOENT;
+        uint32_t rights = ACL_EXPUNGE | (x.only_deleted ? 0 : ACL_TRASH);
+        err = m ? mailbox_allows(e, x.grant, m, rights) : -ENOENT;
         if (!err)
             err = expunge_piece(e, i, &x, m);
     }
@@ -526,39 +651,65 @@ static int copy_keywords(struct engine *e, struct mbox *from, struct mbox *to, u
     return 0;
 }
 
+/* What a copy's flags are over there. \Seen of public folders is the reader's own, *ret_read: there,
+ * too. */
+static int copy_flags(struct engine *e, struct mbox *from, struct mbox *to,
+                      const struct copy_how *how, struct marks_reader *marks, uint32_t uid,
+                      uint64_t *flags, bool *ret_read)
+{
+    if (is_public(from))
+        *flags = (*flags & ~(uint64_t)STORE_SEEN) | (marks_of(marks, uid).seen ? STORE_SEEN : 0);
+    *flags &= how->allowed;
+    if (from != to) {
+        uint64_t there = 0;
+        int err = copy_keywords(e, from, to, *flags, &there);
+        if (err)
+            return err;
+        *flags = there;
+    }
+    *ret_read = is_public(to) && *flags & STORE_SEEN;
+    if (is_public(to))
+        *flags &= ~(uint64_t)STORE_SEEN;
+    return 0;
+}
+
 int copy_messages(struct engine *e, struct mbox *from, struct mbox *to, struct copy_plan *p,
-                  bool move, struct store_copied *c)
+                  const struct copy_how *how, struct store_copied *c)
 {
     uint64_t modseq = to->row.highestmodseq + 1;
     int err = 0;
 
     for (size_t k = 0; k < p->count && !err; k++) {
+        /* anew each time: what was read of the index may have moved */
+        struct marks_reader marks = marks_reader(&e->index, e->txn, from->id, how->reader);
         struct row_message row = p->m[k].row;
         uint32_t uid = to->row.uidnext;
-        if (!move) {
+        bool read = false;
+        if (!how->move) {
             struct effect_share s = {from->id, p->m[k].uid};
             err = effect_share(e, &s);
             row.marks |= ROW_SHARED;
         }
-        if (!err && from != to) {
-            uint64_t flags = 0;
-            err = copy_keywords(e, from, to, row.flags, &flags);
-            row.flags = flags;
-        }
+        uint64_t flags = row.flags;
+        if (!err)
+            err = copy_flags(e, from, to, how, &marks, p->m[k].uid, &flags, &read);
+        row.flags = flags;
         row.saved = e->now;
         row.modseq = row.born = modseq;
         if (!err)
             err = effect_add(e, to->id, uid, &row);
+        if (!err && read)
+            err = read_one(e, to, how->reader, uid);
         rangeset_add(&c->from, p->m[k].uid, p->m[k].uid);
         rangeset_add(&c->to, uid, uid);
     }
-    if (!err && move)
+    if (!err && how->move)
         err = effect_expunge(e, from->id, from->row.highestmodseq + 1, true, p->gone, p->count);
     return err;
 }
 
 static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy *q,
-                      struct mbox *from, struct mbox *to)
+                      struct mbox *from, struct mbox *to, const struct copy_how *how)
 {
     struct copy_plan *p = arena_try(e->arena, sizeof(*p));
     struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
@@ -583,7 +734,7 @@ static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy 
             effect_guard(e, from->id, from->row.highestmodseq);
             if (to != from)
                 effect_guard(e, to->id, to->row.highestmodseq);
-            err = copy_messages(e, from, to, p, q->move, &c);
+            err = copy_messages(e, from, to, p, how, &c);
             if (err)
                 err = plan_broken(e, err);
         }
@@ -599,26 +750,36 @@ static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy 
     return err;
 }
 
+static int copy_check(struct engine *e, const struct msg_copy *q, struct mbox *from,
+                      struct mbox *to, struct copy_how *ret)
+{
+    uint32_t there, here, need = ACL_READ | (q->move ? ACL_TRASH | ACL_EXPUNGE : 0);
+    struct grant g;
+    int err = mailbox_rights(e, q->grant, to, &g, &there);
+
+    if (!err)
+        err = mailbox_rights(e, q->grant, from, &g, &here);
+    if (err)
+        return err;
+    if (!(there & ACL_INSERT) || (here & need) != need)
+        return -EACCES;
+    if (to->row.attributes & MAILBOX_NOSELECT)
+        return -ENOENT;
+    *ret = (struct copy_how){q->move, g.account, flags_allowed(there)};
+    return q->move && from == to ? -EINVAL : 0;
+}
+
 int plan_copy(struct engine *e, struct intent *i)
 {
+    struct copy_how how;
     struct msg_copy q;
     int err = -EINVAL;
 
     if (rd_copy(i->payload, &q)) {
         struct mbox *from = mbox_get(e, q.from), *to = mbox_get(e, q.to);
-        err = from && to ? 0 : -ENOENT;
+        err = from && to ? copy_check(e, &q, from, to, &how) : -ENOENT;
         if (!err)
-            err = grant_allows(e, i, q.grant, to->row.account, post_right(to));
-        /* Public folders may be copied from by everybody who can read them; moving takes something
-         * away. */
-        if (!err && (q.move || from->row.account != STORE_ACCOUNT_PUBLIC))
-            err = grant_allows(e, i, q.grant, from->row.account, GRANT_ADMIN);
-        if (!err && (to->row.attributes & MAILBOX_NOSELECT))
-            err = -ENOENT;
-        if (!err && q.move && from == to)
-            err = -EINVAL;
-        if (!err)
-            err = copy_piece(e, i, &q, from, to);
+            err = copy_piece(e, i, &q, from, to, &how);
     }
     rangeset_done(&q.uids);
     return err;
@@ -630,12 +791,13 @@ int move_piece(struct engine *e, struct mbox *from, struct mbox *to, bool *ret_m
 {
     struct copy_plan *p = arena_try(e->arena, sizeof(*p));
     struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
+    struct copy_how how = {.move = true, .reader = from->row.account, .allowed = UINT64_MAX};
     struct range everything = {1, STORE_NUMBER_MAX};
     struct rangeset uids = {&everything, 1, 1};
     int err = p ? copy_collect(e, from->id, &uids, 0, p) : -ENOMEM;
 
     if (!err && p->count)
-        err = copy_messages(e, from, to, p, true, &c);
+        err = copy_messages(e, from, to, p, &how, &c);
     if (!err)
         *ret_more = p->next != 0;
     rangeset_done(&c.from);

@@ -207,7 +207,7 @@ int restore_open(const char *root, int log, uint64_t map_bytes, struct store **r
     memcpy(k.b, "state", 5);
     if (!r)
         r = index_get_row(&s->index, s->txn, INDEX_STATE, &k, &state, sizeof(state));
-    if (!r && state.version != STORE_FORMAT_VERSION)
+    if (!r && (state.version < STORE_FORMAT_OLDEST || state.version > STORE_FORMAT_VERSION))
         r = -EPROTO;
     if (!r) {
         s->hash_seed = state.hash_seed;
@@ -218,7 +218,7 @@ int restore_open(const char *root, int log, uint64_t map_bytes, struct store **r
         store_close(s);
         return err_set(err, r, "the index of the backup cannot be opened: %s", strerror(-r));
     }
-    *ret_read = (struct store_read){s, s->txn, 0};
+    *ret_read = (struct store_read){.store = s, .txn = s->txn};
     *ret = s;
     return 0;
 }

@@ -31,7 +31,10 @@
     X(STORE_STAT) \
     X(STORE_COMPACT) \
     X(STORE_GRANT) \
-    X(STORE_BACKUP)
+    X(STORE_BACKUP) \
+    X(STORE_ACL) \
+    X(STORE_NOTE) \
+    X(STORE_DOMAIN)
 /* clang-format on */
 
 struct service;

@@ -339,7 +339,7 @@ static void with_service(enum role role, enum role says, void (*fn)(void *arg))
                                .grant_secret = store_harness_secret};
     struct msg_account account = {
         {1, 1},
-        ALICE, 1, 0, ACCOUNT_ENABLED
+        ALICE, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
     };
     struct buf b = BUF(256), answer = BUF(256);
     struct run r = {fn};

@@ -67,6 +67,7 @@ struct store_read {
     struct store *store;
     void *txn;
     uint64_t snapshot;
+    uint64_t reader; /* whose read marks count in public folders (store_read_as); 0: nobody's */
 };
 /* 0, or -EAGAIN when the store is not there yet. At most one at a time per process. Does not
  * suspend. */
@@ -127,10 +128,21 @@ struct message_info {
 int store_message_get(struct store_read *r, uint64_t mailbox, uint32_t uid,
                       struct message_info *ret); /* 0, -ENOENT */
 /* A cursor over a mailbox by UID, from `uid` upwards. */
+struct index;
+struct MDB_txn;
+/* Read marks of one reader in one public folder, read one after the other. */
+struct marks_reader {
+    const struct index *index; /* NULL: there are none to look at */
+    struct MDB_txn *txn;
+    uint64_t mailbox, account;
+    uint32_t chunk; /* of row; UINT32_MAX: none yet */
+    struct span row;
+};
 struct store_cursor {
     void *cursor;
     uint64_t mailbox;
     bool at_key;
+    struct marks_reader marks;
 };
 int store_cursor_open(struct store_read *r, uint64_t mailbox, uint32_t uid,
                       struct store_cursor *ret);
@@ -138,7 +150,7 @@ bool store_cursor_next(struct store_cursor *c, struct message_info *ret);
 void store_cursor_close(struct store_cursor *c);
 
 /* What changed in a mailbox after `modseq`, oldest first: a message is new or its flags changed
- * (expunged false), or it is gone. */
+ * (expunged false), or it is gone. Behind that, in no order, what changed of the reader's marks. */
 struct change_info {
     uint64_t modseq;
     uint32_t uid;

@@ -34,6 +34,10 @@ struct store *store_harness_relay(struct store_harness *h); /* role relayd: the 
 int store_harness_account(struct store_harness *h, uint64_t account);
 int store_harness_account_set(struct store_harness *h, uint64_t account, unsigned state,
                               uint64_t epoch, uint64_t quota_bytes);
+/* The same, with its address. */
+int store_harness_account_named(struct store_harness *h, uint64_t account, unsigned state,
+                                uint64_t epoch, uint64_t quota_bytes, const char *address);
+int store_harness_domain(struct store_harness *h, const char *domain, uint64_t quota_bytes);
 int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t attributes,
                             uint64_t *ret_id);
 /* As `sealpost store compact`. For this, answers are kept for a moment only. */

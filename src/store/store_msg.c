@@ -1,5 +1,7 @@
 #include "store/store_msg.h"
 
+#include "store/annex.h"
+
 #include <string.h>
 
 void wr_rangeset(struct buf *b, const struct rangeset *s)
@@ -519,6 +521,7 @@ void wr_account(struct buf *b, const struct msg_account *a)
     wr_u64(b, a->epoch);
     wr_u64(b, a->quota_bytes);
     wr_u8(b, a->state);
+    wr_span(b, a->address);
 }
 
 bool rd_account(struct span s, struct msg_account *ret)
@@ -530,6 +533,7 @@ bool rd_account(struct span s, struct msg_account *ret)
     ret->epoch = rd_u64(&r);
     ret->quota_bytes = rd_u64(&r);
     ret->state = rd_u8(&r);
+    ret->address = rd_span(&r, STORE_ADDRESS_MAX);
     return rd_done(&r) && ret->state >= ACCOUNT_ENABLED && ret->state <= ACCOUNT_DELETED;
 }
 
@@ -539,6 +543,88 @@ void wr_newsgroup(struct buf *b, const struct msg_newsgroup *g)
     wr_u8(b, g->op);
     wr_span(b, g->name);
     wr_u32(b, g->attributes);
+    wr_bool(b, g->describes);
+    wr_span(b, g->description);
+}
+
+void wr_domain(struct buf *b, const struct msg_domain *d)
+{
+    wr_head(b, &d->head);
+    wr_span(b, d->domain);
+    wr_u64(b, d->quota_bytes);
+}
+
+bool rd_domain(struct span s, struct msg_domain *ret)
+{
+    struct rd r = rd_of(s);
+
+    rd_head(&r, &ret->head);
+    ret->domain = rd_span(&r, STORE_ADDRESS_MAX);
+    ret->quota_bytes = rd_u64(&r);
+    return rd_done(&r) && ret->domain.n > 0;
+}
+
+void wr_note(struct buf *b, const struct msg_note *n)
+{
+    wr_head(b, &n->head);
+    wr_span(b, n->grant);
+    wr_u64(b, n->mailbox);
+    wr_u16(b, (uint16_t)n->count);
+    for (size_t i = 0; i < n->count; i++) {
+        wr_span(b, n->notes[i].entry);
+        wr_bool(b, n->notes[i].shared);
+        wr_bool(b, n->notes[i].remove);
+        wr_span(b, n->notes[i].value);
+    }
+}
+
+bool rd_note(struct span s, struct arena *a, struct msg_note *ret)
+{
+    struct rd r = rd_of(s);
+
+    rd_head(&r, &ret->head);
+    ret->grant = rd_span(&r, STORE_GRANT_MAX);
+    ret->mailbox = rd_u64(&r);
+    ret->count = rd_u16(&r);
+    if (r.bad || ret->count == 0 || ret->count > STORE_NOTES_MAX)
+        return false;
+    ret->notes = arena_try_array(a, sizeof(*ret->notes), ret->count);
+    if (!ret->notes)
+        return false;
+    for (size_t i = 0; i < ret->count; i++) {
+        struct store_note *n = &ret->notes[i];
+        n->entry = rd_span(&r, NOTE_ENTRY_MAX);
+        n->shared = rd_bool(&r);
+        n->remove = rd_bool(&r);
+        n->value = rd_span(&r, NOTE_VALUE_MAX);
+        if (n->entry.n < 2 || n->entry.p[0] != '/')
+            return false;
+    }
+    return rd_done(&r);
+}
+
+void wr_acl(struct buf *b, const struct msg_acl *m)
+{
+    wr_head(b, &m->head);
+    wr_span(b, m->grant);
+    wr_u64(b, m->mailbox);
+    wr_span(b, m->identifier);
+    wr_u8(b, m->op);
+    wr_u32(b, m->rights);
+}
+
+bool rd_acl(struct span s, struct msg_acl *ret)
+{
+    struct rd r = rd_of(s);
+
+    rd_head(&r, &ret->head);
+    ret->grant = rd_span(&r, STORE_GRANT_MAX);
+    ret->mailbox = rd_u64(&r);
+    ret->identifier = rd_span(&r, ACL_IDENTIFIER_MAX);
+    ret->op = rd_u8(&r);
+    ret->rights = rd_u32(&r);
+    return rd_done(&r) && ret->identifier.n > 0 && ret->op >= ACL_SET && ret->op <= ACL_REMOVE &&
+           (ret->rights & ~(uint32_t)ACL_ALL) == 0;
 }
 
 bool rd_newsgroup(struct span s, struct msg_newsgroup *ret)
@@ -549,6 +635,8 @@ bool rd_newsgroup(struct span s, struct msg_newsgroup *ret)
     ret->op = rd_u8(&r);
     ret->name = rd_span(&r, STORE_NAME_MAX);
     ret->attributes = rd_u32(&r);
+    ret->describes = rd_bool(&r);
+    ret->description = rd_span(&r, STORE_DESCRIPTION_MAX);
     return rd_done(&r) && ret->op >= NEWSGROUP_CREATE && ret->op <= NEWSGROUP_LIST;
 }
 

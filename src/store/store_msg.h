@@ -19,6 +19,7 @@ enum {
     STORE_WINDOW = 1024,      /* requests that one client may have open: counter - floor */
     STORE_AREAS = 2,
     STORE_TEXT_MAX = 512, /* of a queue result */
+    STORE_DESCRIPTION_MAX = 512,
     STORE_ADDRESS_MAX = 512,
     STORE_QUEUE_ITEM_BYTES = 48 << 10, /* of the recipients of one item; more are several items */
 };
@@ -155,6 +156,28 @@ struct msg_mailbox { /* CREATE (name), DELETE (id), RENAME (name, name2), SUBSCR
 void wr_mailbox(struct buf *b, const struct msg_mailbox *m);
 bool rd_mailbox(struct span s, struct msg_mailbox *ret);
 
+struct store_note;
+struct msg_note { /* STORE_NOTE */
+    struct msg_head head;
+    struct span grant;
+    uint64_t mailbox;
+    struct store_note *notes;
+    size_t count;
+};
+void wr_note(struct buf *b, const struct msg_note *n);
+bool rd_note(struct span s, struct arena *a, struct msg_note *ret);
+
+struct msg_acl { /* STORE_ACL */
+    struct msg_head head;
+    struct span grant;
+    uint64_t mailbox;
+    struct span identifier;
+    uint8_t op; /* enum store_acl_op */
+    uint32_t rights;
+};
+void wr_acl(struct buf *b, const struct msg_acl *m);
+bool rd_acl(struct span s, struct msg_acl *ret);
+
 struct msg_queue_done {
     struct msg_head head;
     uint64_t id;
@@ -177,9 +200,19 @@ struct msg_account {
     struct msg_head head;
     uint64_t account, epoch, quota_bytes; /* 0: no quota */
     uint8_t state;
+    struct span address; /* small letters; empty: not told */
 };
 void wr_account(struct buf *b, const struct msg_account *a);
 bool rd_account(struct span s, struct msg_account *ret);
+
+/* STORE_DOMAIN: authd tells what all accounts of a domain may use together. */
+struct msg_domain {
+    struct msg_head head;
+    struct span domain; /* small letters */
+    uint64_t quota_bytes;
+};
+void wr_domain(struct buf *b, const struct msg_domain *d);
+bool rd_domain(struct span s, struct msg_domain *ret);
 
 /* STORE_NEWSGROUP: manager. */
 enum store_newsgroup_op { NEWSGROUP_CREATE = 1, NEWSGROUP_DELETE, NEWSGROUP_SET, NEWSGROUP_LIST };
@@ -189,6 +222,8 @@ struct msg_newsgroup {
     struct span name;    /* LIST: where to go on, empty at first */
     uint32_t attributes; /* of MAILBOX_MODERATED | MAILBOX_NO_POST; MAILBOX_NEWSGROUP may be left
                             out for a plain public folder */
+    bool describes;
+    struct span description; /* CREATE, SET: kept as the annotation /shared/comment */
 };
 void wr_newsgroup(struct buf *b, const struct msg_newsgroup *g);
 bool rd_newsgroup(struct span s, struct msg_newsgroup *ret);

@@ -187,7 +187,7 @@ static bool again_9(struct span s, struct buf *b)
 
 static void wr_10(struct buf *b)
 {
-    struct msg_account a = {head, 16, 3, 1000, ACCOUNT_DISABLED};
+    struct msg_account a = {head, 16, 3, 1000, ACCOUNT_DISABLED, SPAN("a@b.example")};
     wr_account(b, &a);
 }
 static bool again_10(struct span s, struct buf *b)
@@ -310,7 +310,7 @@ TEST(windows)
         struct msg_account a =
                                {
                                    {cases[i].counter, cases[i].floor},
-                                   16, 1, 0, ACCOUNT_ENABLED
+                                   16, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
         },
                            got;
         struct buf b = BUF(256);

@@ -130,7 +130,7 @@ TEST(the_history_of_news)
 {
     struct msg_newsgroup g = {
         {2, 2},
-        NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP
+        NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP, false, {NULL, 0}
     };
     struct grant all = {.account = ALICE,
                         .rights = GRANT_MAIL | GRANT_POST | GRANT_ADMIN,

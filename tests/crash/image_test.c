@@ -7,6 +7,7 @@
  * printed.
  */
 #include "recorder.h"
+#include "store/annex.h"
 #include "store/check.h"
 #include "store/compact_drive.h"
 #include "store/engine.h"
@@ -104,20 +105,80 @@ static uint64_t some_mailbox(void)
     return 1 + next_random() % 2;
 }
 
+/* Rights, annotations, read marks in the newsgroup, another account and its domain. */
+static void make_annex(struct op *o, struct msg_head head, const struct rangeset *some)
+{
+    static const char *const who[] = {"anyone", "$staff@example.org", "bob@example.org"};
+    struct store_note note = {.entry = next_random() % 2 ? SPAN("/comment") : SPAN("/vendor/x"),
+                              .value = span_of(memory, next_random() % 3000),
+                              .shared = next_random() % 2,
+                              .remove = next_random() % 4 == 0};
+    struct msg_note n = {head, buf_span(&grant), next_random() % 8, &note, 1};
+    struct msg_acl a = {head,
+                        buf_span(&grant),
+                        1 + next_random() % 12,
+                        span_cstr(who[next_random() % 3]),
+                        (uint8_t)(ACL_SET + next_random() % 4),
+                        (uint32_t)(next_random() & ACL_ALL)};
+    struct msg_flags f = {.head = head,
+                          .grant = buf_span(&grant),
+                          .mailbox = 7,
+                          .uids = *some,
+                          .op = (enum store_flag_op)(next_random() % 3),
+                          .flags = next_random() % 4 ? STORE_SEEN : next_random() % 32,
+                          .unchanged_since = UINT64_MAX};
+    struct msg_account bob = {head,
+                              ALICE + 1,
+                              1 + next_random() % 3,
+                              0,
+                              next_random() % 4 ? ACCOUNT_ENABLED : ACCOUNT_DISABLED,
+                              next_random() % 2 ? SPAN("bob@example.org")
+                                                : SPAN("bob@example.net")};
+    struct msg_domain d = {head, SPAN("example.org"), next_random() % 3 * 100000000};
+
+    switch (next_random() % 8) {
+    case 0:
+    case 1:
+        o->kind = MSG_STORE_NOTE;
+        wr_note(&o->payload, &n);
+        break;
+    case 2:
+    case 3:
+        o->kind = MSG_STORE_ACL;
+        wr_acl(&o->payload, &a);
+        break;
+    case 4:
+        o->kind = MSG_STORE_ACCOUNT;
+        o->role = ROLE_AUTHD;
+        wr_account(&o->payload, &bob);
+        break;
+    case 5:
+        o->kind = MSG_STORE_DOMAIN;
+        o->role = ROLE_AUTHD;
+        wr_domain(&o->payload, &d);
+        break;
+    default:
+        o->kind = MSG_STORE_FLAGS;
+        wr_flags(&o->payload, &f);
+    }
+}
+
 static void make_op(struct op *o, unsigned i)
 {
     struct msg_head head = {i + 1, i + 1};
     struct rangeset uids = some_uids();
-    unsigned what = (unsigned)(next_random() % 20);
+    unsigned what = (unsigned)(next_random() % 25);
 
     buf_init(&o->payload, 1 << 20);
     o->role = ROLE_ACCESS;
     if (i == 0) {
-        struct msg_account a = {head, ALICE, 1, 0, ACCOUNT_ENABLED};
+        struct msg_account a = {head, ALICE, 1, 0, ACCOUNT_ENABLED, SPAN("alice@example.org")};
         o->kind = MSG_STORE_ACCOUNT;
         wr_account(&o->payload, &a);
     } else if (i == 1) {
-        struct msg_newsgroup g = {head, NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP};
+        struct msg_newsgroup g = {
+            head, NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP, false, {NULL, 0}
+        };
         o->kind = MSG_STORE_NEWSGROUP;
         wr_newsgroup(&o->payload, &g);
     } else if (i % 16 == 15) {
@@ -169,6 +230,8 @@ static void make_op(struct op *o, unsigned i)
         struct msg_copy c = {head, buf_span(&grant), some_mailbox(), 3, next_random() % 2, uids};
         o->kind = MSG_STORE_COPY;
         wr_copy(&o->payload, &c);
+    } else if (what >= 20) {
+        make_annex(o, head, &uids);
     } else {
         char name[32];
         struct msg_mailbox m = {.head = head, .grant = buf_span(&grant), .account = ALICE};
@@ -213,9 +276,10 @@ static int execute(struct engine *e, const struct op *o)
 /* ------------------------------------------------------------------ what is in a store */
 /* Every table but those that differ between two stores of one history (seeds, places in the log).
  */
-static const enum index_table told[] = {INDEX_MAILBOX, INDEX_NAME,         INDEX_CHANGE,
-                                        INDEX_KEYWORD, INDEX_SUBSCRIPTION, INDEX_DUE,
-                                        INDEX_ACCOUNT, INDEX_MARK,         INDEX_DOOMED};
+static const enum index_table told[] = {
+    INDEX_MAILBOX, INDEX_NAME,    INDEX_CHANGE, INDEX_KEYWORD, INDEX_SUBSCRIPTION,
+    INDEX_DUE,     INDEX_ACCOUNT, INDEX_MARK,   INDEX_DOOMED,  INDEX_ACL,
+    INDEX_GRANTED, INDEX_NOTE,    INDEX_READ,   INDEX_ADDRESS, INDEX_NAMED};
 
 static void mix(uint64_t *h, const void *p, size_t n)
 {

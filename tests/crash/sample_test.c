@@ -25,7 +25,8 @@ static const char want[] =
     "6/1 flags 101 modseq 2 bytes 15+4000\n"
     "6/2 flags 0 modseq 2 bytes 15+4000\n"
     "7/1 flags 0 modseq 2 bytes 17+4000\n"
-    "0:1 1:7 2:7 3:8 4:3 5:3 6:2 7:1 8:1 9:1 10:6 11:1 12:1 13:1 14:0 15:1 16:0 ";
+    "0:1 1:7 2:7 3:8 4:3 5:3 6:2 7:1 8:1 9:1 10:6 11:1 12:1 13:1 14:0 15:1 16:0 "
+    "17:0 18:0 19:0 20:0 21:0 22:0 ";
 
 static void say(struct buf *out)
 {
@@ -70,8 +71,8 @@ static void make(void)
     struct span word = SPAN("$Work");
     struct rangeset some = uids(1, 2);
     struct msg_newsgroup g = {
-        {2, 2},
-        NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP
+        {2,    2},
+        NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP, false, {NULL, 0}
     };
     struct store_recipient to[] = {
         {.kind = RECIPIENT_INBOX,  .id = ALICE                     },

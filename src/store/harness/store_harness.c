@@ -284,11 +284,33 @@ static int request(struct store_harness *h, enum end end, enum msg_id id, const 
 int store_harness_account_set(struct store_harness *h, uint64_t account, unsigned state,
                               uint64_t epoch, uint64_t quota_bytes)
 {
+    return store_harness_account_named(h, account, state, epoch, quota_bytes, "");
+}
+
+int store_harness_domain(struct store_harness *h, const char *domain, uint64_t quota_bytes)
+{
+    struct msg_domain d = {
+        {++h->counter, h->counter},
+        span_cstr(domain), quota_bytes
+    };
+    struct buf b = BUF(1024), answer = BUF(256);
+
+    wr_domain(&b, &d);
+    int err = request(h, END_AUTHD, MSG_STORE_DOMAIN, &b, &answer);
+    buf_done(&b);
+    buf_done(&answer);
+    return err;
+}
+
+int store_harness_account_named(struct store_harness *h, uint64_t account, unsigned state,
+                                uint64_t epoch, uint64_t quota_bytes, const char *address)
+{
     struct msg_account a = {
         {++h->counter, h->counter},
-        account, epoch, quota_bytes, (uint8_t)state
+        account, epoch, quota_bytes, (uint8_t)state,
+        span_cstr(address)
     };
-    struct buf b = BUF(256), answer = BUF(256);
+    struct buf b = BUF(1024), answer = BUF(256);
     int err;
 
     wr_account(&b, &a);
@@ -308,7 +330,11 @@ int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t 
 {
     struct msg_newsgroup g = {
         {++h->counter, h->counter},
-        NEWSGROUP_CREATE, span_cstr(name), attributes
+        NEWSGROUP_CREATE,
+        span_cstr(name),
+        attributes,
+        false,
+        {NULL,         0         }
     };
     struct buf b = BUF(2048), answer = BUF(256);
     int err;

@@ -140,8 +140,8 @@ int store_process_prepare(const char *root, const struct store_process_options *
     }
     for (unsigned i = 0; i < accounts && !r; i++) {
         struct msg_account a = {
-            {1, 1},
-            16 + i, 1, 0, ACCOUNT_ENABLED
+            {1,    1},
+            16 + i, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
         };
         struct buf b = BUF(256), answer = BUF(256);
         wr_account(&b, &a);
