@@ -218,8 +218,7 @@ static bool certificate(struct reader r, struct tls_facts *f)
         rd_skip(&serial, 1);
     f->certificate = true;
     for (size_t i = 0; i < serial.n && n + 3 < sizeof f->serial; i++)
-        n += (size_t)snprintf(f->serial + n, sizeof f->serial - n, i ? ":%02X" : "%02X",
-                              serial.p[i]);
+        n += (size_t)snprintf(f->serial + n, sizeof f->serial - n, "%02x", serial.p[i]);
     return true;
 }
 

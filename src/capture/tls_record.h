@@ -30,7 +30,7 @@ struct tls_facts { /* of one connection */
     char sni[TLS_NAME_MAX + 1]; /* "": none was sent; made of printable ASCII only */
     uint16_t version, cipher;   /* chosen; 0: not known */
     uint16_t group;             /* of the key exchange; 0: not known */
-    char serial[64];            /* of the leaf, "3A:0F"; TLS 1.2 only */
+    char serial[64];            /* of the leaf, as the register writes it; TLS 1.2 only */
     uint8_t alert_level, alert; /* the first one in clear; 0, 0: none */
 };
 

@@ -2,250 +2,27 @@
  * verify.c: proves that every endpoint of the running server does what it should: the probe client
  * of monitor/ as an ordinary client would come, over TCP, with the accounts of a settings file.
  */
-#include "base/check.h"
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/random.h"
-#include "manager/control.h"
-#include "manager/settings.h"
-#include "manager/table.h"
-#include "manager/text.h"
+#include "manager/verify_plan.h"
 #include "manager/verify_table.h"
-#include "manager/view.h"
-#include "monitor/probe.h"
-#include "pki/cert_msg.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-struct verify {
-    struct call *call;
-    struct control *control;
-    const struct conf *conf;
-    struct settings settings;
-    struct probe_trust trust;
-    struct cert_names *names; /* one a virtual server */
-    struct probe_target *targets;
-    unsigned target_count;
-    struct probe_plan plan;
-};
-
-static void verify_done(struct verify *v)
-{
-    for (uint32_t i = 0; v->names != NULL && i < v->conf->vserver_count; i++)
-        cert_names_done(&v->names[i]);
-    free(v->names);
-    free(v->targets);
-    probe_trust_done(&v->trust);
-    settings_wipe(&v->settings);
-    secret_wipe(&v->plan.logins, sizeof v->plan.logins);
-    free(v);
-}
-
-/* ---- settings ---------------------------------------------------------------------------- */
-
-/* settings.env beside the configuration, where there is one. */
-static bool default_settings(const struct call *c, struct buf *ret)
-{
-    struct span file = span_cstr(call_config(c));
-    size_t slash = span_rfind(file, '/');
-
-    buf_put_span(ret, slash == SPAN_NONE ? SPAN(".") : span_head(file, slash));
-    buf_put_cstr(ret, "/settings.env");
-    return access(buf_cstr(ret), R_OK) == 0;
-}
-
-static int read_settings(struct verify *v, struct err *e)
-{
-    struct buf file BUF_AUTO = BUF(8192);
-
-    if (has_option(v->call, OPT_SETTINGS))
-        return settings_read(v->call->option[OPT_SETTINGS], &v->settings, e);
-    return default_settings(v->call, &file) ? settings_read(buf_cstr(&file), &v->settings, e) : 0;
-}
-
-static int take_login(const struct settings *s, unsigned i, struct probe_login *ret, struct err *e)
-{
-    char user[16], password[16];
-    const char *u, *p;
-
-    snprintf(user, sizeof user, "USER%u", i + 1);
-    snprintf(password, sizeof password, "PASS%u", i + 1);
-    u = settings_get(s, user);
-    p = settings_get(s, password);
-    if (u == NULL || p == NULL)
-        return 0;
-    if (!span_to_cstr(span_cstr(u), ret->user, sizeof ret->user) ||
-        !span_to_cstr(span_cstr(p), ret->password, sizeof ret->password))
-        return err_set(e, -EINVAL, "%s or %s in the settings is too long", user, password);
-    return 0;
-}
-
-/* ---- trust ------------------------------------------------------------------------------- */
-
-/* The file of the settings, as clients are told to use it; else what certd says. */
-static int read_trust(struct verify *v, struct err *e)
-{
-    const char *file = settings_get(&v->settings, "CA_FILE");
-    struct buf pem BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
-    int r;
-
-    if (file != NULL)
-        r = file_read(AT_FDCWD, file, CERTIFICATE_TEXT_MAX, &pem, e);
-    else
-        r = control_call(v->control, ROLE_CERTD, 0, MSG_CERT_CA_PEM, SPAN_EMPTY, &pem, e);
-    if (r < 0)
-        return err_wrap(e, r, "the root certificate to trust");
-    r = probe_trust_init(&v->trust, buf_span(&pem), e);
-    return r < 0 ? err_wrap(e, r, "%s", file != NULL ? file : "the roots of certd") : 0;
-}
-
-/* ---- targets ----------------------------------------------------------------------------- */
-
-static json_t *ask(struct verify *v, enum role role, enum msg_id id, const char *word)
-{
-    struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
-    struct err ignored;
-
-    if (word != NULL)
-        wr_cert_word(&body, word);
-    if (control_call(v->control, role, 0, id, buf_span(&body), &reply, &ignored) < 0)
-        return NULL;
-    return view_parse(buf_span(&reply), role_name(role), &ignored);
-}
-
-/* What is in service as certd and the register of the CA have it. Certificates of other CAs stand
- * in no register of ours. */
-static void expect(struct verify *v, const char *vserver, struct probe_target *t)
-{
-    json_t *show = ask(v, ROLE_CERTD, MSG_CERT_SHOW, vserver), *record;
-    const char *serial = view_string(show, "current.serial");
-
-    snprintf(t->serial, sizeof t->serial, "%s", serial);
-    snprintf(t->spki_sha256, sizeof t->spki_sha256, "%s",
-             view_string(show, "current.certificate.spki_sha256"));
-    record = serial[0] ? ask(v, ROLE_CAD, MSG_CA_SHOW, serial) : NULL;
-    snprintf(t->register_state, sizeof t->register_state, "%s", view_string(record, "state"));
-    json_decref(record);
-    json_decref(show);
-}
-
-static bool is_wanted(const struct call *c, const char *vserver)
-{
-    for (unsigned i = 0; i < c->arg_count; i++)
-        if (strcmp(c->args[i], vserver) == 0)
-            return true;
-    return c->arg_count == 0;
-}
-
-static void expect_names(const struct verify *v, const struct conf_vserver *vs,
-                         struct cert_names *names)
-{
-    const char *host = settings_get(&v->settings, "HOST");
-
-    for (uint32_t k = 0; k < vs->names.n; k++)
-        cert_names_add_any(names, span_cstr(vs->names.v[k]));
-    if (names->n == 0)
-        cert_names_add_any(names, span_cstr(v->conf->hostname));
-    if (host != NULL)
-        cert_names_add_any(names, span_cstr(host));
-}
-
-static int add_targets(struct verify *v, uint32_t place, struct err *e)
-{
-    const struct conf_vserver *vs = &v->conf->vservers[place];
-    struct probe_target expected = {.serial = ""};
-
-    expect_names(v, vs, &v->names[place]);
-    expect(v, vs->name, &expected);
-    for (uint32_t k = 0; k < vs->endpoint_count; k++) {
-        struct probe_target *t = &v->targets[v->target_count];
-        if (!probe_target_init(t, vs, &vs->endpoints[k]))
-            return err_set(e, -EINVAL, "%s is no address", vs->endpoints[k].address);
-        t->names = &v->names[place];
-        t->wanted = is_wanted(v->call, vs->name);
-        memcpy(t->serial, expected.serial, sizeof t->serial);
-        memcpy(t->spki_sha256, expected.spki_sha256, sizeof t->spki_sha256);
-        memcpy(t->register_state, expected.register_state, sizeof t->register_state);
-        v->target_count++;
-    }
-    return 0;
-}
-
-static int make_targets(struct verify *v, struct err *e)
-{
-    unsigned n = 0;
-    int r = 0;
-
-    for (unsigned i = 0; i < v->call->arg_count; i++) {
-        const struct conf_vserver *vs = conf_vserver_by_name(v->conf, v->call->args[i]);
-        if (vs == NULL)
-            return err_set(e, -ENOENT,
-                           "there is no virtual server %s; `sealpost vserver list` lists "
-                           "all",
-                           text_quote(span_cstr(v->call->args[i])));
-        if (!vs->enabled)
-            return err_set(e, -ENOENT, "the virtual server %s is disabled", vs->name);
-    }
-    for (uint32_t i = 0; i < v->conf->vserver_count; i++)
-        n += v->conf->vservers[i].endpoint_count;
-    v->names = calloc(v->conf->vserver_count + 1u, sizeof *v->names);
-    v->targets = calloc(n + 1u, sizeof *v->targets);
-    CHECK(v->names != NULL && v->targets != NULL);
-    for (uint32_t i = 0; r == 0 && i < v->conf->vserver_count; i++)
-        if (v->conf->vservers[i].enabled)
-            r = add_targets(v, i, e);
-    return r;
-}
-
-static int prepare(struct verify *v, struct err *e)
-{
-    const char *group;
-    int r = 0;
-
-    if ((v->control = call_control(v->call, e)) == NULL ||
-        (v->conf = control_conf(v->control, e)) == NULL)
-        return -ENOTCONN;
-    if ((r = read_settings(v, e)) != 0 || (r = read_trust(v, e)) != 0 ||
-        (r = make_targets(v, e)) != 0)
-        return r;
-    for (unsigned i = 0; i < PROBE_LOGINS; i++)
-        if ((r = take_login(&v->settings, i, &v->plan.logins[i], e)) != 0)
-            return r;
-    group = settings_get(&v->settings, "NEWSGROUP");
-    if (group != NULL &&
-        !span_to_cstr(span_cstr(group), v->plan.newsgroup, sizeof v->plan.newsgroup))
-        return err_set(e, -EINVAL, "NEWSGROUP in the settings is too long");
-    v->plan.trust = &v->trust;
-    v->plan.conf = v->conf;
-    v->plan.targets = v->targets;
-    v->plan.target_count = v->target_count;
-    return 0;
-}
-
-/* ---- the whole --------------------------------------------------------------------------- */
 
 int cmd_verify(struct call *c, struct err *e)
 {
-    struct verify *v = calloc(1, sizeof *v);
+    struct verify_plan *v;
     struct probe_result *results = NULL;
     unsigned count = 0, failed;
     uint64_t start = clock_mono_ms();
-    int r;
+    int r = verify_plan_make(c, c->args, c->arg_count, &v, e);
 
-    CHECK(v != NULL);
-    v->call = c;
-    r = prepare(v, e);
-    if (r == 0) {
-        probe_all(&v->plan, &results, &count);
-        failed = verify_show(c, results, count, clock_mono_ms() - start);
-        /* the table has said it all */
-        r = failed > 0 ? -EPROTO : 0;
-        e->text[0] = '\0';
-    }
+    if (r != 0)
+        return r;
+    probe_all(&v->plan, &results, &count);
+    failed = verify_show(c, results, count, clock_mono_ms() - start);
+    e->text[0] = '\0'; /* the table has said it all */
     free(results);
-    verify_done(v);
-    return r;
+    verify_plan_free(v);
+    return failed > 0 ? -EPROTO : 0;
 }

@@ -44,6 +44,7 @@ void check_message_in(struct probe_run *p)
     bool ok;
 
     marked_init(&m, login(p)->user, login(p)->user, NULL);
+    marked_add(&m, p->plan->mark_message);
     ok = p->target->vserver->smtp_kind == SMTP_MX ? send_stranger(in, login(p)->user, &m)
                                                   : send_submission(in, login(p), &m);
     if (!ok)
@@ -65,6 +66,7 @@ void check_message_out(struct probe_run *p)
     struct marked m;
 
     marked_init(&m, login(p)->user, login(p)->user, NULL);
+    marked_add(&m, p->plan->mark_message);
     if (pop3)
         fiber_lock(&p->shared->maildrop);
     if (!send_submission(in, login(p), &m))
@@ -119,6 +121,7 @@ void check_article(struct probe_run *p)
     struct marked m;
 
     marked_init(&m, login(p)->user, NULL, p->plan->newsgroup);
+    marked_add(&m, p->plan->mark_article);
     if (talk_open(t) && talk_login_plain(t, login(p)) && post(t, &m) &&
         talk_expect(t, REPLY_OK, "ARTICLE", "ARTICLE %s", m.id) && talk_block(t, &got))
         wrong = marked_compare_article(&m, buf_span(&got));

@@ -66,6 +66,12 @@ void marked_init(struct marked *m, const char *from, const char *to, const char 
     CHECK(!m->text.overflow);
 }
 
+void marked_add(struct marked *m, const char *word)
+{
+    if (word[0] != '\0')
+        buf_printf(&m->text, "%s\r\n", word);
+}
+
 void marked_done(struct marked *m)
 {
     buf_done(&m->text);

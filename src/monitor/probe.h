@@ -55,6 +55,9 @@ struct probe_plan {
     unsigned target_count;
     struct probe_login logins[PROBE_LOGINS];
     char newsgroup[256]; /* "": none */
+    /* Words that stand in the bodies of messages and articles, so that a capture can look for them;
+     * "": none. */
+    char mark_message[33], mark_article[33];
 };
 
 /* A row of checks.def. */

@@ -76,6 +76,8 @@ struct marked {
     struct buf text;
 };
 void marked_init(struct marked *m, const char *from, const char *to, const char *newsgroups);
+/* One more line of the body; "": none. */
+void marked_add(struct marked *m, const char *word);
 void marked_done(struct marked *m);
 /* Fields in front, then every byte as it was sent? NULL: yes, else what is wrong. */
 const char *marked_compare(const struct marked *m, struct span got);

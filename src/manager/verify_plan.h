@@ -1,0 +1,28 @@
+/* verify_plan.h: a plan for the probe client of monitor/, from the running server and a settings file. */
+#ifndef MANAGER_VERIFY_PLAN_H
+#define MANAGER_VERIFY_PLAN_H
+
+#include "manager/control.h"
+#include "manager/settings.h"
+#include "monitor/probe.h"
+
+struct verify_plan {
+    struct call *call;
+    struct control *control;
+    const struct conf *conf;
+    const char *const *wanted; /* names of virtual servers; none: all. Borrowed */
+    unsigned wanted_count;
+    struct settings settings;
+    struct probe_trust trust;
+    struct cert_names *names; /* one a virtual server */
+    struct probe_target *targets;
+    unsigned target_count;
+    struct probe_plan plan;
+};
+
+/* Endpoints of virtual servers that are not wanted are in it too, as helpers. */
+int verify_plan_make(struct call *c, const char *const *wanted, unsigned count,
+                     struct verify_plan **ret, struct err *e);
+void verify_plan_free(struct verify_plan *v); /* wipes passwords; NULL is fine */
+
+#endif
