@@ -346,14 +346,18 @@ static int dial(const struct web *w, const struct web_url *u, uint64_t deadline,
                            ? "is not known in DNS"
                            : "cannot be looked up in DNS at the moment");
     for (size_t i = 0; i < to.count && clock_mono_ms() < deadline; i++) {
-        if (!w->private && web_address_is_private(&to.a[i]))
+        set_port(&to.a[i], u->port);
+        if (w->may_connect ? !w->may_connect(w->may_connect_arg, &to.a[i])
+                           : !w->private && web_address_is_private(&to.a[i]))
             continue;
         allowed++;
-        set_port(&to.a[i], u->port);
         rc = conn_dial(w->loop, &to.a[i], (deadline - clock_mono_ms()) / (to.count - i), ret_fd);
         if (rc == 0)
             return 0;
     }
+    if (!allowed && to.count && w->may_connect)
+        return err_set(e, -EACCES, "%s port %u has no address that may be connected to", u->host,
+                       u->port);
     if (!allowed && to.count)
         return err_set(e, -EACCES,
                        "%s has only addresses of private networks, which are not asked unless "
@@ -384,7 +388,7 @@ static int ask_once(const struct web *w, const struct web_request *q, struct web
     c = conn_new(fd, &p);
     if (u.tls) {
         struct conn_client_tls t = {
-            .context = w->tls, .name = u.host, .verify = true, .alpn = alpn};
+            .context = w->tls, .name = u.host, .verify = !w->unverified, .alpn = alpn};
         uint64_t now = clock_mono_ms();
         rc = conn_connect_tls(c, &t, now < deadline ? deadline - now : 1);
         if (rc < 0)

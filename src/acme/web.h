@@ -26,6 +26,10 @@ struct web {
     struct tls_client_context *tls; /* the roots that its server is verified by */
     bool private;                   /* private addresses are fine */
     bool clear;                     /* http: URLs are fine (webhooks) */
+    /* Decides about an address, port included, instead of `private`; NULL: that does. */
+    bool (*may_connect)(void *arg, const struct sockaddr_storage *a);
+    void *may_connect_arg;
+    bool unverified; /* TLS without looking at the certificate (http-01 that leads to https) */
 };
 
 struct web_request {

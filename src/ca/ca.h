@@ -102,6 +102,7 @@ struct ca_status {
     uint8_t reason;
     int64_t revoked_at;
     char profile[32];
+    char requester[CA_REQUESTER_MAX + 1];
 };
 
 /*

@@ -328,8 +328,10 @@ int ca_status(struct ca *ca, const char *serial, struct ca_status *ret, struct e
     ca_run(ca, work_status, &j);
     if (j.rc < 0)
         return j.rc;
-    *ret = (struct ca_status){j.record.revoked, j.record.reason, j.record.revoked_at, ""};
+    *ret = (struct ca_status){
+        .revoked = j.record.revoked, .reason = j.record.reason, .revoked_at = j.record.revoked_at};
     memcpy(ret->profile, j.record.profile, sizeof(ret->profile));
+    memcpy(ret->requester, j.record.requester, sizeof(ret->requester));
     cert_record_done(&j.record);
     return 0;
 }

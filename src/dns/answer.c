@@ -121,3 +121,29 @@ void answer_tlsa(struct dns_records r, struct dns_tlsa_answer *ret)
         ret->count++;
     }
 }
+
+/* ------------------------------------------------------------------ TXT */
+
+static bool join_strings(const unsigned char *p, size_t n, char ret[DNS_TXT_BYTES + 1])
+{
+    size_t out = 0;
+
+    for (size_t at = 0; at < n;) {
+        size_t part = p[at++];
+        if (at + part > n || out + part > DNS_TXT_BYTES || memchr(p + at, 0, part))
+            return false;
+        memcpy(ret + out, p + at, part);
+        out += part;
+        at += part;
+    }
+    ret[out] = 0;
+    return true;
+}
+
+void answer_txt(struct dns_records r, struct dns_txt_answer *ret)
+{
+    for (size_t i = 0; r.data[i] && ret->count < DNS_TXT_MAX; i++)
+        if (r.len[i] > 0 &&
+            join_strings((const unsigned char *)r.data[i], (size_t)r.len[i], ret->v[ret->count]))
+            ret->count++;
+}

@@ -21,4 +21,6 @@ void answer_mx(struct dns_records r, struct dns_mx_answer *ret);
 void answer_addresses(struct dns_records r, int family, struct dns_addresses *add);
 void answer_tlsa(struct dns_records r, struct dns_tlsa_answer *ret);
 
+void answer_txt(struct dns_records r, struct dns_txt_answer *ret);
+
 #endif

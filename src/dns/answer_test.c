@@ -132,3 +132,18 @@ TEST(tlsa)
     REQUIRE(a.count == 1);
     EXPECT(a.v[0].usage == 3 && a.v[0].selector == 1 && a.v[0].matching == 1 && a.v[0].bytes == 4);
 }
+
+TEST(txt)
+{
+    static char longest[1100];
+    char *const data[] = {(char[]){"\3abc\2de"}, (char[]){"\3ab"}, (char[]){"\0"},
+                          (char[]){"\2a\0"},     longest,          NULL};
+    const int len[] = {7, 3, 1, 3, sizeof(longest)};
+    struct dns_txt_answer a = {.count = 0};
+
+    memset(longest, 255, sizeof(longest));
+    answer_txt((struct dns_records){data, len}, &a);
+    REQUIRE(a.count == 2); /* cut off, with a NUL, too long: left out */
+    EXPECT_STR(a.v[0], "abcde");
+    EXPECT_STR(a.v[1], "");
+}

@@ -12,7 +12,7 @@
 #include <unbound.h>
 #include <unistd.h>
 
-enum { TYPE_A = 1, TYPE_MX = 15, TYPE_AAAA = 28, TYPE_TLSA = 52, CLASS_IN = 1 };
+enum { TYPE_A = 1, TYPE_MX = 15, TYPE_TXT = 16, TYPE_AAAA = 28, TYPE_TLSA = 52, CLASS_IN = 1 };
 
 struct resolver {
     struct loop *loop;
@@ -197,4 +197,24 @@ enum dns_result dns_tlsa(struct resolver *r, const char *name, struct dns_tlsa_a
     ub_resolve_free(res);
     *ret = a;
     return a.count ? DNS_FOUND : DNS_NO_DATA;
+}
+
+enum dns_result dns_txt(struct resolver *r, const char *name, struct dns_txt_answer *ret)
+{
+    struct ub_result *res;
+    enum dns_result d = ask(r, name, TYPE_TXT, &res);
+
+    ret->count = 0;
+    if (d != DNS_FOUND)
+        return d;
+    ret->secure = res->secure;
+    answer_txt(records(res), ret);
+    ub_resolve_free(res);
+    return ret->count ? DNS_FOUND : DNS_NO_DATA;
+}
+
+void resolver_uncached(struct resolver *r)
+{
+    ub_ctx_set_option(r->ub, "cache-max-ttl:", "0");
+    ub_ctx_set_option(r->ub, "cache-max-negative-ttl:", "0");
 }

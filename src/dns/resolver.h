@@ -63,4 +63,16 @@ struct dns_tlsa_answer {
 enum dns_result dns_tlsa(struct resolver *r, const char *name,
                          struct dns_tlsa_answer *ret); /* "_25._tcp.host"; suspends */
 
+enum { DNS_TXT_MAX = 32, DNS_TXT_BYTES = 1024 };
+struct dns_txt_answer {
+    char v[DNS_TXT_MAX][DNS_TXT_BYTES + 1]; /* the strings of a record joined; those with a NUL, or
+                                               longer, are left out */
+    size_t count;
+    bool secure;
+};
+enum dns_result dns_txt(struct resolver *r, const char *name,
+                        struct dns_txt_answer *ret); /* suspends */
+/* Before the first question: nothing is remembered, every question is asked anew. */
+void resolver_uncached(struct resolver *r);
+
 #endif

@@ -57,21 +57,37 @@ static int on_field(http_parser *p, const char *at, size_t n)
     return count_header(r, n) ? 0 : -1;
 }
 
+/* A piece of a field's value; with `anew` the last of several fields counts. One that is too long is
+ * empty. */
+static bool add_value(char *dst, size_t size, bool anew, const char *at, size_t n)
+{
+    size_t have = anew ? 0 : strlen(dst);
+
+    if (have + n >= size) {
+        dst[0] = 0;
+        return false;
+    }
+    memcpy(dst + have, at, n);
+    dst[have + n] = 0;
+    return true;
+}
+
 static int on_value(http_parser *p, const char *at, size_t n)
 {
     struct reading *r = p->data;
-    bool host = span_is(span_cstr(r->field), "host");
-    if (!r->in_value) {
+    bool host = span_is(span_cstr(r->field), "host"), first = !r->in_value;
+    if (first) {
         r->hosts += host;
         r->header_bytes += FIELD_BYTES;
     }
     r->in_value = true;
     if (host) {
-        size_t have = strlen(r->q.host);
-        if (have + n >= sizeof(r->q.host))
+        if (!add_value(r->q.host, sizeof(r->q.host), false, at, n))
             return -1;
-        memcpy(r->q.host + have, at, n);
-        r->q.host[have + n] = 0;
+    } else if (span_is(span_cstr(r->field), "content-type")) {
+        add_value(r->q.content_type, sizeof(r->q.content_type), first, at, n);
+    } else if (span_is(span_cstr(r->field), "authorization")) {
+        add_value(r->q.authorization, sizeof(r->q.authorization), first, at, n);
     }
     return count_header(r, n) ? 0 : -1;
 }
@@ -188,10 +204,18 @@ static const char *reason(unsigned status)
     switch (status) {
     case 200:
         return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
     case 301:
         return "Moved Permanently";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -200,12 +224,20 @@ static const char *reason(unsigned status)
         return "Method Not Allowed";
     case 408:
         return "Request Timeout";
+    case 409:
+        return "Conflict";
     case 413:
         return "Content Too Large";
     case 414:
         return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 429:
+        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
     case 505:
         return "HTTP Version Not Supported";
     case 503:
@@ -222,17 +254,27 @@ static void send_answer(struct session *s, const struct http_answer *a, bool hea
     date_print_rfc5322(&date, (struct date){.seconds = clock_seconds()});
     struct span day = buf_span(&date);
     size_t zone = span_rfind(day, ' ');
-    buf_printf(&top,
-               "HTTP/1.1 %u %s\r\nDate: %.*s GMT\r\nServer: sealpost\r\nContent-Type: "
-               "%s\r\nContent-Length: %zu\r\n",
-               a->status, reason(a->status), SPAN_ARG(span_head(day, zone)),
-               a->type ? a->type : "text/plain; charset=utf-8", a->body.n);
+    buf_printf(&top, "HTTP/1.1 %u %s\r\nDate: %.*s GMT\r\nServer: sealpost\r\n", a->status,
+               reason(a->status), SPAN_ARG(span_head(day, zone)));
+    if (a->status != 204) /* RFC 9110 section 8.6 */
+        buf_printf(&top, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                   a->type ? a->type : "text/plain; charset=utf-8", a->body.n);
+    if (a->link)
+        buf_printf(&top, "Link: %s\r\n", a->link);
+    if (a->nonce)
+        buf_printf(&top, "Replay-Nonce: %s\r\n", a->nonce);
+    if (a->encoding)
+        buf_printf(&top, "Content-Transfer-Encoding: %s\r\n", a->encoding);
+    if (a->retry_after)
+        buf_printf(&top, "Retry-After: %u\r\n", a->retry_after);
+    if (a->authenticate)
+        buf_put_cstr(&top, "WWW-Authenticate: Basic realm=\"sealpost\", charset=\"UTF-8\"\r\n");
     if (a->location)
         buf_printf(&top, "Location: %s\r\n", a->location);
     if (a->disposition)
         buf_printf(&top, "Content-Disposition: %s\r\n", a->disposition);
     if (a->status == 405)
-        buf_put_cstr(&top, "Allow: GET, HEAD\r\n");
+        buf_put_cstr(&top, a->posted ? "Allow: GET, HEAD, POST\r\n" : "Allow: GET, HEAD\r\n");
     buf_put_cstr(&top, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n");
     if (a->cache_seconds)
         buf_printf(&top, "Cache-Control: public, max-age=%u\r\n", a->cache_seconds);
@@ -244,7 +286,7 @@ static void send_answer(struct session *s, const struct http_answer *a, bool hea
         buf_put_cstr(&top, "Strict-Transport-Security: max-age=31536000\r\n");
     buf_put_cstr(&top, keep ? "\r\n" : "Connection: close\r\n\r\n");
     session_put(s, buf_span(&top));
-    if (!head)
+    if (!head && a->status != 204)
         session_put(s, buf_span(&a->body));
 }
 

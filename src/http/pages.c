@@ -173,7 +173,9 @@ enum route_flag {
     ROW("/ca.crt", IN_CLEAR, page_ca_der)                                                          \
     ROW("/ca/", IN_CLEAR | BELOW, page_ca_file)                                                    \
     ROW("/ocsp", IN_CLEAR | POSTED, page_ocsp)                                                     \
-    ROW("/ocsp/", IN_CLEAR | BELOW | POSTED, page_ocsp)
+    ROW("/ocsp/", IN_CLEAR | BELOW | POSTED, page_ocsp)                                            \
+    ROW("/acme/", BELOW | POSTED, page_acme)                                                       \
+    ROW("/.well-known/est/", BELOW | POSTED, page_est)
 
 static const struct route {
     const char *path;

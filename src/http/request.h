@@ -15,7 +15,9 @@ struct http_request {
     char method[16];
     char path[HTTP_TARGET_MAX + 1]; /* without the query; begins with '/' */
     char host[256];
-    bool head; /* HEAD: headers only */
+    char content_type[128];
+    char authorization[1024]; /* longer: as if it was not there */
+    bool head;                /* HEAD: headers only */
     bool keep_alive;
     struct buf body; /* of POST */
 };
@@ -23,6 +25,11 @@ struct http_answer {
     unsigned status;
     const char *type;                   /* Content-Type */
     const char *disposition, *location; /* NULL: none */
+    const char *link, *nonce;           /* Link, Replay-Nonce; NULL: none */
+    const char *encoding;               /* Content-Transfer-Encoding; NULL: none */
+    unsigned retry_after;               /* seconds; 0: none */
+    bool authenticate;                  /* with 401: by name and password */
+    bool posted;                        /* the address takes POST: for Allow */
     unsigned cache_seconds;             /* how long others may keep it; 0: not at all */
     struct buf body;
 };
@@ -32,6 +39,9 @@ void http_route(struct session *s, const struct http_request *q, struct http_ans
 /* public.c: what the own CA has for everybody. May suspend. */
 void page_ocsp(struct session *s, const struct http_request *q, struct http_answer *a);
 void page_ca_file(struct session *s, const struct http_request *q, struct http_answer *a);
+/* enrol.c: ACME and EST, for those who enrol with the own CA. May suspend. */
+void page_acme(struct session *s, const struct http_request *q, struct http_answer *a);
+void page_est(struct session *s, const struct http_request *q, struct http_answer *a);
 void html_put(struct buf *b, struct span text); /* escaped */
 
 #endif

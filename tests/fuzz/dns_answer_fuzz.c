@@ -40,6 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
     answer_addresses(r, AF_INET6, &addresses);
     answer_addresses(r, AF_INET, &addresses);
     CHECK(addresses.count <= DNS_ADDRESSES_MAX);
+    struct dns_txt_answer txt = {.count = 0};
+    answer_txt(r, &txt);
+    CHECK(txt.count <= DNS_TXT_MAX);
     answer_tlsa(r, &tlsa);
     for (size_t i = 0; i < tlsa.count; i++)
         CHECK(tlsa.v[i].bytes >= 1 && tlsa.v[i].bytes <= sizeof(tlsa.v[i].data));

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "ca/enrol_policy.h"
 #include "pki/cert_msg.h"
 #include "proc/cad/cad.h"
 
@@ -67,6 +68,8 @@ static int certify(struct cad *d, const struct asker *a, const struct ca_issue_m
     if (!profile)
         return err_set(e, -EINVAL, "there is no profile %s", log_quote(span_cstr(m->profile)));
     rc = cad_may_issue(d->child->conf, a->role, profile, names, e);
+    if (rc == 0 && a->role == ROLE_ENROLD && !enrol_requester(m->requester))
+        rc = err_set(e, -EINVAL, "a request of enrold says by which way it came");
     if (rc < 0)
         return rc;
     return ca_issue(d->ca,
@@ -168,6 +171,8 @@ static void msg_ca_roots(void *arg, struct msg *m)
 
     if (rc == 0)
         wr_span(&reply, certificate_der(ca_root(d->ca)->certificate));
+    if (rc == 0 && a.role == ROLE_ENROLD) /* what it hands out: all that a client may need */
+        wr_span(&reply, certificate_der(ca_issuing(d->ca)->certificate));
     answer(&a, rc, buf_span(&reply), &e);
 }
 
@@ -249,7 +254,7 @@ static void msg_ca_state(void *arg, struct msg *m)
     answer(&a, rc, rc < 0 ? SPAN_EMPTY : buf_span(&reply), &(struct err){""});
 }
 
-/* certd may take back what was made for a virtual server, no more. */
+/* certd may take back what was made for a virtual server, enrold what was made through it. */
 static int may_revoke(struct cad *d, const struct asker *a, const char *serial, struct err *e)
 {
     struct ca_status s;
@@ -258,6 +263,10 @@ static int may_revoke(struct cad *d, const struct asker *a, const char *serial, 
     if (a->role == ROLE_MANAGER)
         return 0;
     rc = ca_status(d->ca, serial, &s, e);
+    if (rc == 0 && a->role == ROLE_ENROLD)
+        return enrol_requester(s.requester)
+                   ? 0
+                   : err_set(e, -EPERM, "%s was not issued by ACME or EST", serial);
     if (rc == 0 && strcmp(s.profile, "server") != 0)
         rc = err_set(e, -EPERM,
                      "%s is not a virtual server's (profile %s): revoke it by the command line",

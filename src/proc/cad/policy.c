@@ -1,5 +1,6 @@
-/* Who may have what certified. certd talks to the network: it gets what virtual servers need,
- * whatever it asks for. */
+/* Who may have what certified. certd and enrold talk to the network: the one gets what virtual
+ * servers need, the other what may be enrolled, whatever they ask for. */
+#include "ca/enrol_policy.h"
 #include "proc/cad/cad.h"
 
 #include <errno.h>
@@ -36,6 +37,8 @@ int cad_may_issue(const struct conf *c, enum role asker, const struct profile *p
 {
     if (asker == ROLE_MANAGER) /* root, or who administers: his to decide, within the CA's bounds */
         return 0;
+    if (asker == ROLE_ENROLD)
+        return enrol_may_issue(c, p, names, e);
     if (p->id != PROFILE_SERVER)
         return err_set(e, -EPERM, "certd gets certificates of profile server only, not %s",
                        p->name);
