@@ -104,7 +104,9 @@ static void put_until(int64_t at, int64_t now, struct buf *out)
 {
     if (at == 0)
         return;
-    if (at >= now) {
+    if (at == now) {
+        buf_put_cstr(out, "now");
+    } else if (at > now) {
         buf_put_cstr(out, "in ");
         put_duration(at - now, out);
     } else {

@@ -50,6 +50,7 @@ TEST(values)
         {"-5",                              VIEW_DURATION, "0 s"                 },
         {"1000060",                         VIEW_UNTIL,    "in 1 min"            },
         {"999940",                          VIEW_UNTIL,    "1 min ago"           },
+        {"1000000",                         VIEW_UNTIL,    "now"                 },
         {"0",                               VIEW_UNTIL,    ""                    },
         {"true",                            VIEW_YES,      "yes"                 },
         {"false",                           VIEW_YES,      ""                    },

@@ -29,7 +29,7 @@ PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "pop3": 110, "pop3s"
 def free_base():
     """A base so that base + each well-known port is free at the moment."""
     for _ in range(200):
-        base = 10000 + secrets.randbelow(45000)
+        base = 10000 + secrets.randbelow(21000)  # below the ports that outgoing connections take
         held = []
         try:
             for port in PORTS.values():
@@ -126,7 +126,7 @@ class Server:
 
     def start(self):
         if os.geteuid() == 0:
-            for role in "keyd authd access mx stored relayd certd cad enrold watchd conf".split():
+            for role in "keyd authd access mx stored relayd certd cad enrold searchd watchd conf".split():
                 if subprocess.run(["getent", "passwd", f"sealpost-{role}"], stdout=subprocess.DEVNULL).returncode:
                     subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", f"sealpost-{role}"], check=True)
         read, write = os.pipe()

@@ -4,9 +4,9 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d /tmp/sealpost-start.XXXXXX)
 chmod 755 "$dir"
-fail() { echo "start_test: $*" >&2; [ -e "$dir/run/log/sealpost.log" ] && tail -n 20 "$dir/run/log/sealpost.log" >&2; exit 1; }
+fail() { echo "start_test: $*" >&2; [ -e "$dir/run/data/log/sealpost.log" ] && tail -n 20 "$dir/run/data/log/sealpost.log" >&2; exit 1; }
 trap '"$root/start" --stop --dir "$dir/run" >/dev/null 2>&1; rm -rf "$dir"' EXIT
-base=$((12000 + RANDOM % 40000))
+base=$((12000 + RANDOM % 19000)) # below the ports of outgoing connections
 "$root/start" --dir "$dir/run" --base-port $base --detach >"$dir/out" 2>&1 || { cat "$dir/out"; fail "the first start"; }
 grep -q ' 0 failed' "$dir/out" || { cat "$dir/out"; fail "verify"; }
 for name in HOST SMTP_PORT SUBMISSION_PORT SUBMISSIONS_PORT POP3_PORT POP3S_PORT IMAP_PORT IMAPS_PORT NNTP_PORT NNTPS_PORT HTTP_PORT HTTPS_PORT \
@@ -29,4 +29,6 @@ pass=$PASS1
 [ "$PASS1" = "$pass" ] && [ "$IMAPS_PORT" = $((base + 993)) ] || fail "settings changed"
 [ "$(serial)" = "$before" ] || fail "another certificate after the restart"
 curl -sS --cacert "$CA_FILE" --user "$USER2:$PASS2" "imaps://$HOST:$IMAPS_PORT/INBOX;MAILINDEX=1" | grep -q 'kept over a restart' || fail "the message was lost"
+log=$(sed -n "s/.*, log \(.*\))\.$/\1/p" "$dir/out")
+grep -q "logged in" "$log" || fail "no login in the log that ./start names: $log"
 echo "ok"

@@ -136,14 +136,17 @@ static int supervise(void)
 {
     struct buf problems BUF_AUTO = BUF(PROBLEMS_MAX_BYTES);
     struct listeners none = {NULL, 0};
+    struct span lines, line;
     struct err e;
 
     self.started_ms = clock_mono_ms();
     random_bytes(self.grant_secret, sizeof self.grant_secret);
     self.loop = loop_new();
     processes_new(&self);
-    if (listeners_apply(&self.listeners, self.conf, &self, &none, &problems) > 0)
-        log_error("%.*s", SPAN_ARG(buf_span(&problems)));
+    listeners_apply(&self.listeners, self.conf, &self, &none, &problems);
+    lines = buf_span(&problems);
+    while (span_split(&lines, '\n', &line))
+        log_error("%.*s", SPAN_ARG(line));
     listeners_done(&none);
     if (layout_pid(&self, &e) != 0 || control_open(&self, &e) != 0 || powers_drop(&e) != 0) {
         log_error("%s", e.text);
