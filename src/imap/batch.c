@@ -1,7 +1,10 @@
 #include "imap/batch.h"
 
+#include "imap/state.h"
+
 #include "base/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* Past that many messages to skip, a new cursor is cheaper than going on with the old one. */
@@ -81,15 +84,19 @@ static void fill(struct reader *r, struct view_walk *w, size_t max, struct batch
     }
 }
 
-int batch_next(struct store *s, uint64_t mailbox, struct view_walk *w, size_t max, struct batch *b)
+int batch_next(struct session *s, struct view_walk *w, size_t max, struct batch *b)
 {
+    uint64_t flags = 0, mailbox = imap_of(s)->mailbox;
     struct store_read read;
-    uint64_t flags = 0;
-    int r = store_read_begin(s, &read);
+    int r = imap_read_begin(s, &read);
 
     b->n = 0;
     if (r < 0)
         return r;
+    if (!imap_may_read(s, &read)) {
+        store_read_end(&read);
+        return -EACCES;
+    }
 
     struct reader reader = {.read = &read, .mailbox = mailbox};
     fill(&reader, w, max < BATCH_MAX ? max : BATCH_MAX, b, &flags);

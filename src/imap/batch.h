@@ -8,6 +8,8 @@
 #include "imap/flags.h"
 #include "imap/view.h"
 
+struct session;
+
 enum { BATCH_MAX = 256 };
 
 struct batch {
@@ -22,8 +24,9 @@ struct batch {
 };
 struct batch *batch_new(void);
 void batch_free(struct batch *b);
-/* Fills the batch with the next at most `max` messages of the walk. 1: there are some, 0: the walk
- * is over, or a negative errno. Does not suspend. */
-int batch_next(struct store *s, uint64_t mailbox, struct view_walk *w, size_t max, struct batch *b);
+/* Fills the batch with the next at most `max` messages of the walk through the selected mailbox. 1:
+ * there are some, 0: the walk is over, or a negative errno (-EACCES: the user may not read there any
+ * more). Does not suspend. */
+int batch_next(struct session *s, struct view_walk *w, size_t max, struct batch *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* cmd_basic.c: commands of any state, and those that change nothing in the store. */
 #include "imap/arg.h"
 #include "imap/commands.h"
+#include "imap/name.h"
 
 #include "base/check.h"
 
@@ -131,6 +132,7 @@ void cmd_enable(struct session *s, struct command_line *c)
 
 void cmd_namespace(struct session *s, struct command_line *c)
 {
-    session_puts(s, "* NAMESPACE ((\"\" \"/\")) NIL ((\"Public/\" \"/\"))\r\n");
+    session_puts(s, "* NAMESPACE ((\"\" \"/\")) ((\"" IMAP_OTHERS
+                    "/\" \"/\")) ((\"Public/\" \"/\"))\r\n");
     imap_finish(s, c, true, "Namespace completed");
 }

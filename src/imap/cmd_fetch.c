@@ -103,7 +103,7 @@ static int only_changed(struct session *s, const struct fetch_plan *plan, struct
     struct buf out BUF_AUTO = BUF(64 << 10);
     struct mailbox_info info;
     struct store_read r;
-    int e = store_read_begin(imap_store(s), &r);
+    int e = imap_read_begin(s, &r);
 
     if (e < 0)
         return e;
@@ -137,10 +137,10 @@ static size_t put_messages(struct session *s, const struct fetch_plan *plan, str
     bool changed[BATCH_MAX] = {false};
     int e;
 
-    while ((e = batch_next(imap_store(s), m->mailbox, &w, max, b)) > 0 && !s->closing) {
+    while ((e = batch_next(s, &w, max, b)) > 0 && !s->closing) {
         if (plan->changed_since)
             b->n = drop_unchanged(b, plan->since);
-        if (plan->sets_seen && !m->read_only)
+        if (plan->sets_seen && !m->read_only && m->rights & ACL_SEEN)
             set_seen(s, b, changed);
         for (size_t i = 0; i < b->n && !s->closing; i++) {
             if (i + AHEAD < b->n)

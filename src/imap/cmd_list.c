@@ -246,10 +246,11 @@ static void flush_chunk(struct session *s, struct buf *out, size_t from)
  * of the namespace. */
 static void put_root(struct session *s, const char *verb, struct span reference)
 {
-    bool public_root = span_starts(reference, SPAN(IMAP_PUBLIC "/"));
+    const char *root = span_starts(reference, SPAN(IMAP_PUBLIC "/"))   ? IMAP_PUBLIC "/"
+                       : span_starts(reference, SPAN(IMAP_OTHERS "/")) ? IMAP_OTHERS "/"
+                                                                       : "";
 
-    session_printf(s, "* %s (\\Noselect) \"/\" \"%s\"\r\n", verb,
-                   public_root ? IMAP_PUBLIC "/" : "");
+    session_printf(s, "* %s (\\Noselect) \"/\" \"%s\"\r\n", verb, root);
 }
 
 /* Can a pattern match a name below "Public"? If not, tens of thousands of newsgroups need not be
@@ -274,11 +275,13 @@ static bool reaches_public(const struct list_args *a)
 static int read_tree(struct session *s, enum mailbox_tree_scope scope, struct mailbox_tree *t)
 {
     struct store_read r;
-    int e = store_read_begin(imap_store(s), &r);
+    struct grant g;
+    int e = imap_read_begin(s, &r);
 
     if (e < 0)
         return e;
-    e = mailbox_tree_read(t, &r, s->user.account, scope);
+    imap_grant_of(s, &g);
+    e = mailbox_tree_read(t, &r, &g, scope);
     store_read_end(&r);
     return e;
 }

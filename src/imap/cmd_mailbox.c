@@ -72,7 +72,7 @@ static bool use_taken(struct session *s, uint64_t account, uint32_t use)
     struct use_search u = {.wanted = use};
     struct store_read r;
 
-    if (use == 0 || store_read_begin(imap_store(s), &r) < 0)
+    if (use == 0 || imap_read_begin(s, &r) < 0)
         return false;
     store_mailbox_each(&r, account, on_mailbox, &u);
     store_read_end(&r);
@@ -134,11 +134,11 @@ static int find_id(struct session *s, const struct mailbox_name *name, uint64_t 
 {
     struct store_read r;
     struct mailbox_info info;
-    int e = store_read_begin(imap_store(s), &r);
+    int e = imap_read_begin(s, &r);
 
     if (e < 0)
         return e;
-    e = name_find(&r, name, &info);
+    e = name_find(s, &r, name, &info, NULL);
     if (e == 0)
         *ret_id = info.id;
     store_read_end(&r);

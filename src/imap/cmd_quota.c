@@ -30,7 +30,7 @@ void cmd_getquota(struct session *s, struct command_line *c)
         imap_syntax(s, c);
         return;
     }
-    e = store_read_begin(imap_store(s), &r);
+    e = imap_read_begin(s, &r);
     if (e == 0) {
         e = store_quota_get(&r, s->user.account, &used, &limit);
         store_read_end(&r);
@@ -61,9 +61,9 @@ void cmd_getquotaroot(struct session *s, struct command_line *c)
         return;
     }
     if (name_parse(s, wire, false, &name)) {
-        e = store_read_begin(imap_store(s), &r);
+        e = imap_read_begin(s, &r);
         if (e == 0) {
-            e = name_find(&r, &name, &info);
+            e = name_find(s, &r, &name, &info, NULL);
             if (e == 0 && info.account == s->user.account &&
                 store_quota_get(&r, info.account, &used, &limit) < 0)
                 limit = 0;
@@ -75,7 +75,7 @@ void cmd_getquotaroot(struct session *s, struct command_line *c)
         return;
     }
     buf_put_cstr(&out, "* QUOTAROOT ");
-    name_full(name.account, name.name, &full);
+    name_full(&name, &full);
     name_print(imap_of(s)->rev2, buf_span(&full), &out);
     buf_put_cstr(&out, limit ? " \"\"\r\n" : "\r\n");
     if (limit)

@@ -110,7 +110,7 @@ int search_run(struct session *s, struct search_program *p, search_fn fn, void *
 
     search_message_init(&message, imap_store(s));
     b->with_keywords = true;
-    while ((e = batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b)) > 0 && !s->closing) {
+    while ((e = batch_next(s, &w, BATCH_MAX, b)) > 0 && !s->closing) {
         search_keywords(p, &b->keywords);
         for (size_t i = 0; i < b->n; i++) {
             if (search_match(p, &message, &b->message[i]))

@@ -7,19 +7,15 @@
 
 #include <errno.h>
 
-/* May this session change flags and remove messages there? */
-static bool may_change(const struct session *s, const struct mailbox_info *info)
-{
-    return info->account == STORE_ACCOUNT_PUBLIC ? (s->user.rights & GRANT_ADMIN) != 0
-                                                 : (s->user.rights & GRANT_MAIL) != 0;
-}
-
 /* The untagged answers of SELECT (RFC 3501 6.3.1, RFC 9051 6.3.2). */
 static void put_mailbox(struct session *s, struct store_read *r, const struct mailbox_info *info,
                         struct buf *out)
 {
     struct imap *m = imap_of(s);
-    uint32_t unseen = info->first_unseen ? view_number(m->view, info->first_unseen) : 0;
+    uint32_t count, first, unseen;
+
+    store_unseen(r, info, &count, &first);
+    unseen = first ? view_number(m->view, first) : 0;
 
     imap_put_flags(s, r, true, out);
     buf_printf(out, "* %u EXISTS\r\n", m->view->count);
@@ -35,6 +31,8 @@ static void put_mailbox(struct session *s, struct store_read *r, const struct ma
                    (unsigned long long)info->highestmodseq);
 }
 
+enum { CHANGING = ACL_SEEN | ACL_WRITE | ACL_TRASH | ACL_EXPUNGE };
+
 struct resync {
     const struct select_params *params;
     struct rangeset changed, gone;
@@ -47,17 +45,22 @@ static int open_mailbox(struct session *s, const struct mailbox_name *name, bool
     struct imap *m = imap_of(s);
     struct store_read r;
     struct mailbox_info info;
-    int e = store_read_begin(imap_store(s), &r);
+    uint32_t rights;
+    int e = imap_read_begin(s, &r);
 
     if (e < 0)
         return e;
-    e = name_find(&r, name, &info);
+    e = name_find(s, &r, name, &info, &rights);
     if (e == 0 && info.attributes & MAILBOX_NOSELECT)
         e = -ENOENT;
+    if (e == 0 && !(rights & ACL_READ))
+        e = -EACCES;
     if (e == 0) {
         m->mailbox = info.id;
         m->uidvalidity = info.uidvalidity;
-        m->read_only = examine || !may_change(s, &info);
+        m->owner = info.account;
+        m->rights = rights;
+        m->read_only = examine || !(rights & CHANGING);
         m->view = changes_current_view(&r, &info);
         m->told = info.highestmodseq;
         put_mailbox(s, &r, &info, out);
@@ -118,7 +121,8 @@ void cmd_close(struct session *s, struct command_line *c)
 {
     struct imap *m = imap_of(s);
 
-    if (span_is(c->verb, "CLOSE") && !m->read_only && m->view->count) {
+    /* without the right to expunge nothing is, and that is no error (RFC 4314 4) */
+    if (span_is(c->verb, "CLOSE") && !m->read_only && m->rights & ACL_EXPUNGE && m->view->count) {
         struct rangeset gone = RANGESET_EMPTY;
         int e =
             store_expunge(imap_store(s), imap_grant(s), m->mailbox, &m->view->uids, true, &gone);

@@ -16,6 +16,7 @@ void cmd_status(struct session *s, struct command_line *c)
     struct mailbox_info info;
     struct store_read r;
     unsigned items;
+    uint32_t rights;
     int e = -ENOENT;
 
     if (!name_arg(s, &args, &name_wire) || !arg_sp(&args) || !status_items_parse(&args, &items) ||
@@ -26,11 +27,13 @@ void cmd_status(struct session *s, struct command_line *c)
     if (status_has_modseq(items))
         modseq_enable(s);
     if (name_parse(s, name_wire, false, &name)) {
-        e = store_read_begin(imap_store(s), &r);
+        e = imap_read_begin(s, &r);
         if (e == 0) {
-            e = name_find(&r, &name, &info);
+            e = name_find(s, &r, &name, &info, &rights);
             if (e == 0 && info.attributes & MAILBOX_NOSELECT)
                 e = -ENOENT;
+            if (e == 0 && !(rights & ACL_READ))
+                e = -EACCES;
             store_read_end(&r);
         }
     }
@@ -38,7 +41,7 @@ void cmd_status(struct session *s, struct command_line *c)
         imap_fail(s, c, e);
         return;
     }
-    name_full(name.account, name.name, &full);
+    name_full(&name, &full);
     name_print(imap_of(s)->rev2, buf_span(&full), &wire);
     status_print(buf_span(&wire), items, &info, s, &out);
     session_put(s, buf_span(&out));

@@ -159,7 +159,7 @@ static size_t report(struct session *s, const struct store_args *a, bool uid,
     struct batch *b = batch_new();
     size_t missing;
 
-    while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0) {
+    while (batch_next(s, &w, BATCH_MAX, b) > 0) {
         for (size_t i = 0; i < b->n && (!a->silent || m->condstore); i++) {
             const struct message_info *info = &b->message[i];
             bool flags = !a->silent || rangeset_has(modified, info->uid);
@@ -185,7 +185,7 @@ static void announce_keywords(struct session *s)
     struct store_read r;
     uint64_t before = m->keyword_hash;
 
-    if (store_read_begin(imap_store(s), &r) < 0)
+    if (imap_read_begin(s, &r) < 0)
         return;
     imap_put_flags(s, &r, true, &out);
     store_read_end(&r);
@@ -218,7 +218,9 @@ static void store(struct session *s, const struct command_line *c, const struct 
 
     if (a->flags.keyword_count)
         announce_keywords(s);
-    missing = uid && a->silent && !m->condstore ? 0 : report(s, a, uid, uids, &modified);
+    missing = e == -EACCES || (uid && a->silent && !m->condstore)
+                  ? 0
+                  : report(s, a, uid, uids, &modified);
     if (!uid)
         view_numbers_of(m->view, &modified, &numbers);
     imap_update(s, uid);

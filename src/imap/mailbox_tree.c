@@ -147,22 +147,35 @@ void mailbox_tree_build(struct mailbox_tree *t)
 
 struct reading {
     struct mailbox_tree *tree;
-    uint64_t account;
+    struct store_read *read;
+    const struct grant *grant;
     bool first_only;
 };
 
-static struct mailbox_node *add_full(struct mailbox_tree *t, uint64_t account, struct span name)
+static struct mailbox_node *add_full(struct reading *r, uint64_t account, struct span name)
 {
     struct buf full BUF_AUTO = BUF(IMAP_NAME_MAX);
+    struct mailbox_name n = {.account = account, .name = name};
 
-    name_full(account, name, &full);
-    return full.overflow ? NULL : mailbox_tree_add(t, buf_span(&full));
+    if (account != r->grant->account && account != STORE_ACCOUNT_PUBLIC &&
+        store_address_get(r->read, account, &n.owner) < 0)
+        return NULL;
+    name_full(&n, &full);
+    return full.overflow ? NULL : mailbox_tree_add(r->tree, buf_span(&full));
+}
+
+/* From newsgroups the right to look them up cannot be taken: there are tens of thousands. */
+static bool visible(struct reading *r, const struct mailbox_info *m)
+{
+    return m->account == r->grant->account ||
+           (m->account == STORE_ACCOUNT_PUBLIC && m->attributes & MAILBOX_NEWSGROUP) ||
+           store_acl_rights(r->read, m, r->grant) & ACL_LOOKUP;
 }
 
 static bool on_mailbox(const struct mailbox_info *m, void *arg)
 {
     struct reading *r = arg;
-    struct mailbox_node *n = add_full(r->tree, m->account, m->name);
+    struct mailbox_node *n = visible(r, m) ? add_full(r, m->account, m->name) : NULL;
 
     if (n) {
         n->exists = true;
@@ -171,36 +184,42 @@ static bool on_mailbox(const struct mailbox_info *m, void *arg)
         n->info = *m;
         n->info.name = SPAN_EMPTY;
     }
-    return !r->tree->truncated && !r->first_only;
+    return !r->tree->truncated && !(n && r->first_only);
 }
 
+/* Subscriptions stay when a mailbox goes, and when it is shared no more: then its name is not told. */
 static bool on_subscription(uint64_t folder_account, struct span name, void *arg)
 {
     struct reading *r = arg;
+    struct mailbox_info m;
+    bool there = store_mailbox_find(r->read, folder_account, name, &m) == 0;
 
-    if (folder_account == r->account || folder_account == STORE_ACCOUNT_PUBLIC) {
-        struct mailbox_node *n = add_full(r->tree, folder_account, name);
+    if (there ? visible(r, &m)
+              : folder_account == r->grant->account || folder_account == STORE_ACCOUNT_PUBLIC) {
+        struct mailbox_node *n = add_full(r, folder_account, name);
         if (n)
             n->subscribed = true;
     }
     return !r->tree->truncated;
 }
 
-int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, uint64_t account,
+int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, const struct grant *g,
                       enum mailbox_tree_scope scope)
 {
-    struct reading reading = {.tree = t, .account = account, .first_only = false};
+    struct reading reading = {.tree = t, .read = r, .grant = g, .first_only = false};
     int e = 0;
 
     mailbox_tree_init(t);
     if (scope != TREE_SUBSCRIPTIONS) {
-        e = store_mailbox_each(r, account, on_mailbox, &reading);
+        e = store_mailbox_each(r, g->account, on_mailbox, &reading);
+        if (e == 0)
+            e = store_shared_each(r, g, ACL_LOOKUP, on_mailbox, &reading);
         reading.first_only = scope == TREE_OWN;
         if (e == 0)
             e = store_mailbox_each(r, STORE_ACCOUNT_PUBLIC, on_mailbox, &reading);
     }
     if (e == 0)
-        e = store_subscription_each(r, account, on_subscription, &reading);
+        e = store_subscription_each(r, g->account, on_subscription, &reading);
     if (e < 0)
         mailbox_tree_done(t);
     else

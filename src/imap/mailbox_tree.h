@@ -6,7 +6,7 @@
 #ifndef IMAP_MAILBOX_TREE_H
 #define IMAP_MAILBOX_TREE_H
 
-#include "store/store.h"
+#include "store/annex.h"
 
 struct mailbox_node {
     struct span name; /* full UTF-8 name */
@@ -28,11 +28,13 @@ enum { MAILBOX_TREE_MAX = 200000 };
 
 enum mailbox_tree_scope {
     TREE_SUBSCRIPTIONS, /* subscribed names only */
-    TREE_OWN,           /* and the account's mailboxes, and whether there are public ones at all */
+    TREE_OWN,           /* and the account's mailboxes, what others share with it, and whether there
+                           are public ones at all */
     TREE_ALL,
 };
-/* The trees of `account` and of the public folders, with the account's subscriptions. */
-int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, uint64_t account,
+/* The trees of the grant's account, of other users and of the public folders, as far as he may look
+ * them up, with the account's subscriptions. */
+int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, const struct grant *g,
                       enum mailbox_tree_scope scope);
 void mailbox_tree_done(struct mailbox_tree *t);
 

@@ -20,6 +20,7 @@ static const struct fake {
     {16,                   "no",          MAILBOX_NOSELECT },
     {16,                   "no/yes",      0                },
     {17,                   "other",       0                },
+    {17,                   "told/deep",   0                },
     {STORE_ACCOUNT_PUBLIC, "comp.lang.c", MAILBOX_NEWSGROUP},
 };
 
@@ -44,9 +45,40 @@ int store_subscription_each(struct store_read *r, uint64_t account,
     if (account != 16)
         return -ENOENT;
     return fn(16, SPAN("a/x"), arg) && fn(16, SPAN("gone/below"), arg) &&
-                   fn(STORE_ACCOUNT_PUBLIC, SPAN("comp.lang.c"), arg)
+                   fn(17, SPAN("other"), arg) && fn(17, SPAN("told/deep"), arg) &&
+                   fn(17, SPAN("gone"), arg) && fn(STORE_ACCOUNT_PUBLIC, SPAN("comp.lang.c"), arg)
                ? 0
                : 0;
+}
+
+/* What bob shares: "other" may be looked up, "told/deep" may not. */
+uint32_t store_acl_rights(struct store_read *r, const struct mailbox_info *m, const struct grant *g)
+{
+    return m->account == 17 && m->id != 9 ? 0 : ACL_LOOKUP;
+}
+
+int store_shared_each(struct store_read *r, const struct grant *g, uint32_t rights,
+                      bool (*fn)(const struct mailbox_info *m, void *arg), void *arg)
+{
+    EXPECT_INT(rights, ACL_LOOKUP);
+    return store_mailbox_each(r, 17, fn, arg);
+}
+
+int store_address_get(struct store_read *r, uint64_t account, struct span *ret)
+{
+    *ret = SPAN("bob@example.test");
+    return account == 17 ? 0 : -ENOENT;
+}
+
+int store_mailbox_find(struct store_read *r, uint64_t account, struct span name,
+                       struct mailbox_info *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fake_mailboxes); i++)
+        if (fake_mailboxes[i].account == account && span_eq_cstr(name, fake_mailboxes[i].name)) {
+            *ret = (struct mailbox_info){.id = i + 1, .account = account};
+            return 0;
+        }
+    return -ENOENT;
 }
 
 /* "name" with: e exists, s selectable, u subscribed, c children */
@@ -66,18 +98,25 @@ TEST(read)
     struct store_read r = {0};
     struct buf b BUF_AUTO = BUF(4096);
 
-    EXPECT_INT(mailbox_tree_read(&t, &r, 16, TREE_ALL), 0);
+    EXPECT_INT(
+        mailbox_tree_read(&t, &r, &(struct grant){.account = 16, .rights = GRANT_MAIL}, TREE_ALL),
+        0);
     describe(&t, &b);
-    EXPECT_SPAN(
-        buf_span(&b),
-        SPAN("INBOX:esc INBOX/sub:es Public:c Public/comp.lang.c:esu Sent:es a:esc a/x:esu a b:es "
-             "gone: gone/below:u no:ec no/yes:es "));
+    EXPECT_SPAN(buf_span(&b),
+                SPAN("INBOX:esc INBOX/sub:es Other Users:c Other Users/bob@example.test:c "
+                     "Other Users/bob@example.test/other:esu Public:c Public/comp.lang.c:esu "
+                     "Sent:es a:esc a/x:esu a b:es "
+                     "gone: gone/below:u no:ec no/yes:es "));
     mailbox_tree_done(&t);
 
     buf_clear(&b);
-    EXPECT_INT(mailbox_tree_read(&t, &r, 16, TREE_SUBSCRIPTIONS), 0);
+    EXPECT_INT(mailbox_tree_read(&t, &r, &(struct grant){.account = 16, .rights = GRANT_MAIL},
+                                 TREE_SUBSCRIPTIONS),
+               0);
     describe(&t, &b);
-    EXPECT_SPAN(buf_span(&b), SPAN("Public: Public/comp.lang.c:u a: a/x:u gone: gone/below:u "));
+    EXPECT_SPAN(buf_span(&b), SPAN("Other Users: Other Users/bob@example.test: "
+                                   "Other Users/bob@example.test/other:u "
+                                   "Public: Public/comp.lang.c:u a: a/x:u gone: gone/below:u "));
     mailbox_tree_done(&t);
 }
 

@@ -50,7 +50,7 @@ void modseq_put_resync(struct session *s, const struct rangeset *changed,
     struct batch *b = batch_new();
 
     modseq_put_vanished(s, gone, true, &out);
-    while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0)
+    while (batch_next(s, &w, BATCH_MAX, b) > 0)
         imap_put_batch(s, b, NULL, &out);
     batch_free(b);
     session_put(s, buf_span(&out));

@@ -10,11 +10,16 @@ bool name_decode(bool rev2, struct span wire, struct buf *out)
     return utf8_valid(wire) && !span_has(wire, '\0') && buf_put_span(out, wire);
 }
 
-void name_full(uint64_t account, struct span name, struct buf *out)
+void name_full(const struct mailbox_name *n, struct buf *out)
 {
-    if (account == STORE_ACCOUNT_PUBLIC)
-        buf_put_cstr(out, name.n ? IMAP_PUBLIC "/" : IMAP_PUBLIC);
-    buf_put_span(out, name);
+    if (n->account == STORE_ACCOUNT_PUBLIC)
+        buf_put_cstr(out, n->name.n ? IMAP_PUBLIC "/" : IMAP_PUBLIC);
+    if (n->owner.n) {
+        buf_put_cstr(out, IMAP_OTHERS "/");
+        buf_put_span(out, n->owner);
+        buf_putc(out, '/');
+    }
+    buf_put_span(out, n->name);
 }
 
 void name_print(bool rev2, struct span full_utf8, struct buf *out)

@@ -83,7 +83,8 @@ static void imap_line(struct session *s, struct span line)
 
     session_divert(s, false, 0);
     store_unwatch(m->watch);
-    m->watch = NULL;
+    store_unwatch(m->watch_marks);
+    m->watch = m->watch_marks = NULL;
     if (span_is(line, "DONE"))
         imap_finish(s, &c, true, "Idle done");
     else
@@ -108,6 +109,9 @@ void cmd_idle(struct session *s, struct command_line *c)
     /* first the watch, then what changed before it: nothing falls between */
     if (m->view)
         m->watch = store_watch(imap_store(s), m->mailbox, on_change, s);
+    if (m->view && m->owner == STORE_ACCOUNT_PUBLIC)
+        m->watch_marks =
+            store_watch(imap_store(s), store_reader_key(m->mailbox, s->user.account), on_change, s);
     imap_update(s, true);
     session_puts(s, "+ idling\r\n");
     session_divert(s, true, 1000 * (seconds > IDLE_MIN_SECONDS ? seconds : IDLE_MIN_SECONDS));

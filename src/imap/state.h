@@ -11,6 +11,7 @@
 #include "imap/imap.h"
 #include "imap/view.h"
 #include "line/worker.h"
+#include "store/annex.h"
 
 enum { IMAP_NEW = 1, IMAP_AUTHED = 2, IMAP_SELECTED = 4 }; /* states of the command table */
 
@@ -28,6 +29,8 @@ struct imap {
     uint64_t mailbox;
     uint32_t uidvalidity;
     bool read_only;
+    uint64_t owner;  /* the account it belongs to */
+    uint32_t rights; /* ACL_…: what the user may do there, as last looked up */
     struct view *view;
     struct rangeset gone;  /* expunged by others, still numbered: the client has not been told */
     uint64_t told;         /* all up to this modseq has been told, `gone` has not */
@@ -36,7 +39,7 @@ struct imap {
     struct own_changes own;
     /* IDLE */
     char *idle_tag; /* heap; NULL: not idle */
-    struct store_watch *watch;
+    struct store_watch *watch, *watch_marks;
 };
 
 static inline struct imap *imap_of(struct session *s)
@@ -51,6 +54,17 @@ static inline struct span imap_grant(const struct session *s)
 {
     return (struct span){s->user.grant, s->user.grant_bytes};
 }
+
+/* --- what the user may see (access.c) */
+/* A snapshot that shows public folders as this user has read them. As store_read_begin. */
+int imap_read_begin(struct session *s, struct store_read *ret);
+/* ACL_…: what the user may do with a mailbox. */
+uint32_t imap_rights(struct session *s, struct store_read *r, const struct mailbox_info *m);
+/* May he still read the selected mailbox? Of one that is no more there is nothing to read. */
+bool imap_may_read(struct session *s, struct store_read *r);
+/* Flags that somebody with these rights may change. */
+uint64_t imap_flags_allowed(uint32_t rights);
+void imap_grant_of(const struct session *s, struct grant *ret);
 
 /* --- tagged replies (reply.c). `text` may begin with a response code. All may suspend. */
 void imap_ok(struct session *s, const struct command_line *c, const char *text);

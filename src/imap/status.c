@@ -21,9 +21,17 @@ static uint64_t item_uidvalidity(const struct mailbox_info *m, struct session *s
 {
     return m->uidvalidity;
 }
+/* In public folders that is the reader's own affair, and has to be counted. */
 static uint64_t item_unseen(const struct mailbox_info *m, struct session *s)
 {
-    return m->unseen;
+    uint32_t count = m->unseen, first;
+    struct store_read r;
+
+    if (m->account != STORE_ACCOUNT_PUBLIC || imap_read_begin(s, &r) < 0)
+        return count;
+    store_unseen(&r, m, &count, &first);
+    store_read_end(&r);
+    return count;
 }
 static uint64_t item_deleted(const struct mailbox_info *m, struct session *s)
 {
@@ -50,7 +58,7 @@ static uint64_t item_deleted_storage(const struct mailbox_info *m, struct sessio
     struct message_info info;
     uint64_t bytes = 0;
 
-    if (m->deleted == 0 || store_read_begin(imap_store(s), &r) < 0)
+    if (m->deleted == 0 || imap_read_begin(s, &r) < 0)
         return 0;
     if (store_cursor_open(&r, m->id, 1, &c) == 0) {
         while (store_cursor_next(&c, &info))

@@ -45,7 +45,8 @@ void imap_unselect(struct session *s)
     struct imap *m = imap_of(s);
 
     store_unwatch(m->watch);
-    m->watch = NULL;
+    store_unwatch(m->watch_marks);
+    m->watch = m->watch_marks = NULL;
     view_unref(m->view);
     m->view = NULL;
     rangeset_done(&m->gone);
@@ -90,14 +91,35 @@ bool imap_messages(struct imap *m, struct span set, bool uid, struct rangeset *r
 
 /* ------------------------------------------------------------------ flags of the mailbox */
 
-static void put_flag_names(const struct keywords *k, bool star, struct buf *out)
+static void put_flag_names(const struct keywords *k, bool permanent, uint64_t allowed,
+                           struct buf *out)
 {
-    buf_put_cstr(out, "(\\Answered \\Flagged \\Deleted \\Seen \\Draft");
-    for (unsigned i = 0; i < k->n; i++) {
+    static const struct {
+        const char *name;
+        uint64_t flag;
+    } rows[] = {
+        {" \\Answered", STORE_ANSWERED},
+        {" \\Flagged",  STORE_FLAGGED },
+        {" \\Deleted",  STORE_DELETED },
+        {" \\Seen",     STORE_SEEN    },
+        {" \\Draft",    STORE_DRAFT   },
+    };
+    size_t from = out->n;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (allowed & rows[i].flag)
+            buf_put_cstr(out, rows[i].name);
+    for (unsigned i = 0; i < k->n && allowed >> 8; i++) {
         buf_putc(out, ' ');
         buf_put_span(out, k->name[i]);
     }
-    buf_put_cstr(out, star && k->n < STORE_KEYWORDS_MAX ? " \\*)" : ")");
+    if (permanent && allowed >> 8 && k->n < STORE_KEYWORDS_MAX)
+        buf_put_cstr(out, " \\*");
+    if (out->n == from)
+        buf_putc(out, ' ');
+    if (!out->overflow)
+        out->p[from] = '(';
+    buf_putc(out, ')');
 }
 
 void imap_put_flags(struct session *s, struct store_read *r, bool permanent, struct buf *out)
@@ -109,20 +131,36 @@ void imap_put_flags(struct session *s, struct store_read *r, bool permanent, str
     keywords_read(r, m->mailbox, k);
     m->keyword_hash = keywords_hash(k);
     buf_put_cstr(out, "* FLAGS ");
-    put_flag_names(k, false, out);
+    put_flag_names(k, false, UINT64_MAX, out);
     buf_put_cstr(out, "\r\n");
     if (permanent) {
         buf_put_cstr(out, "* OK [PERMANENTFLAGS ");
-        if (m->read_only)
-            buf_put_cstr(out, "()");
-        else
-            put_flag_names(k, true, out);
+        put_flag_names(k, true, m->read_only ? 0 : imap_flags_allowed(m->rights), out);
         buf_put_cstr(out, "] Flags that are kept\r\n");
     }
     free(k);
 }
 
 /* ------------------------------------------------------------------ changes */
+
+/* Others may give and take rights while the mailbox is open. False: the user may not read there any
+ * more. */
+static bool rights_now(struct session *s, struct store_read *r, const struct mailbox_info *info,
+                       struct buf *out)
+{
+    struct imap *m = imap_of(s);
+
+    if (info->account == s->user.account)
+        return true;
+    uint32_t rights = imap_rights(s, r, info);
+    if (!(rights & ACL_READ))
+        return false;
+    bool other = imap_flags_allowed(rights) != imap_flags_allowed(m->rights);
+    m->rights = rights;
+    if (other)
+        imap_put_flags(s, r, true, out);
+    return true;
+}
 
 /* What changed since the view; false: nothing, or the store is away. Lines about new keywords go to
  * `out`. */
@@ -132,10 +170,11 @@ static bool read_changes(struct session *s, struct changes *d, struct buf *out)
     struct store_read r;
     struct mailbox_info info;
 
-    if (store_read_begin(imap_store(s), &r) < 0)
+    if (imap_read_begin(s, &r) < 0)
         return false;
-    if (store_mailbox_get(&r, m->mailbox, &info) < 0) {
-        /* deleted: its messages are gone */
+    bool there = store_mailbox_get(&r, m->mailbox, &info) == 0;
+    if (!there || !rights_now(s, &r, &info, out)) {
+        /* deleted, or not his to read any more: its messages are gone */
         rangeset_copy(&d->gone, &m->view->uids);
         d->modseq = UINT64_MAX;
         d->anything = m->view->count > 0;
@@ -151,7 +190,7 @@ static bool read_changes(struct session *s, struct changes *d, struct buf *out)
         free(k);
     }
     store_read_end(&r);
-    return d->anything;
+    return d->anything || out->n;
 }
 
 /* The view that follows from the changes; shared if another session came to the same. `told`:
@@ -276,7 +315,7 @@ static void put_changed(struct session *s, const struct rangeset *changed, struc
     if (changed->n == 0)
         return;
     b = batch_new();
-    while (batch_next(imap_store(s), m->mailbox, &w, BATCH_MAX, b) > 0) {
+    while (batch_next(s, &w, BATCH_MAX, b) > 0) {
         imap_put_batch(s, b, m, out);
         put_chunk(s, out, 1);
     }

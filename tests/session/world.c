@@ -168,10 +168,14 @@ void world_start(struct world *w)
     if (w->worker)
         return;
     w->conf = read_conf(w);
-    for (uint64_t account = 16; account <= 19; account++)
-        CHECK(store_harness_account(w->harness, account) == 0);
-    /* "nosubmit" has little room */
-    CHECK(store_harness_account_set(w->harness, 18, ACCOUNT_ENABLED, 1, 4096) == 0);
+    static const char *const names[] = {"alice", "bob", "nosubmit", "admin"};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        char address[100];
+        snprintf(address, sizeof(address), "%s@example.test", names[i]);
+        /* "nosubmit" has little room */
+        CHECK(store_harness_account_named(w->harness, 16 + i, ACCOUNT_ENABLED, 1,
+                                          16 + i == 18 ? 4096 : 0, address) == 0);
+    }
     make_newsgroup(w, "local.test", 0);
     make_newsgroup(w, "local.moderated", MAILBOX_MODERATED);
     make_newsgroup(w, "local.closed", MAILBOX_NO_POST);

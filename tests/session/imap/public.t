@@ -23,14 +23,14 @@ C:
 S: /^a3 OK \[APPENDUID [0-9]+ 1\]/
 C: a4 SELECT Public/local.test
 S: /^\* FLAGS /
-S: * OK [PERMANENTFLAGS ()] Flags that are kept
+S: * OK [PERMANENTFLAGS (\Seen)] Flags that are kept
 S: * 1 EXISTS
 S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY /
 S: * OK [UIDNEXT 2] Predicted next UID
-S: /^a4 OK \[READ-ONLY\]/
-C: a5 FETCH 1 (BODY[TEXT]<0.5> FLAGS)
+S: /^a4 OK \[READ-WRITE\]/
+C: a5 FETCH 1 (BODY.PEEK[TEXT]<0.5> FLAGS)
 S: * 1 FETCH (FLAGS () BODY[TEXT]<0> {5}
 S: hello)
 S: a5 OK Fetch completed
