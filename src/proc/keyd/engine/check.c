@@ -191,7 +191,7 @@ const char *check_text(struct keyd_key *k, const struct key_sign_request *r, boo
     case KEY_EVIDENCE:
         return check_evidence(k, r);
     case KEY_CHALLENGE:
-        why = check_challenge(k, r);
+        why = check_challenge_certificate(k, r);
         ERR_clear_error();
         return why;
     case KEY_CSR:

@@ -22,7 +22,7 @@ const char *check_evidence(const struct keyd_key *k, const struct key_sign_reque
 const char *check_csr(const struct keyd_key *k, const struct key_sign_request *r, struct buf *name);
 const char *check_certificate(const struct keyd_key *k, const struct key_sign_request *r,
                               struct buf *name);
-const char *check_challenge(const struct keyd_key *k, const struct key_sign_request *r);
+const char *check_challenge_certificate(const struct keyd_key *k, const struct key_sign_request *r);
 const char *check_crl(const struct keyd_key *k, const struct key_sign_request *r, struct buf *name);
 const char *check_ocsp(const struct keyd_key *k, const struct key_sign_request *r,
                        struct buf *name);

@@ -298,7 +298,7 @@ static const char *challenge_faults(const struct keyd_key *k, struct span text, 
     return same_der(text, der, n) ? NULL : "not in DER";
 }
 
-const char *check_challenge(const struct keyd_key *k, const struct key_sign_request *r)
+const char *check_challenge_certificate(const struct keyd_key *k, const struct key_sign_request *r)
 {
     struct buf der BUF_AUTO = BUF(KEY_TBS_MAX + 2048);
     X509_ALGOR *a = key_algorithm_identifier(r->algorithm, r->digest);
