@@ -14,7 +14,8 @@ struct proof {
     char type[32], name[256], token[ACME_TOKEN_MAX + 1], text[AUTHORIZATION_MAX];
     char state[ACME_PROOF_STATE];
     const char *url; /* of the authorization; the order's */
-    bool done;
+    char challenge[WEB_URL_MAX + 1];
+    bool told, done;
 };
 
 /* The CA's wish, within bounds; without one a little longer each time. */
@@ -76,14 +77,12 @@ static int failed_words(struct acme_course *k, const struct acme_authorization *
     return -EREMOTEIO;
 }
 
-/* 1: nothing to do. 0: prepared, and the CA knows. */
-static int begin(struct acme_course *k, const char *url, struct proof *p, struct err *e)
+/* 1: nothing to do. 0: prepared. */
+static int prepare(struct acme_course *k, const char *url, struct proof *p, struct err *e)
 {
     struct buf text BUF_AUTO = BUF(AUTHORIZATION_MAX - 1);
     struct acme_authorization a;
     const struct acme_challenge *c;
-    char challenge[WEB_URL_MAX + 1];
-    enum acme_status status;
     int rc = acme_client_look_authorization(k->client, url, &a, e);
 
     if (rc < 0)
@@ -102,8 +101,8 @@ static int begin(struct acme_course *k, const char *url, struct proof *p, struct
     snprintf(p->type, sizeof(p->type), "%s", c->type);
     snprintf(p->name, sizeof(p->name), "%s", a.name);
     snprintf(p->token, sizeof(p->token), "%s", c->token);
-    snprintf(challenge, sizeof(challenge), "%s", c->url);
-    status = c->status;
+    snprintf(p->challenge, sizeof(p->challenge), "%s", c->url);
+    p->told = c->status != ACME_PENDING; /* before a restart: it looks by itself */
     p->url = url;
     p->proof.is_address = a.is_address;
     acme_authorization_done(&a);
@@ -117,12 +116,19 @@ static int begin(struct acme_course *k, const char *url, struct proof *p, struct
                                    .authorization = p->text,
                                    .state = p->state};
     rc = k->present(k->arg, &p->proof, e);
-    if (rc < 0) {
+    if (rc < 0)
         p->url = NULL;
-        return rc;
-    }
-    /* where it was told already (before a restart), it looks by itself */
-    return status == ACME_PENDING ? acme_client_answer(k->client, challenge, e) : 0;
+    return rc;
+}
+
+static int tell_all(struct acme_course *k, struct proof *v, unsigned n, struct err *e)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        if (v[i].url && !v[i].told)
+            rc = acme_client_answer(k->client, v[i].challenge, e);
+    return rc;
 }
 
 /* Until none of them is pending any more. */
@@ -163,12 +169,19 @@ static int await(struct acme_course *k, struct proof *v, unsigned n, struct err 
 static int authorize(struct acme_course *k, const struct acme_order *o, struct err *e)
 {
     struct proof *v = calloc(o->count, sizeof(*v));
+    unsigned prepared = 0;
     int rc = 0;
 
     CHECK(v);
     k->progress(k->arg, "the challenges are prepared", 0);
-    for (unsigned i = 0; rc >= 0 && i < o->count; i++)
-        rc = begin(k, o->authorizations[i], &v[i], e);
+    for (unsigned i = 0; rc >= 0 && i < o->count; i++) {
+        rc = prepare(k, o->authorizations[i], &v[i], e);
+        prepared += rc == 0;
+    }
+    if (rc >= 0 && prepared && k->settle)
+        rc = wait_for(k, "the challenges are prepared", k->settle, e);
+    if (rc >= 0)
+        rc = tell_all(k, v, o->count, e);
     if (rc >= 0)
         rc = await(k, v, o->count, e);
     for (unsigned i = 0; i < o->count; i++)

@@ -24,6 +24,7 @@ struct acme_course {
     const char *challenge; /* the type to be used */
     const struct cert_names *names;
     const char *replaces;        /* as acme_client_order */
+    uint32_t settle;             /* seconds from the last preparation until the CA is told */
     struct span csr;             /* empty: a rehearsal, which ends when the CA would issue */
     char order[WEB_URL_MAX + 1]; /* "": none yet; kept by `remember` */
 

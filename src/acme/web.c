@@ -319,6 +319,8 @@ static int send_request(struct conn *c, const struct web_url *u, const struct we
         buf_printf(&top, "Accept: %s\r\n", q->accept);
     if (q->authorization)
         buf_printf(&top, "Authorization: %s\r\n", q->authorization);
+    if (q->encoding)
+        buf_printf(&top, "Content-Transfer-Encoding: %s\r\n", q->encoding);
     if (q->type)
         buf_printf(&top, "Content-Type: %s\r\n", q->type);
     if (q->type || q->body.n)

@@ -36,6 +36,7 @@ struct web_request {
     const char *method; /* NULL: GET */
     const char *url;
     const char *type, *accept; /* Content-Type, Accept; NULL: none */
+    const char *encoding;      /* Content-Transfer-Encoding; NULL: none */
     const char *authorization; /* Authorization; NULL: none */
     struct span body;
     uint64_t timeout_ms; /* 0: WEB_TIMEOUT_MS */

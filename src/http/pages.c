@@ -171,6 +171,7 @@ enum route_flag {
     ROW("/metrics", 0, page_metrics)                                                               \
     ROW("/ca.pem", IN_CLEAR, page_ca_pem)                                                          \
     ROW("/ca.crt", IN_CLEAR, page_ca_der)                                                          \
+    ROW("/.well-known/acme-challenge/", IN_CLEAR | BELOW, page_challenge)                          \
     ROW("/ca/", IN_CLEAR | BELOW, page_ca_file)                                                    \
     ROW("/ocsp", IN_CLEAR | POSTED, page_ocsp)                                                     \
     ROW("/ocsp/", IN_CLEAR | BELOW | POSTED, page_ocsp)                                            \

@@ -38,6 +38,8 @@ struct http_answer {
 void http_route(struct session *s, const struct http_request *q, struct http_answer *a);
 /* public.c: what the own CA has for everybody. May suspend. */
 void page_ocsp(struct session *s, const struct http_request *q, struct http_answer *a);
+/* challenge.c */
+void page_challenge(struct session *s, const struct http_request *q, struct http_answer *a);
 void page_ca_file(struct session *s, const struct http_request *q, struct http_answer *a);
 /* enrol.c: ACME and EST, for those who enrol with the own CA. May suspend. */
 void page_acme(struct session *s, const struct http_request *q, struct http_answer *a);

@@ -203,6 +203,7 @@ void wr_cert_request(struct buf *b, const struct cert_request_msg *m)
     wr_bool(b, m->exportable);
     wr_bool(b, m->same_key);
     wr_bool(b, m->as_current);
+    wr_cstr(b, m->authority);
     wr_cstr(b, m->fields.common_name);
     wr_cstr(b, m->fields.organization);
     wr_cstr(b, m->fields.unit);
@@ -223,6 +224,7 @@ bool rd_cert_request(struct span body, struct cert_request_msg *ret)
     m.exportable = rd_bool(&r);
     m.same_key = rd_bool(&r);
     m.as_current = rd_bool(&r);
+    rd_cstr(&r, m.authority, sizeof(m.authority));
     rd_cstr(&r, m.fields.common_name, sizeof(m.fields.common_name));
     rd_cstr(&r, m.fields.organization, sizeof(m.fields.organization));
     rd_cstr(&r, m.fields.unit, sizeof(m.fields.unit));

@@ -18,7 +18,8 @@
  * the roots
  *
  *   CERT_REQUEST   cstr virtual server, cstr name, cstr key type, bool exportable, bool same key,
- * bool as current (subject and names are those of the certificate in use), cstr common name,
+ * bool as current (subject and names are those of the certificate in use), cstr authority (to be
+ * asked at once; empty: none), cstr common name,
  * organization, unit, country, state, locality, names → JSON {pem, …}
  *   CERT_PENDING   cstr virtual server → JSON {pem, …}
  *   CERT_CANCEL, CERT_REMOVE, CERT_ROLLBACK, CERT_CHAIN  cstr virtual server
@@ -105,6 +106,7 @@ struct cert_request_msg {
     char name[CERT_MSG_LABEL_MAX + 1];
     char key_type[16];
     bool exportable, same_key, as_current;
+    char authority[CERT_MSG_WORD_MAX + 1]; /* sent to it at once; "": a file for some CA */
     struct cert_fields fields;
     struct cert_names names;
 };

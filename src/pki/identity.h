@@ -57,7 +57,7 @@ struct identity_slot {
     size_t chain_bytes;
     enum identity_source source;
     char name[IDENTITY_LABEL_MAX + 1];  /* for people; may be "" */
-    char origin[IDENTITY_NAME_MAX + 1]; /* assigned: whose it is */
+    char origin[IDENTITY_NAME_MAX + 1]; /* assigned: whose it is; external: the authority */
     unsigned char *roots;               /* trusted for this one; NULL: those of our own CA */
     unsigned char *request;             /* that was sent to its CA: PKCS#10, DER; NULL: none */
     size_t roots_bytes, request_bytes;

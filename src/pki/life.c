@@ -628,7 +628,9 @@ bool life_notice(const struct life *l, int64_t now, char ret[600])
     const struct identity_slot *s = &l->id.current;
     struct buf day BUF_AUTO = BUF(64);
 
-    if (!identity_is_served(s) || s->source == IDENTITY_OWN_CA || now < life_renew_at(l) ||
+    /* one of an authority that is asked over the network is renewed by itself */
+    if (!identity_is_served(s) || s->source == IDENTITY_OWN_CA ||
+        (s->source == IDENTITY_EXTERNAL && s->origin[0]) || now < life_renew_at(l) ||
         l->id.pending.state == IDENTITY_PENDING)
         return false;
     date_print_iso(&day, s->not_after);

@@ -112,6 +112,7 @@ struct life_request {
     const struct cert_names *names;
     bool exportable;
     bool same_key; /* that of the certificate in use */
+    const char *authority; /* that is asked over the network; NULL: a file for some CA */
 };
 /* Key and request for another CA: PENDING, until the answer is installed or it is cancelled. The
  * request as DER. */

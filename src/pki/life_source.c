@@ -49,6 +49,7 @@ static int pending_key(struct life *l, const struct life_request *q, struct life
     span_to_cstr(span_cstr(q->same_key ? now->key_type : q->key_type), s->key_type,
                  sizeof(s->key_type));
     span_to_cstr(span_cstr(q->name), s->name, sizeof(s->name));
+    span_to_cstr(span_cstr(q->authority), s->origin, sizeof(s->origin));
     s->source = IDENTITY_EXTERNAL;
     identity_set(&l->id, s, IDENTITY_KEY, "for a request");
     return life_save(l, e);

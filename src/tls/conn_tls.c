@@ -1,6 +1,7 @@
 /* conn_tls.c: handshakes, the end of a connection, and what is known about its TLS. */
 #include "base/check.h"
 #include "base/fd.h"
+#include "tls/challenge.h"
 #include "tls/conn_internal.h"
 
 #include <arpa/inet.h>
@@ -60,6 +61,20 @@ static int leave_clear(struct conn *c)
     return r < 0 ? r : c->read_error;
 }
 
+/* RFC 8737 section 3: nothing follows. */
+static bool answered_challenge(SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned n;
+
+    SSL_get0_alpn_selected(ssl, &name, &n);
+    if (n != sizeof TLS_CHALLENGE_ALPN - 1 || memcmp(name, TLS_CHALLENGE_ALPN, n) != 0)
+        return false;
+    ERR_clear_error();
+    SSL_shutdown(ssl);
+    return true;
+}
+
 int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
 {
     struct tls_counters *count;
@@ -81,6 +96,10 @@ int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
     count = tls_context_counters(c->tls);
     count->handshakes++;
     r = handshake(c, ssl, timeout_ms);
+    if (r == 0 && answered_challenge(ssl)) {
+        c->read_error = c->write_error = -ECONNRESET;
+        return conn_fail(c, -ECONNRESET, "a CA looked at the certificate of its challenge");
+    }
     if (r == -EPROTO && SSL_get_verify_result(ssl) != X509_V_OK)
         snprintf(c->error, sizeof c->error,
                  "TLS handshake: the client's certificate is refused: %s",

@@ -303,6 +303,7 @@ static SSL_CTX *server_ctx(struct tls_context *c)
     SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
     CHECK(SSL_CTX_set_session_id_context(ctx, c->sid_context, sizeof c->sid_context) == 1);
+    SSL_CTX_set_client_hello_cb(ctx, tls_challenge_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, c);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, c);

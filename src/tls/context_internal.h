@@ -33,6 +33,9 @@ SSL_CTX *tls_ctx_new(const SSL_METHOD *method, int min_version);
 /* Trusts the certificates of a PEM text and nothing else, and knows its CRLs. NULL with e set. */
 X509_STORE *tls_store_of_pem(struct span pem, STACK_OF(X509_NAME) * names, struct err *e);
 
+/* challenge.c: looks at a client's first message */
+int tls_challenge_hello(SSL *ssl, int *alert, void *arg);
+
 /* ticket.c */
 int tls_ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                         EVP_MAC_CTX *mac, int enc);

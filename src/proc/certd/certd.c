@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "pki/cert_msg.h"
 #include "pki/key.h"
+#include "proc/certd/orders.h"
+#include "proc/certd/proofs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +30,11 @@ void certd_open(struct child *c)
     key_provider_init(keyd_link, c);
 }
 
+static void run_tidy(void *arg)
+{
+    proofs_tidy(arg);
+}
+
 /* Until they are known: /ca.pem is answered from here, and nothing is checked without them. */
 static void run_roots(void *arg)
 {
@@ -47,6 +54,7 @@ static void on_ready(struct child *c)
     lives_follow_conf(c->state);
 }
 
+    fiber_start(c->loop, run_tidy, c->state, "certd.tidy");
 static void on_conf(struct child *c, const struct conf *old)
 {
     lives_follow_conf(c->state);
@@ -91,6 +99,7 @@ static void on_peer(struct child *c, struct link *l)
     for (unsigned i = 0; i < d->life_count; i++)
         if (d->lives[i]->loaded && d->lives[i]->wanted)
             life_show(&d->lives[i]->life, show_one, &s);
+    proofs_show(d, l);
 }
 
 /* --- figures
@@ -131,6 +140,7 @@ static void on_metrics(struct child *c, struct buf *text)
 
 const struct child_ops certd_ops = {
     .handlers = certd_handlers,
+    orders_metrics(d, text);
     .on_ready = on_ready,
     .on_peer = on_peer,
     .on_conf = on_conf,

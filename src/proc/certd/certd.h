@@ -7,6 +7,8 @@
 #include "proc/child/child.h"
 
 struct certd;
+struct leader;
+struct resolver;
 
 struct vserver_life {
     struct certd *certd;
@@ -20,6 +22,7 @@ struct vserver_life {
     bool state_known; /* cad has said whether the certificate in use is revoked, since it came up */
     int64_t noticed;  /* when it was last logged that it comes to its end */
     bool wanted;      /* the configuration has the virtual server, enabled */
+    struct leader *orders; /* at other CAs: orders.c */
 };
 
 enum { CERTD_VSERVERS_MAX = 256 };
@@ -41,6 +44,7 @@ struct vserver_life *certd_find(struct certd *d, const char *vserver); /* NULL: 
 
 /* lives.c: makes lives for new virtual servers of the configuration, tells the others what is
  * wanted now. */
+    struct resolver *resolver; /* NULL: nobody has asked yet */
 void lives_follow_conf(struct certd *d);
 /* A new certificate now, whatever is there. suspends */
 int lives_issue(struct vserver_life *v, bool same_key, struct err *e);

@@ -3,7 +3,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "pki/cert_msg.h"
-#include "proc/certd/certd.h"
+#include "proc/certd/orders.h"
+#include "proc/certd/proofs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,6 +46,11 @@ static void put_row(const struct vserver_life *v, struct buf *out)
 void certd_put_life(const struct vserver_life *v, struct buf *out)
 {
     life_json(&v->life, clock_seconds(), out);
+    if (!out->overflow && out->n > 0) {
+        buf_truncate(out, out->n - 1); /* its closing brace */
+        orders_json(v, out);
+        buf_putc(out, '}');
+    }
     if (out->overflow) {
         buf_clear(out);
         put_row(v, out);
@@ -173,4 +179,5 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_ROLLBACK, msg_cert_rollback, true },
     {MSG_CERT_CHAIN,    msg_cert_chain,    true },
     {0,                 NULL,              false},
+    {MSG_CERT_CHALLENGE, msg_cert_challenge, false},
 };

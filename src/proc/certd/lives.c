@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/certd/certd.h"
+#include "proc/certd/orders.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -217,6 +217,7 @@ static void begin(struct certd *d, const char *name)
     v->ops.arg = v;
     d->lives[d->life_count++] = v;
     fiber_start(d->child->loop, lead, v, "certd.life");
+    orders_begin(v);
 }
 
 void lives_follow_conf(struct certd *d)

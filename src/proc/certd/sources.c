@@ -9,7 +9,7 @@
 #include "pki/container.h"
 #include "pki/key.h"
 #include "pki/request.h"
-#include "proc/certd/certd.h"
+#include "proc/certd/orders.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -98,6 +98,7 @@ static int put_pending(const struct vserver_life *v, struct buf *out, struct err
     put_names(&r->names, out);
     buf_put_cstr(out, ",\"pem\":");
     json_put_string(out, buf_span(&pem));
+    orders_json(v, out);
     buf_putc(out, '}');
     request_free(r);
     return out->overflow ? err_set(e, -EMSGSIZE, "the request is too long to be shown") : 0;
@@ -143,8 +144,17 @@ static int do_request(struct vserver_life *v, void *arg, struct err *e)
                               .subject = cert_fields_subject(&q->fields),
                               .names = &q->names,
                               .exportable = q->exportable,
-                              .same_key = q->same_key};
-    return life_request(&v->life, &r, &der, e);
+                              .same_key = q->same_key,
+                              .authority = q->authority};
+    if (rc == 0 && q->authority[0] && !conf_authority_by_name(v->certd->child->conf, q->authority))
+        rc = err_set(e, -ENOENT,
+                     "the configuration has no authority %s; those in authorities can be asked",
+                     log_quote(span_cstr(q->authority)));
+    if (rc == 0)
+        rc = life_request(&v->life, &r, &der, e);
+    if (rc == 0 && q->authority[0])
+        orders_placed(v);
+    return rc;
 }
 
 void msg_cert_request(void *arg, struct msg *m)

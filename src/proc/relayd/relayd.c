@@ -262,8 +262,9 @@ static void on_metrics(struct child *c, struct buf *text)
 }
 
 static const struct msg_handler handlers[] = {
-    {MSG_STORE_QUEUE_DUE, to_store, false},
-    {0,                   NULL,     false},
+    {MSG_STORE_QUEUE_DUE, to_store,       false},
+    {MSG_CERT_ALARM,      msg_cert_alarm, true },
+    {0,                   NULL,           false},
 };
 
 const struct child_ops relayd_ops = {

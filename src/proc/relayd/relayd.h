@@ -72,4 +72,9 @@ void relay_deliver(struct relay *r, struct job *j, const struct policy_group *g,
  * recipients that were told of a delay. 0: all that must be is in the store. suspends */
 int relay_report(struct relay *r, struct job *j, struct relay_verdict *v);
 
+/* Where mail for an address of ours goes, or remote; texts in the arena. suspends */
+int relay_recipient(struct relay *r, struct arena *a, struct span to, struct store_recipient *ret);
+/* alarm.c: certd's alarms become mail to the postmaster. */
+void msg_cert_alarm(void *arg, struct msg *m);
+
 #endif

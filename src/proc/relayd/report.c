@@ -126,14 +126,14 @@ static bool write_report(const struct report *p, struct span to, struct buf *out
 /* ------------------------------------------------------------------ to whom */
 /* Where reports for an address of ours go, or remote. One recipient is enough: an alias' first.
  * suspends */
-static int find_recipient(const struct report *p, struct span to, struct store_recipient *ret)
+int relay_recipient(struct relay *r, struct arena *a, struct span to, struct store_recipient *ret)
 {
     struct auth_target *targets = NULL;
     size_t count = 0;
     struct store_recipient one = {.kind = RECIPIENT_REMOTE, .address = to};
     int err = 0;
 
-    switch (auth_resolve(p->r->auth, to, &targets, &count)) {
+    switch (auth_resolve(r->auth, to, &targets, &count)) {
     case RESOLVED:
         err = -ENOENT;
         for (size_t i = 0; i < count && err; i++) {
@@ -141,7 +141,7 @@ static int find_recipient(const struct report *p, struct span to, struct store_r
                 continue;
             one.kind = targets[i].kind == TARGET_ACCOUNT ? RECIPIENT_INBOX : RECIPIENT_REMOTE;
             one.id = targets[i].id;
-            one.address = arena_span(p->arena, span_cstr(targets[i].address));
+            one.address = arena_span(a, span_cstr(targets[i].address));
             err = 0;
         }
         free(targets);
@@ -171,7 +171,7 @@ static int deposit(const struct report *p, struct span to, uint8_t notify)
                                .received_seconds = clock_seconds(),
                                .prefix = SPAN("Return-Path: <>\r\n")};
 
-    int err = find_recipient(p, to, &one);
+    int err = relay_recipient(p->r, p->arena, to, &one);
     if (err)
         return err;
     one.notify = notify;

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "line/session_msg.h"
 #include "pki/cert_msg.h"
+#include "proc/child/order_msg.h"
+#include "tls/challenge.h"
 
 #include <errno.h>
 
@@ -87,8 +89,22 @@ const struct msg_handler sessiond_handlers[] = {
     {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
     {MSG_SESSION_LIST,     msg_session_list,  false},
     {MSG_SESSION_KILL,     msg_session_kill,  false},
+/* From certd: the certificate of a challenge, for the CA that will look at it. */
+static void msg_cert_proof(void *arg, struct msg *m)
+{
+    struct cert_proof_msg p;
+    struct err e = {""};
+    int rc = rd_cert_proof(m->body, &p)
+                 ? tls_challenge_set(p.name, p.certificate, p.key_id, &e)
+                 : err_set(&e, -EBADMSG, "the message does not have the form of its row");
+
+    msg_reply(m, rc, rc < 0 ? span_cstr(e.text) : SPAN_EMPTY);
+}
+
     {MSG_STORE_FILES,      to_store,          false},
     {MSG_STORE_FILES_GONE, to_store,          false},
     {MSG_STORE_CHANGED,    to_store,          false},
     {0,                    NULL,              false},
 };
+    {MSG_CERT_PROOF,       msg_cert_proof,    false},
+    {MSG_CERT_TRUST,       msg_cert_trust,    false},

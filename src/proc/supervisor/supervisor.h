@@ -139,6 +139,9 @@ unsigned process_count_of(const struct supervisor *s, enum role role);
 const char *process_state_name(enum process_state state);
 bool roles_linked(enum role a, enum role b);
 
+/* command.c: the administrator's program for dns-01; arg is the process that asks */
+void on_cert_command(void *arg, struct msg *m);
+
 /* course.c: from start to stop */
 void course_run(struct supervisor *s);
 void course_stop(struct supervisor *s);

@@ -1,0 +1,282 @@
+#include "proc/certd/authority.h"
+#include "base/base64.h"
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "pki/container.h"
+#include "pki/key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PEM_MAX = 4 << 20,
+    SECRET_MAX = 4096,
+    CONF_MAX = 16 << 20,
+    ACCOUNTS_MAX = 64,
+    KEYD_MS = 15000
+};
+#define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
+
+/* Where accounts are, found once: by directory. */
+static struct account {
+    char directory[WEB_URL_MAX + 1], url[WEB_URL_MAX + 1];
+} accounts[ACCOUNTS_MAX];
+static unsigned account_count;
+
+static void account_recall(struct acme_client *c)
+{
+    for (unsigned i = 0; i < account_count; i++)
+        if (strcmp(accounts[i].directory, c->url) == 0)
+            memcpy(c->account, accounts[i].url, sizeof(c->account));
+}
+
+/* Also that it is gone. */
+static void account_keep(const struct acme_client *c)
+{
+    unsigned i = 0;
+
+    while (i < account_count && strcmp(accounts[i].directory, c->url) != 0)
+        i++;
+    if (i == ACCOUNTS_MAX)
+        return;
+    snprintf(accounts[i].directory, sizeof(accounts[i].directory), "%s", c->url);
+    memcpy(accounts[i].url, c->account, sizeof(accounts[i].url));
+    account_count += i == account_count;
+}
+
+/* --- files
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+struct file_job {
+    char path[2000];
+    size_t max;
+    struct buf *out;
+    struct err *e;
+    int rc;
+};
+
+static void work_read(void *arg)
+{
+    struct file_job *j = arg;
+    j->rc = file_read(AT_FDCWD, j->path, j->max, j->out, j->e);
+}
+
+int authority_file(struct certd *d, const char *name, size_t max, struct buf *out, struct err *e)
+{
+    struct file_job j = {.max = max, .out = out, .e = e};
+
+    if (name[0] == '/')
+        snprintf(j.path, sizeof(j.path), "%s", name);
+    else
+        snprintf(j.path, sizeof(j.path), "%s/certs/%s", d->child->root, name);
+    fiber_offload(work_read, &j);
+    return j.rc < 0
+               ? err_wrap(e, j.rc, "%s cannot be read by certd (its user must be able to)", j.path)
+               : 0;
+}
+
+static int read_secret(struct certd *d, const char *name, bool (*decode)(struct buf *, struct span),
+                       struct buf *out, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(SECRET_MAX);
+    int rc = authority_file(d, name, SECRET_MAX - 1, &text, e);
+    struct span s = span_trim(buf_span(&text));
+
+    while (rc == 0 && decode == base64url_decode && s.n > 0 && s.p[s.n - 1] == '=')
+        s.n--;
+    *out = BUF(SECRET_MAX);
+    if (rc == 0 && (s.n == 0 || !(decode ? decode(out, s) : buf_put_span(out, s))))
+        rc = err_set(e, -EBADMSG, "%s does not hold a key in the form that it should have", name);
+    if (text.p)
+        secret_wipe(text.p, text.n);
+    return rc;
+}
+
+static int trust(struct certd *d, const char *file, struct tls_client_context **ret, struct err *e)
+{
+    struct buf pem BUF_AUTO = BUF(PEM_MAX);
+    int rc = authority_file(d, file[0] ? file : SYSTEM_TRUST, PEM_MAX / 2, &pem, e);
+
+    if (rc < 0)
+        return rc;
+    *ret = tls_client_context_new(buf_span(&pem), e);
+    return *ret ? 0 : err_wrap(e, -EBADMSG, "%s", file[0] ? file : SYSTEM_TRUST);
+}
+
+/* --- the network
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static int open_resolver(struct certd *d, struct err *e)
+{
+    const struct conf *c = d->child->conf;
+
+    if (d->resolver)
+        return 0;
+    d->resolver = resolver_new(d->child->loop, c->dns_servers.v, c->dns_servers.n, "", e);
+    return d->resolver ? 0 : -EIO;
+}
+
+int authority_web(struct certd *d, struct web *ret, struct err *e)
+{
+    int rc = open_resolver(d, e);
+
+    *ret = (struct web){.loop = d->child->loop, .resolver = d->resolver};
+    return rc < 0 ? rc : trust(d, "", &ret->tls, e);
+}
+
+/* --- the account key
+ * --------------------------------------------------------------------------------------------------------- */
+
+static int account_key(struct certd *d, const char *name, struct key_info *ret, struct err *e)
+{
+    struct key_info *all = NULL;
+    char label[KEY_LABEL_MAX + 1];
+    size_t n = 0;
+    int rc;
+
+    snprintf(label, sizeof(label), "acme/%s", name);
+    if (!child_peer_wait(d->child, ROLE_KEYD, KEYD_MS))
+        return err_set(e, -EPIPE, "keyd is away");
+    rc = key_list(label, &all, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (strcmp(all[i].label, label) == 0) {
+            *ret = all[i];
+            free(all);
+            return 0;
+        }
+    free(all);
+    if (rc == 0)
+        rc = key_create(label, "p256", KEY_ACME, false, ret);
+    if (rc == 0)
+        log_info("authority %s: an account key was made", name);
+    return rc < 0 ? err_set(e, rc, "keyd gives no account key for %s: %s", name, strerror(-rc)) : 0;
+}
+
+static int take_key(struct certd *d, struct authority *a, struct err *e)
+{
+    struct key_info k;
+    const unsigned char *p = k.spki;
+    int rc = account_key(d, a->conf->name, &k, e);
+
+    if (rc < 0)
+        return rc;
+    a->client.signer = key_handle(k.id, KEY_ACME, span_of(k.spki, k.spki_bytes));
+    a->client.public = d2i_PUBKEY(NULL, &p, k.spki_bytes);
+    return a->client.signer && a->client.public
+               ? 0
+               : err_set(e, -EIO, "the account key of %s cannot be used", a->conf->name);
+}
+
+/* --- all of it
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static struct conf *copy_conf(const struct conf *c)
+{
+    struct buf bytes BUF_AUTO = BUF(CONF_MAX);
+    struct conf *copy;
+
+    conf_wr(c, &bytes);
+    CHECK(!bytes.overflow);
+    copy = conf_rd(buf_span(&bytes));
+    CHECK(copy);
+    return copy;
+}
+
+static int open_secrets(struct certd *d, struct authority *a, struct err *e)
+{
+    const struct conf_authority *c = a->conf;
+    int rc = 0;
+
+    if (c->kind == AUTHORITY_ACME && c->eab_kid[0])
+        rc = read_secret(d, c->eab_key_file, base64url_decode, &a->eab, e);
+    if (rc == 0 && c->kind == AUTHORITY_ACME && c->challenge == CHALLENGE_DNS_UPDATE &&
+        c->tsig_name[0])
+        rc = read_secret(d, c->tsig_key_file, base64_decode, &a->secret, e);
+    if (rc == 0 && c->kind == AUTHORITY_EST && c->user[0])
+        rc = read_secret(d, c->password_file, NULL, &a->secret, e);
+    return rc;
+}
+
+int authority_open(struct certd *d, const char *name, bool rehearsal, struct authority **ret,
+                   struct err *e)
+{
+    struct authority *a;
+    int rc = 0;
+
+    if (!conf_authority_by_name(d->child->conf, name))
+        return err_set(e, -ENOENT,
+                       "the configuration has no authority %s; add it to authorities, or request "
+                       "the certificate elsewhere",
+                       log_quote(span_cstr(name)));
+    a = calloc(1, sizeof(*a));
+    CHECK(a);
+    a->copy = copy_conf(d->child->conf);
+    a->conf = conf_authority_by_name(a->copy, name);
+    a->client.web = (struct web){.loop = d->child->loop, .private = a->conf->private};
+    a->client.url = rehearsal && a->conf->rehearsal_url[0] ? a->conf->rehearsal_url : a->conf->url;
+    a->client.contact = a->conf->contact;
+    a->client.eab_kid = a->conf->eab_kid;
+    rc = open_resolver(d, e);
+    a->client.web.resolver = d->resolver;
+    if (rc == 0)
+        rc = trust(d, a->conf->trust_file, &a->client.web.tls, e);
+    if (rc == 0)
+        rc = open_secrets(d, a, e);
+    if (rc == 0 && a->conf->kind == AUTHORITY_ACME)
+        rc = take_key(d, a, e);
+    if (rc < 0) {
+        authority_close(d, a);
+        return rc;
+    }
+    a->client.eab_key = buf_span(&a->eab);
+    account_recall(&a->client);
+    *ret = a;
+    return 0;
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->p)
+        secret_wipe(b->p, b->n);
+    buf_done(b);
+}
+
+void authority_close(struct certd *d, struct authority *a)
+{
+    if (!a)
+        return;
+    if (a->conf->kind == AUTHORITY_ACME)
+        account_keep(&a->client);
+    EVP_PKEY_free(a->client.signer);
+    EVP_PKEY_free(a->client.public);
+    tls_client_context_free(a->client.web.tls);
+    wipe(&a->eab);
+    wipe(&a->secret);
+    conf_free(a->copy);
+    free(a);
+}
+
+int authority_roots(struct certd *d, const struct authority *a, const struct certificate *top,
+                    struct buf *ret, struct err *e)
+{
+    const char *file = a->conf->root_file[0] ? a->conf->root_file : SYSTEM_TRUST;
+    struct buf pem BUF_AUTO = BUF(PEM_MAX);
+    struct chain roots = CHAIN_NONE;
+    int rc = authority_file(d, file, PEM_MAX / 2, &pem, e);
+
+    if (rc == 0)
+        rc = container_pool(buf_span(&pem), top, &roots, e);
+    if (rc == 0 && roots.n == 0)
+        rc = err_set(e, -EKEYREJECTED,
+                     "the certificate leads to %s, which is not in %s; set root_file of the "
+                     "authority to the CA's root if it is to be trusted",
+                     top->issuer, file);
+    if (rc == 0)
+        chain_write(&roots, ret);
+    chain_done(&roots);
+    return rc;
+}

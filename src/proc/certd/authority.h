@@ -1,0 +1,29 @@
+/* authority.h: one talk with an authority: what the configuration says of it, its files, the account key at keyd. */
+#ifndef CERTD_AUTHORITY_H
+#define CERTD_AUTHORITY_H
+
+#include "acme/client.h"
+#include "pki/certificate.h"
+#include "proc/certd/certd.h"
+
+struct authority {
+    const struct conf_authority
+        *conf; /* in a copy of its own: the configuration may change meanwhile */
+    struct conf *copy;
+    struct acme_client client; /* ACME; `web` for EST too */
+    struct buf eab, secret;    /* decoded; the password or the TSIG key */
+};
+
+/* suspends. -ENOENT: the configuration has no such authority. authority_close it. */
+int authority_open(struct certd *d, const char *name, bool rehearsal, struct authority **ret,
+                   struct err *e);
+void authority_close(struct certd *d, struct authority *a); /* NULL is fine */
+/* The roots that what it issues must lead to, for a chain that ends with `top`, as a chain travels. suspends */
+int authority_roots(struct certd *d, const struct authority *a, const struct certificate *top,
+                    struct buf *ret, struct err *e);
+/* For a talk with anybody (webhooks): the machine's roots. suspends */
+int authority_web(struct certd *d, struct web *ret, struct err *e);
+/* A file of the configuration: in the folder certs unless absolute. suspends */
+int authority_file(struct certd *d, const char *name, size_t max, struct buf *out, struct err *e);
+
+#endif
