@@ -102,12 +102,15 @@ int search_run(struct session *s, struct search_program *p, search_fn fn, void *
                size_t *ret_unreadable)
 {
     struct imap *m = imap_of(s);
-    struct view_walk w = view_walk(m->view, &m->view->uids);
+    struct rangeset some = RANGESET_EMPTY;
     struct batch *b = batch_new();
     struct search_message message;
     size_t seen = 0;
     int e;
 
+    search_ask(s, p);
+    struct view_walk w =
+        view_walk(m->view, search_candidates(p->root, &some) ? &some : &m->view->uids);
     search_message_init(&message, imap_store(s));
     b->with_keywords = true;
     while ((e = batch_next(s, &w, BATCH_MAX, b)) > 0 && !s->closing) {
@@ -124,6 +127,7 @@ int search_run(struct session *s, struct search_program *p, search_fn fn, void *
     *ret_unreadable = message.unreadable;
     search_message_done(&message);
     batch_free(b);
+    rangeset_done(&some);
     return e < 0 ? e : 0;
 }
 

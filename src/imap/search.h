@@ -59,6 +59,10 @@ struct search_node {
     char *name; /* HEADER, KEYWORD */
     struct needle *needle;
     struct rangeset uids;
+    /* What the search index says (search_ask): of the messages below next_uid no others than these
+     * may match. 0: nothing. */
+    uint32_t next_uid;
+    struct rangeset maybe;
 };
 
 struct search_program {
@@ -79,6 +83,13 @@ enum search_result { SEARCH_OK, SEARCH_SYNTAX, SEARCH_TOO_COMPLEX };
 enum search_result search_parse(struct span *c, struct arena *a, const struct search_context *x,
                                 struct search_program *ret);
 void search_done(struct search_program *p);
+/* Asks the search index about HEADER, BODY and TEXT. Whatever it does not know, or if it does not answer, the
+ * messages are looked at. suspends */
+struct session;
+void search_ask(struct session *s, struct search_program *p);
+/* The messages that may match, as far as that is known without looking at any. False: any may. ret
+ * must be a set already. */
+bool search_candidates(const struct search_node *n, struct rangeset *ret);
 /* Before messages that were read with these keywords. */
 void search_keywords(struct search_program *p, const struct keywords *k);
 
@@ -102,7 +113,6 @@ bool search_message_summary(struct search_message *m);
 bool search_match(const struct search_program *p, struct search_message *m,
                   struct message_info *info);
 
-struct session;
 typedef void (*search_fn)(struct search_message *m, uint32_t number, void *arg);
 /* All messages of the view, in their order; fn for each that matches. 0 or a negative errno.
  * suspends */

@@ -184,6 +184,8 @@ static bool match(const struct search_node *n, struct search_message *m)
 {
     const struct message_info *info = m->info;
 
+    if (info->uid < n->next_uid && !rangeset_has(&n->maybe, info->uid))
+        return false;
     switch (n->op) {
     case SEARCH_ALL:
         return true;

@@ -335,6 +335,7 @@ void search_done(struct search_program *p)
     for (size_t i = 0; i < p->count; i++) {
         needle_free(p->all[i]->needle);
         rangeset_done(&p->all[i]->uids);
+        rangeset_done(&p->all[i]->maybe);
     }
     *p = (struct search_program){0};
 }

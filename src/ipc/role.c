@@ -7,6 +7,7 @@
 static const char *const names[ROLE_COUNT] = {
     "supervisor", "keyd",  "authd", "access", "mx",      "stored",
     "relayd",     "certd", "cad",   "watchd", "manager", "enrold",
+    "searchd",
 };
 
 unsigned role_index(enum role r)

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "manager/control.h"
+#include "manager/store_index.h"
 #include "manager/table.h"
 #include "manager/text.h"
 #include "manager/view.h"
@@ -32,6 +33,8 @@ static const struct view stat_fields[] = {
     {"Given back",     "compaction.bytes_removed",  VIEW_BYTES, 0},
     {"Messages moved", "compaction.messages_moved", VIEW_TEXT,  0},
     {"Damaged files",  "compaction.damaged",        VIEW_TEXT,  0},
+    {"Search index",   "search.bytes",              VIEW_BYTES, 0},
+    {"It is",          "search.state",              VIEW_TEXT,  0},
     {"Out of order",   "failed",                    VIEW_YES,   0},
 };
 
@@ -49,9 +52,16 @@ static json_t *get_stat(struct call *c, struct err *e)
 
 int cmd_store_stat(struct call *c, struct err *e)
 {
-    json_t *stat = get_stat(c, e);
+    json_t *stat = get_stat(c, e), *search;
+    struct err none = {""};
 
-    return stat == NULL ? -ENOTCONN : view_object(c, stat, VIEW(stat_fields));
+    if (stat == NULL)
+        return -ENOTCONN;
+    search = store_index_state(c->control, &none);
+    if (search == NULL)
+        search = json_pack("{s:s}", "state", "away: messages are searched without it");
+    json_object_set_new(stat, "search", search);
+    return view_object(c, stat, VIEW(stat_fields));
 }
 
 /* ---- compact ----------------------------------------------------------------------------- */
@@ -171,6 +181,11 @@ static int report(struct call *c, const struct check *k, struct listing *l, bool
                   (json_int_t)k->messages, "mailboxes", (json_int_t)k->mailboxes, "queue",
                   (json_int_t)k->queued, "body_bytes", (json_int_t)k->body_bytes, "records",
                   (json_int_t)k->records, "log_files", (json_int_t)k->files, "list", l->all);
+    struct err none = {""};
+    json_t *search = c->control ? store_index_state(c->control, &none) : NULL;
+
+    if (search)
+        json_object_set_new(result, "search", search);
 
     if (has_option(c, OPT_JSON)) {
         view_object(c, result, NULL, 0);
@@ -188,6 +203,10 @@ static int report(struct call *c, const struct check *k, struct listing *l, bool
                    k->all == 0 ? "whole"
                    : left      ? "not whole"
                                : "repaired");
+        if (search)
+            buf_printf(&c->out, "Search index (derived, made anew where damaged): %lld MiB, %s.\n",
+                       (long long)json_integer_value(view_get(search, "bytes")) >> 20,
+                       view_string(search, "state"));
         json_decref(result);
     }
     e->text[0] = 0;

@@ -33,14 +33,19 @@ void needle_free(struct needle *n)
     free(n);
 }
 
+struct span needle_folded(const struct needle *n)
+{
+    return span_of(n->folded, n->n);
+}
+
 static bool is_in(struct span hay, const struct needle *n)
 {
     return n->n == 0 || (hay.n >= n->n && memmem(hay.p, hay.n, n->folded, n->n));
 }
 
 /* A field's body in UTF-8, folded in both senses, after `prefix`. */
-static bool field_matches(struct span prefix, struct span value, const struct needle *n,
-                          struct buf *text, struct buf *folded)
+static struct span field_fold(struct span prefix, struct span value, struct buf *text,
+                              struct buf *folded)
 {
     buf_clear(text);
     buf_clear(folded);
@@ -50,7 +55,7 @@ static bool field_matches(struct span prefix, struct span value, const struct ne
     buf_put_span(text, prefix);
     header_decode(value, text);
     fold_utf8(buf_span(text), folded);
-    return is_in(buf_span(folded), n);
+    return buf_span(folded);
 }
 
 bool search_header(struct span block, const char *name, const struct needle *n)
@@ -59,23 +64,63 @@ bool search_header(struct span block, const char *name, const struct needle *n)
     struct header_field f;
     while (header_next(&block, &f))
         if (span_is(f.name, name) &&
-            (n->n == 0 || field_matches(SPAN_EMPTY, f.value, n, &text, &folded)))
+            (n->n == 0 || is_in(field_fold(SPAN_EMPTY, f.value, &text, &folded), n)))
             return true;
     return false;
 }
 
+/* "name: value" of the next field, folded. */
+struct fields {
+    struct span block;
+    struct buf prefix, text, folded;
+};
+
+static bool fields_next(struct fields *f, struct span *ret_name, struct span *ret_folded)
+{
+    struct header_field h;
+
+    if (!header_next(&f->block, &h))
+        return false;
+    buf_clear(&f->prefix);
+    buf_put_span(&f->prefix, h.name);
+    buf_put_cstr(&f->prefix, ": ");
+    *ret_name = h.name;
+    *ret_folded = field_fold(buf_span(&f->prefix), h.value, &f->text, &f->folded);
+    return true;
+}
+
+static struct fields fields_begin(struct span block)
+{
+    return (struct fields){block, BUF(block.n + 2), BUF(0), BUF(0)};
+}
+
+static void fields_done(struct fields *f)
+{
+    buf_done(&f->prefix);
+    buf_done(&f->text);
+    buf_done(&f->folded);
+}
+
 bool search_header_any(struct span block, const struct needle *n)
 {
-    struct buf text BUF_AUTO = BUF(0), folded BUF_AUTO = BUF(0), prefix BUF_AUTO = BUF(block.n + 2);
-    struct header_field f;
-    while (header_next(&block, &f)) {
-        buf_clear(&prefix);
-        buf_put_span(&prefix, f.name);
-        buf_put_cstr(&prefix, ": ");
-        if (field_matches(buf_span(&prefix), f.value, n, &text, &folded))
-            return true;
-    }
-    return false;
+    struct fields f = fields_begin(block);
+    struct span name, folded;
+    bool found = false;
+
+    while (!found && fields_next(&f, &name, &folded))
+        found = is_in(folded, n);
+    fields_done(&f);
+    return found;
+}
+
+void search_header_each(struct span block, search_piece_fn fn, void *arg)
+{
+    struct fields f = fields_begin(block);
+    struct span name, folded;
+
+    while (fields_next(&f, &name, &folded))
+        fn(arg, name, true, folded);
+    fields_done(&f);
 }
 
 /* Pieces overlap by the needle's length less one, so that a match over their border is seen. */
@@ -115,6 +160,34 @@ bool search_body(struct span raw, const struct summary *s, const struct needle *
             return true;
     }
     return false;
+}
+
+static void each_text(struct span body, const struct part_range *part, search_piece_fn fn,
+                      void *arg)
+{
+    struct text_source *t = text_open(body, part->encoding, part->charset);
+    struct buf folded BUF_AUTO = BUF(1024 * 1024);
+    struct span piece;
+
+    for (bool first = true; text_next(t, &piece); first = false) {
+        buf_clear(&folded);
+        fold_utf8(piece, &folded);
+        fn(arg, SPAN_EMPTY, first, buf_span(&folded));
+    }
+    text_close(t);
+}
+
+void search_body_each(struct span raw, const struct summary *s, search_piece_fn fn, void *arg)
+{
+    struct part_range part;
+
+    for (uint32_t i = 0; i < s->part_count; i++) {
+        if (!summary_part_at(s, i, &part))
+            continue;
+        search_header_each(span_sub(raw, part.inner_header_at, part.inner_header_bytes), fn, arg);
+        if (is_text(&part))
+            each_text(span_sub(raw, part.body_at, part.body_bytes), &part, fn, arg);
+    }
 }
 
 bool part_text(struct span raw, const struct part_range *part, struct buf *out)

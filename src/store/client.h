@@ -81,6 +81,8 @@ struct store {
     struct map64 *watches; /* mailbox → struct store_watch, the first of a ring */
     void (*on_queue)(void *arg);
     void *on_queue_arg;
+    void (*on_any)(void *arg, uint64_t mailbox); /* store_follow */
+    void *on_any_arg;
     bool closing;
     unsigned fibers; /* of ours that still run */
 };
@@ -109,6 +111,7 @@ int client_file(struct store *s, uint32_t number); /* -1 */
 /* Closes removed files whose grace is over. */
 void client_files_expire(struct store *s, uint64_t now_ms);
 void watch_changed(struct store *s, uint64_t mailbox);
+void follow_again(struct store *s); /* attached (again) */
 void watch_all_again(struct store *s);
 uint64_t client_snapshot(const struct store *s);
 /* Opens the tables, at the first attachment. */

@@ -76,6 +76,8 @@ void watch_changed(struct store *s, uint64_t mailbox)
     struct head *h = map64_get(s->watches, mailbox);
     struct list todo;
 
+    if (s->on_any)
+        s->on_any(s->on_any_arg, mailbox);
     if (!h || h->calling)
         return;
     /* Each is moved back before it is called: it may unwatch itself and any other. */
@@ -104,5 +106,6 @@ static bool watch_again(uint64_t mailbox, void *value, void *arg)
 
 void watch_all_again(struct store *s)
 {
+    follow_again(s);
     map64_each(s->watches, watch_again, s);
 }

@@ -108,7 +108,7 @@ int peer_attach(struct peers *ps, struct peer *p, struct msg *m)
         if (other->client == a.client && !other->gone)
             return -EBUSY;
     }
-    if (a.reads && p->role != ROLE_ACCESS && p->role != ROLE_MANAGER)
+    if (a.reads && !(p->role & (ROLE_ACCESS | ROLE_MANAGER | ROLE_SEARCHD)))
         return -EACCES;
     const uint32_t sizes[STORE_AREAS] = {a.ring_bytes, a.spool_bytes};
     for (unsigned i = 0; i < STORE_AREAS && i < m->fd_count && !err; i++) {
@@ -140,6 +140,8 @@ void peer_watch(struct peers *ps, struct peer *p, uint64_t mailbox, bool on)
 
     if (p->gone || (!w && (!on || map64_size(ps->watches) >= WATCHES_MAX)))
         return;
+    if (mailbox == 0 && p->role != ROLE_SEARCHD)
+        return; /* 0: all of them */
     if (!w) {
         w = calloc(1, sizeof(*w));
         CHECK(w);
@@ -202,9 +204,8 @@ static void send_changes(struct peer *p)
     buf_clear(&p->changes);
 }
 
-void peers_changed(struct peers *ps, uint64_t mailbox)
+static void changed_for(const struct watchers *w, uint64_t mailbox)
 {
-    struct watchers *w = map64_get(ps->watches, mailbox);
 
     for (size_t i = 0; w && i < w->n; i++) {
         struct buf *b = &w->p[i]->changes;
@@ -218,6 +219,12 @@ void peers_changed(struct peers *ps, uint64_t mailbox)
             send_changes(w->p[i]);
         wr_u64(b, mailbox);
     }
+}
+
+void peers_changed(struct peers *ps, uint64_t mailbox)
+{
+    changed_for(map64_get(ps->watches, mailbox), mailbox);
+    changed_for(map64_get(ps->watches, 0), mailbox);
 }
 
 void peers_send_changes(struct peers *ps)

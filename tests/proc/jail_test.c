@@ -333,7 +333,7 @@ static const struct trial {
 
 static const char *const profiles[] = {
     "keyd",  "authd", "stored", "sessiond-access", "sessiond-mx", "relayd",
-    "certd", "cad",   "enrold", "watchd",          "conf",
+    "certd", "cad",   "enrold", "searchd",         "watchd",      "conf",
 };
 
 static int run(const char *profile, const char *user, int (*fn)(void), struct sandbox_report *ret)

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 
-ROLES = ["supervisor", "keyd", "authd", "access", "mx", "stored", "relayd", "certd", "cad", "watchd", "manager", "enrold"]
-PROGRAMS = ["keyd", "stored", "authd", "cad", "enrold", "certd", "sessiond", "relayd", "watchd"]
+ROLES = ["supervisor", "keyd", "authd", "access", "mx", "stored", "relayd", "certd", "cad", "watchd", "manager", "enrold", "searchd"]
+PROGRAMS = ["keyd", "stored", "searchd", "authd", "cad", "enrold", "certd", "sessiond", "relayd", "watchd"]
 CHILD_READY, CHILD_STATUS, CONTROL_CONNECT, CONTROL_STATUS, CONTROL_RELOAD, CONTROL_STOP, CONTROL_CONF, CONTROL_METRICS = \
     4, 8, 9, 10, 11, 12, 13, 14
 HEAD = struct.Struct("<HBBIi")
@@ -147,7 +147,7 @@ def test_start(server, ports):
     check("state", status["state"] == "ready", status["state"])
     found = [(p["role"], p["instance"]) for p in status["processes"]]
     check("processes in the order of their start", found == [
-        ("keyd", 0), ("stored", 0), ("authd", 0), ("cad", 0), ("enrold", 0), ("certd", 0), ("access", 0), ("access", 1), ("mx", 0),
+        ("keyd", 0), ("stored", 0), ("searchd", 0), ("authd", 0), ("cad", 0), ("enrold", 0), ("certd", 0), ("access", 0), ("access", 1), ("mx", 0),
         ("relayd", 0), ("watchd", 0)], found)
     check("all ready", all(p["state"] == "ready" and p["pid"] > 0 for p in status["processes"]))
     check("all jailed", all(p["walls"]["seccomp"] and p["walls"]["no_new_privs"] for p in status["processes"]))
@@ -384,7 +384,7 @@ def test_background(server, ports):
     check("a bad file starts nothing", done.returncode == 1 and "sealpost.conf:1" in done.stderr, done)
 
 
-USERS = {"keyd": "keys", "authd": "directory", "stored": "store", "certd": "certs", "cad": "ca", "enrold": "enrol", "access": None, "mx": None,
+USERS = {"keyd": "keys", "authd": "directory", "stored": "store", "certd": "certs", "cad": "ca", "enrold": "enrol", "searchd": "search", "access": None, "mx": None,
          "relayd": None, "watchd": None}
 
 

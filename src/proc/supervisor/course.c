@@ -184,7 +184,7 @@ static void stop_fiber(void *arg)
     log_info("stopping");
     /* first whoever brings work, then whoever does it, keys and passwords last */
     stop_group(s, ROLE_SESSIOND, DRAIN_MS);
-    stop_group(s, ROLE_WATCHD | ROLE_CERTD | ROLE_RELAYD | ROLE_ENROLD, DRAIN_MS);
+    stop_group(s, ROLE_WATCHD | ROLE_CERTD | ROLE_RELAYD | ROLE_ENROLD | ROLE_SEARCHD, DRAIN_MS);
     stop_group(s, ROLE_CAD | ROLE_AUTHD, DRAIN_MS);
     stop_group(s, ROLE_STORED, DRAIN_MS);
     stop_group(s, ROLE_KEYD, DRAIN_MS);

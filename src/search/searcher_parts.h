@@ -1,0 +1,58 @@
+/* searcher_parts.h: the files of the searcher among themselves. */
+#ifndef SEARCH_SEARCHER_PARTS_H
+#define SEARCH_SEARCHER_PARTS_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "search/index.h"
+#include "search/searcher.h"
+
+struct account {
+    struct list node; /* of those that are open, the one used last at the end */
+    uint64_t id;
+    struct search_index *index;
+    struct fiber_lock lock; /* held while the index is read over more than one turn, or written */
+    unsigned users;
+};
+
+struct dirty {
+    struct list node;
+    uint64_t mailbox;
+};
+
+struct searcher {
+    struct loop *loop;
+    struct store *store;
+    char folder[300];
+    uint64_t min_free_bytes;
+    struct map64 *accounts; /* open ones */
+    struct list open;
+    unsigned open_count;
+    struct map64 *dirty; /* mailbox → struct dirty */
+    struct list queue;
+    uint64_t walked; /* all mailboxes up to this id have been looked at since `walking` */
+    struct fiber_cond work;
+    struct searcher_counts count;
+    bool stopping;
+    unsigned fibers;
+};
+
+/* accounts.c: the index of an account, opened (and made) as needed; account_leave is due. NULL: it
+ * cannot be had at the moment. With make false only if there is one. suspends */
+struct account *account_enter(struct searcher *s, uint64_t id, bool make);
+/* status: what went wrong, if something did; a damaged index is removed and will be made anew. */
+void account_leave(struct searcher *s, struct account *a, int status);
+/* Removes the index. The account must not be entered by this fiber. suspends */
+void account_forget(struct searcher *s, uint64_t id);
+void accounts_close(struct searcher *s);
+void account_path(const struct searcher *s, uint64_t id, char *path, size_t size);
+/* Removes indexes of accounts that have no mailbox (any more). */
+void accounts_sweep(struct searcher *s);
+
+/* follow.c */
+void follow_mailbox(struct searcher *s, uint64_t mailbox); /* look at it soon */
+void follow_account(struct searcher *s, uint64_t account); /* at all of its mailboxes */
+void follow_all(struct searcher *s);
+void follow_fiber(void *arg);
+
+#endif

@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""SEARCH with the index of searchd: the same answers as without it, soon after delivery, whatever happens to it."""
+import os
+import random
+import signal
+import sys
+import time
+
+from corpus_source import messages as corpus
+from sealpost import Server, main, wait_for
+
+WORDS = ("alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform "
+         "victor whiskey xray yankee zulu über straße naïve été привет мир 日本語 中文 検索 ελληνικά").split()
+seed = int(os.environ.get("SEED", time.time()))
+rnd = random.Random(seed)
+print(f"SEED={seed}")
+
+
+def sentence(n):
+    return " ".join(rnd.choice(WORDS) for _ in range(n))
+
+
+def made(i):
+    import base64
+    import quopri
+    from email.header import Header
+    subject = Header(sentence(4), "utf-8").encode()
+    body = f"{sentence(40)}\r\nnumber {i}\r\n".encode()
+    how = i % 4
+    head = (f"From: {rnd.choice(WORDS[:20])}@{rnd.choice(WORDS[:20])}.example\r\nTo: alice@example.org\r\nSubject: {subject}\r\n"
+            f"Message-ID: <m{i}@made.example>\r\nMIME-Version: 1.0\r\n")
+    if how == 0:
+        head += "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    elif how == 1:
+        head += "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"
+        body = base64.encodebytes(body).replace(b"\n", b"\r\n")
+    elif how == 2:
+        head += "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+        body = quopri.encodestring(b"<p>" + body.replace(b"\r\n", b"\n") + b"</p>").replace(b"\n", b"\r\n")
+    else:
+        head += "Content-Type: text/plain; charset=koi8-r\r\n"
+        body = body.decode().encode("koi8-r", "replace")
+    return head.encode() + b"\r\n" + body
+
+
+def needle():
+    text = rnd.choice((sentence(1), sentence(2), sentence(3), f"number {rnd.randrange(300)}", f"m{rnd.randrange(300)}@", "example",
+                       "the", "message", "boundary", "text/plain", "mikel", "test", "<p>", "e", "ab"))
+    a = rnd.randrange(len(text))
+    text = text[a:a + 1 + rnd.randrange(14)] if rnd.random() < 0.6 else text
+    return (text.upper() if rnd.random() < 0.3 else text).strip() or "x"
+
+
+def key(depth=0):
+    kind = rnd.randrange(10 if depth < 2 else 7)
+    if kind < 7:
+        return [rnd.choice(("BODY", "BODY", "TEXT", "SUBJECT", "FROM", "TO", "HEADER Message-ID")), needle()]
+    if kind == 7:
+        return ["NOT"] + key(depth + 1)
+    if kind == 8:
+        return ["OR"] + key(depth + 1) + key(depth + 1)
+    return ["("] + key(depth + 1) + key(depth + 1) + [")"]
+
+
+class Raw:
+    """Searches with literals, by UID."""
+
+    def __init__(self, server):
+        self.c = server.imap()
+        self.c.select("INBOX", readonly=True)
+        self.file = self.c.file
+        self.n = 0
+
+    def search(self, parts):
+        self.n += 1
+        tag = f"R{self.n}".encode()
+        line = tag + b" UID SEARCH CHARSET UTF-8"
+        for p in parts:
+            if p in ("(", ")"):
+                line += b" " + p.encode()
+            elif p.split()[0] in ("BODY", "TEXT", "SUBJECT", "FROM", "TO", "HEADER", "NOT", "OR"):
+                line += b" " + p.encode()
+            else:
+                raw = p.encode()
+                line += b" {%d+}\r\n" % len(raw) + raw
+        self.c.send(line.replace(b"( ", b"(").replace(b" )", b")") + b"\r\n")
+        found = None
+        while True:
+            answer = self.file.readline()
+            if answer.startswith(b"* SEARCH"):
+                found = answer.split()[2:]
+            elif answer.startswith(tag):
+                if b" OK " not in answer:
+                    raise AssertionError(f"{parts}: {answer}")
+                return [int(u) for u in found]
+            elif not answer:
+                raise AssertionError("the connection is gone")
+
+
+def pid_of(server, role):
+    return next(p["pid"] for p in server.processes() if p["role"] == role)
+
+
+def status(server):
+    return server.json("store", "index")
+
+
+def settled(server):
+    return status(server)["state"] == "up to date"
+
+
+def fill(c, n, first=0):
+    for i in range(first, first + n):
+        c.append("INBOX", None, None, made(i))
+
+
+def index_is_exact():
+    with Server(sys.argv[1]) as s:
+        c = s.imap()
+        c.select("INBOX")
+        for _, raw in corpus():
+            c.append("INBOX", None, None, raw)
+        fill(c, 300)
+        wait_for("all is indexed", lambda: settled(s), 30)
+        alice = s.address("alice")
+        own = s.json("store", "index", alice)
+        assert own["indexed"] == own["messages"] > 350 and own["sound"] is True, own
+        raw = Raw(s)
+        queries = [key() for _ in range(1000)]
+        before = status(s)["queries"]
+        begin = time.monotonic()
+        with_index = [raw.search(q) for q in queries]
+        took = time.monotonic() - begin
+        assert status(s)["queries"] > before + 800
+        # it does not answer: everything is looked at
+        searchd = pid_of(s, "searchd")
+        os.kill(searchd, signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            without = [raw.search(q) for q in queries]
+            print(f"     {len(queries)} queries: {took:.1f} s with, {time.monotonic() - begin:.1f} s without, "
+                  f"{sum(bool(x) for x in without)} found something")
+        finally:
+            os.kill(searchd, signal.SIGCONT)
+        for q, a, b in zip(queries, with_index, without):
+            assert a == b, (q, sorted(set(a) ^ set(b)))
+
+        # delivered and expunged: exact at once, in the index within a second or so
+        fill(c, 1, 5000)
+        assert len(raw_again(s).search(["BODY", "number 5000"])) == 1
+        c.select("INBOX")
+        n = len(c.search(None, "ALL")[1][0].split())
+        wait_for("it is indexed", lambda: s.json("store", "index", alice)["indexed"] == n, 5)
+        c.store("1:50", "+FLAGS.SILENT", r"(\Deleted)")
+        c.expunge()
+        wait_for("they are gone", lambda: s.json("store", "index", alice)["indexed"] == n - 50, 5)
+        # another account sees nothing of it
+        bob = s.imap("bob")
+        bob.select("INBOX")
+        assert bob.search(None, "BODY", "number")[1][0] == b""
+
+
+def raw_again(server):
+    return Raw(server)
+
+
+def same_as_fetched(server):
+    """A word of ASCII, found by the server and by looking at what it holds."""
+    c = server.imap()
+    c.select("INBOX", readonly=True)
+    texts = {}
+    for part in c.uid("fetch", "1:*", "(UID BODY.PEEK[])")[1]:
+        if isinstance(part, tuple):
+            texts[int(part[0].split(b"UID ")[1].split()[0])] = part[1]
+    raw = Raw(server)
+    for i in rnd.sample(range(400), 60):
+        want = [u for u, t in sorted(texts.items()) if b"<m%d@made" % i in t]
+        got = raw.search(["HEADER Message-ID", f"<m{i}@made"])
+        assert got == want, (i, got, want)
+    return len(texts)
+
+
+def killed_at_any_time():
+    with Server(sys.argv[1]) as s:
+        c = s.imap()
+        for round in range(6):
+            fill(c, 60, round * 60)
+            os.kill(pid_of(s, "searchd"), signal.SIGKILL)
+            if round % 2:
+                time.sleep(rnd.random() * 0.3)
+        assert same_as_fetched(s) == 360
+        wait_for("all is indexed", lambda: s.run("store", "index", check=False).returncode == 0 and settled(s), 30)
+        own = s.json("store", "index", s.address("alice"))
+        assert own["indexed"] == own["messages"] == 360 and own["sound"] is True, own
+        assert same_as_fetched(s) == 360
+
+
+def damaged_and_rebuilt():
+    with Server(sys.argv[1]) as s:
+        c = s.imap()
+        fill(c, 200)
+        wait_for("all is indexed", lambda: settled(s), 30)
+        folder = s.data / "search"
+        file = max(folder.glob("*.db"), key=lambda p: p.stat().st_size)
+        assert oct(folder.stat().st_mode & 0o777) == "0o700"
+        for round in range(3):
+            os.kill(pid_of(s, "searchd"), signal.SIGKILL)
+            with open(file, "r+b") as f:
+                if round == 0:
+                    f.truncate(file.stat().st_size // 4096 // 2 * 4096)
+                elif round == 1:
+                    for at in range(0, file.stat().st_size, 4096):
+                        f.seek(at + 100)
+                        f.write(os.urandom(50))
+                else:
+                    f.write(b"nonsense" * 1000)
+            wal = file.with_name(file.name + "-wal")
+            if wal.exists():
+                wal.unlink()
+            assert same_as_fetched(s) == 200
+            wait_for("searchd is back", lambda: s.run("store", "index", check=False).returncode == 0, 10)
+            fill(c, 1, 1000 + round)
+            c.select("INBOX")
+            uid = c.uid("search", "HEADER", "Message-ID", f"m{1000 + round}@made")[1][0].split()
+            c.uid("store", uid[0].decode(), "+FLAGS", r"(\Deleted)")
+            c.expunge()
+            wait_for("it is whole again", lambda: s.json("store", "index", s.address("alice"))["indexed"] == 200, 20)
+            assert same_as_fetched(s) == 200
+        r = s.run("store", "index", "--rebuild", s.address("alice"), json=True)
+        own = s.json("store", "index", s.address("alice"))
+        assert own["indexed"] == 200 and own["dead"] == 0 and own["sound"] is True, (own, r.stdout)
+        s.run("store", "index", "--rebuild")
+        assert settled(s) and same_as_fetched(s) == 200
+        assert s.json("store", "stat")["search"]["accounts"] >= 1
+        assert s.run("store", "check").returncode == 0
+        s.run("store", "index", "public")
+        assert s.run("store", "index", "nobody@example.org", check=False).returncode == 1
+
+
+main(index_is_exact, killed_at_any_time, damaged_and_rebuilt)
