@@ -6,9 +6,15 @@
 #include "loop/loop_internal.h"
 #include "loop/watch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
 #include <uv.h>
+
+enum { EVENTS_PER_TURN = 256 };
 
 struct deferred {
     void (*fn)(void *arg);
@@ -20,21 +26,21 @@ struct deferred_queue {
     size_t n, cap;
 };
 
+/*
+ * Descriptors and timers are our own: a poll handle of libuv costs a connection six system calls
+ * and a timer handle one more wait of the kernel, which was a tenth of a login. libuv keeps signals
+ * and helper threads; its own descriptor is one of those watched.
+ */
 struct loop {
+    int epoll;
     uv_loop_t uv;
-    uv_idle_t idle;  /* active while something is deferred */
-    uv_async_t keep; /* never sent: keeps uv_run from returning for want of handles */
+    bool uv_news;    /* libuv has something to tell its kernel side */
+    uv_async_t keep; /* never sent: libuv looks at nothing while it has no handles */
+    uint64_t now_ms;
     struct deferred_queue now, next;
     struct poll_table polls;
+    struct timer_table timers;
     bool stop;
-};
-
-struct timer {
-    uv_timer_t uv;
-    struct loop *loop; /* NULL once the loop is gone */
-    timer_fn fn;
-    void *arg;
-    bool freed;
 };
 
 struct signal_watch {
@@ -66,28 +72,35 @@ static void run_deferred(struct loop *l)
         q.v[i].fn(q.v[i].arg);
     q.n = 0;
     l->now = q;
-    if (l->next.n == 0)
-        uv_idle_stop(&l->idle);
-}
-
-static void on_idle(uv_idle_t *h)
-{
-    run_deferred(h->data);
 }
 
 static void on_never(uv_async_t *h)
 {
 }
 
+uint64_t loop_clock(struct loop *l)
+{
+    struct timespec t;
+
+    /* not base/clock: waiting goes on while a test has that one stopped */
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    l->now_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return l->now_ms;
+}
+
 struct loop *loop_new(void)
 {
     struct loop *l = loop_alloc(sizeof *l);
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = POLL_DATA_NONE};
 
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    CHECK(l->epoll >= 0);
     CHECK(uv_loop_init(&l->uv) == 0);
-    l->uv.data = l;
-    CHECK(uv_idle_init(&l->uv, &l->idle) == 0);
-    l->idle.data = l;
     CHECK(uv_async_init(&l->uv, &l->keep, on_never) == 0);
+    CHECK(epoll_ctl(l->epoll, EPOLL_CTL_ADD, uv_backend_fd(&l->uv), &e) == 0);
+    l->uv_news = true;
+    timer_table_init(&l->timers);
+    loop_clock(l);
     return l;
 }
 
@@ -96,26 +109,10 @@ static void on_signal_closed(uv_handle_t *h)
     free(h);
 }
 
-static void on_timer_closed(uv_handle_t *h)
-{
-    struct timer *t = h->data;
-
-    if (t->freed)
-        free(t);
-    else
-        t->loop = NULL; /* the loop went first: the owner still calls timer_free */
-}
-
 static void close_handle(uv_handle_t *h, void *arg)
 {
-    if (uv_is_closing(h))
-        return;
-    if (h->type == UV_TIMER)
-        uv_close(h, on_timer_closed);
-    else if (h->type == UV_SIGNAL)
-        uv_close(h, on_signal_closed);
-    else if (h->type != UV_POLL)
-        uv_close(h, NULL);
+    if (!uv_is_closing(h))
+        uv_close(h, h->type == UV_SIGNAL ? on_signal_closed : NULL);
 }
 
 void loop_free(struct loop *l)
@@ -124,13 +121,38 @@ void loop_free(struct loop *l)
         return;
     fiber_loop_gone(l);
     poll_table_done(&l->polls);
+    timer_table_done(&l->timers);
     uv_walk(&l->uv, close_handle, NULL);
     while (uv_run(&l->uv, UV_RUN_DEFAULT) != 0)
         ;
     CHECK(uv_loop_close(&l->uv) == 0);
+    close(l->epoll);
     free(l->now.v);
     free(l->next.v);
     free(l);
+}
+
+static void run_uv(struct loop *l)
+{
+    l->uv_news = false;
+    uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+static void wait_events(struct loop *l)
+{
+    struct epoll_event e[EVENTS_PER_TURN];
+    int timeout =
+        l->stop || l->next.n > 0 || l->uv_news ? 0 : timers_wait_ms(&l->timers, loop_clock(l));
+    int n = epoll_wait(l->epoll, e, EVENTS_PER_TURN, timeout);
+
+    CHECK(n >= 0 || errno == EINTR);
+    loop_clock(l);
+    for (int i = 0; i < n; i++) {
+        if (e[i].data.u64 == POLL_DATA_NONE)
+            run_uv(l);
+        else
+            poll_event(l, e[i].data.u64, e[i].events);
+    }
 }
 
 void loop_run(struct loop *l)
@@ -138,8 +160,15 @@ void loop_run(struct loop *l)
     struct loop *outer = running;
 
     running = l;
-    while (!l->stop)
-        uv_run(&l->uv, UV_RUN_DEFAULT);
+    loop_clock(l);
+    while (!l->stop) {
+        timers_run(l);
+        if (l->next.n > 0)
+            run_deferred(l);
+        if (l->uv_news)
+            run_uv(l);
+        wait_events(l);
+    }
     l->stop = false;
     running = outer;
 }
@@ -147,7 +176,6 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     l->stop = true;
-    uv_stop(&l->uv);
 }
 
 struct loop *loop_current(void)
@@ -157,7 +185,7 @@ struct loop *loop_current(void)
 
 uint64_t loop_now_ms(struct loop *l)
 {
-    return uv_now(&l->uv);
+    return l->now_ms;
 }
 
 void loop_defer(struct loop *l, void (*fn)(void *arg), void *arg)
@@ -170,77 +198,21 @@ void loop_defer(struct loop *l, void (*fn)(void *arg), void *arg)
         CHECK(q->v != NULL);
     }
     q->v[q->n++] = (struct deferred){fn, arg};
-    if (q->n == 1)
-        uv_idle_start(&l->idle, on_idle);
 }
 
-struct uv_loop_s *loop_uv(struct loop *l)
+int loop_epoll(struct loop *l)
 {
-    return &l->uv;
+    return l->epoll;
+}
+
+struct timer_table *loop_timers(struct loop *l)
+{
+    return &l->timers;
 }
 
 struct poll_table *loop_polls(struct loop *l)
 {
     return &l->polls;
-}
-
-/* ---- timers ----------------------------------------------------------------------------- */
-
-static void on_timer(uv_timer_t *h)
-{
-    struct timer *t = h->data;
-    t->fn(t->arg);
-}
-
-struct timer *timer_new(struct loop *l, timer_fn fn, void *arg)
-{
-    struct timer *t = loop_alloc(sizeof *t);
-
-    CHECK(uv_timer_init(&l->uv, &t->uv) == 0);
-    t->uv.data = t;
-    t->loop = l;
-    t->fn = fn;
-    t->arg = arg;
-    return t;
-}
-
-static void timer_set(struct timer *t, uint64_t ms, uint64_t again_ms)
-{
-    if (t->loop == NULL)
-        return;
-    /* from now, not from the beginning of a turn that may have been long */
-    uv_update_time(&t->loop->uv);
-    uv_timer_start(&t->uv, on_timer, ms, again_ms);
-}
-
-void timer_start(struct timer *t, uint64_t ms)
-{
-    timer_set(t, ms, 0);
-}
-
-void timer_repeat(struct timer *t, uint64_t ms)
-{
-    timer_set(t, ms, ms ? ms : 1);
-}
-
-void timer_stop(struct timer *t)
-{
-    if (t->loop != NULL)
-        uv_timer_stop(&t->uv);
-}
-
-void timer_free(struct timer *t)
-{
-    if (t == NULL)
-        return;
-    CHECK(!t->freed);
-    if (t->loop == NULL) {
-        free(t);
-        return;
-    }
-    t->freed = true;
-    uv_timer_stop(&t->uv);
-    uv_close((uv_handle_t *)&t->uv, on_timer_closed);
 }
 
 /* ---- signals ---------------------------------------------------------------------------- */
@@ -260,6 +232,7 @@ void loop_signal(struct loop *l, int signo, signal_fn fn, void *arg)
     s->fn = fn;
     s->arg = arg;
     CHECK(uv_signal_start(&s->uv, on_signal, signo) == 0);
+    l->uv_news = true;
 }
 
 /* ---- helper threads --------------------------------------------------------------------- */

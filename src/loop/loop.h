@@ -1,5 +1,5 @@
 /*
- * loop.h: the event loop of a process (libuv beneath, nothing of it shows). One loop per process, one thread.
+ * loop.h: the event loop of a process (epoll and libuv beneath, nothing of them shows). One loop per process, one thread.
  * Callbacks run on the loop's own stack and must not block or suspend; start a fiber for anything longer.
  */
 #ifndef LOOP_LOOP_H

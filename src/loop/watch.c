@@ -3,10 +3,12 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "loop/loop_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uv.h>
+#include <string.h>
+#include <sys/epoll.h>
 
 struct watch {
     struct list node;  /* in poll.watches */
@@ -23,17 +25,15 @@ struct watch {
  * afterwards costs no system call unless something arrived in between.
  */
 struct poll {
-    uv_poll_t uv;
     struct loop *loop;
     int fd;
-    int registered; /* what the kernel was asked for */
+    uint32_t serial; /* an event may be older than the descriptor that now has its number */
+    int registered;  /* what the kernel was asked for; 0: it knows nothing of this one */
     struct list watches;
     unsigned running; /* callbacks on the stack: watches are unlinked, not freed */
     bool dying;
     bool deaf; /* the kernel does not watch such a descriptor: no callback ever */
 };
-
-static const int uv_event[4] = {0, UV_READABLE, UV_WRITABLE, UV_READABLE | UV_WRITABLE};
 
 static int poll_wanted(struct poll *p)
 {
@@ -46,43 +46,44 @@ static int poll_wanted(struct poll *p)
     return wanted;
 }
 
-static void on_poll(uv_poll_t *h, int status, int uv_events);
-
 static void poll_register(struct poll *p, int events)
 {
-    int r;
+    struct epoll_event e = {
+        .events = (events & WATCH_READ ? EPOLLIN : 0u) | (events & WATCH_WRITE ? EPOLLOUT : 0u),
+        .data.u64 = (uint64_t)p->serial << 32 | (uint32_t)p->fd,
+    };
+    int op = events == 0 ? EPOLL_CTL_DEL : p->registered == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
 
-    if (p->deaf)
+    if (p->deaf || events == p->registered)
         return;
-    r = events ? uv_poll_start(&p->uv, uv_event[events], on_poll) : uv_poll_stop(&p->uv);
-
-    p->registered = r == 0 ? events : 0;
-    if (r != 0)
-        log_error("descriptor %d cannot be watched: %s", p->fd, uv_strerror(r));
-}
-
-static void on_poll_closed(uv_handle_t *h)
-{
-    free(h->data);
+    if (epoll_ctl(loop_epoll(p->loop), op, p->fd, &e) == 0) {
+        p->registered = events;
+        return;
+    }
+    if (events == 0) { /* its owner closed it before the watch */
+        p->registered = 0;
+        return;
+    }
+    /* a regular file: a peer may have handed it over in place of a socket, and then waits for ever
+     * for what it wants */
+    log_error("descriptor %d cannot be watched: %s", p->fd, strerror(errno));
+    p->deaf = true;
 }
 
 static void poll_drop(struct poll *p)
 {
     struct poll_table *t = loop_polls(p->loop);
 
-    if (p->dying)
-        return;
-    p->dying = true;
     CHECK(t->v[p->fd] == p);
     t->v[p->fd] = NULL;
-    if (p->deaf) {
+    poll_register(p, 0);
+    if (p->running > 0)
+        p->dying = true; /* freed when its callbacks are through */
+    else
         free(p);
-        return;
-    }
-    uv_poll_stop(&p->uv);
-    uv_close((uv_handle_t *)&p->uv, on_poll_closed);
 }
 
+/* The watches that were freed meanwhile; and the poll, if none is left. */
 static void poll_sweep(struct poll *p)
 {
     list_for_each (&p->watches, struct watch, node, w) {
@@ -92,26 +93,20 @@ static void poll_sweep(struct poll *p)
             free(w);
         }
     }
-    if (list_empty(&p->watches))
+    if (p->dying)
+        free(p);
+    else if (list_empty(&p->watches))
         poll_drop(p);
+    else if (poll_wanted(p) & ~p->registered)
+        poll_register(p, poll_wanted(p));
 }
 
-static void on_poll(uv_poll_t *h, int status, int uv_events)
+static void poll_call(struct poll *p, int events)
 {
-    struct poll *p = h->data;
-    int events = 0, wanted = poll_wanted(p);
+    int wanted = poll_wanted(p);
 
-    if (status < 0) {
-        /* libuv has stopped the handle; the owner learns of it by reading or writing */
-        p->registered = 0;
-        events = wanted;
-    } else {
-        events = (uv_events & UV_READABLE ? WATCH_READ : 0) |
-                 (uv_events & UV_WRITABLE ? WATCH_WRITE : 0);
-    }
-    if (wanted == 0 || (events & wanted) == 0) {
-        if (p->registered != wanted)
-            poll_register(p, wanted);
+    if ((events & wanted) == 0) {
+        poll_register(p, wanted); /* interest that was given up: now it is worth a system call */
         return;
     }
     p->running++;
@@ -120,17 +115,27 @@ static void on_poll(uv_poll_t *h, int status, int uv_events)
         if (!w->freed && !w->fresh && (w->events & events))
             w->fn(w->arg, w->events & events);
     }
-    p->running--;
-    poll_sweep(p);
-    if (!p->dying && (wanted = poll_wanted(p)) & ~p->registered)
-        poll_register(p, wanted);
+    if (--p->running == 0)
+        poll_sweep(p);
+}
+
+void poll_event(struct loop *l, uint64_t data, uint32_t events)
+{
+    struct poll_table *t = loop_polls(l);
+    struct poll *p = (uint32_t)data < t->n ? t->v[(uint32_t)data] : NULL;
+    int what = (events & EPOLLIN ? WATCH_READ : 0) | (events & EPOLLOUT ? WATCH_WRITE : 0);
+
+    if (p == NULL || p->serial != data >> 32)
+        return;
+    if (events & (EPOLLERR | EPOLLHUP)) /* the owner learns of it by reading or writing */
+        what = WATCH_READ | WATCH_WRITE;
+    poll_call(p, what);
 }
 
 static struct poll *poll_get(struct loop *l, int fd)
 {
     struct poll_table *t = loop_polls(l);
     struct poll *p;
-    int r;
 
     CHECK(fd >= 0);
     if ((size_t)fd >= t->n) {
@@ -146,16 +151,9 @@ static struct poll *poll_get(struct loop *l, int fd)
     if (t->v[fd] != NULL)
         return t->v[fd];
     p = loop_alloc(sizeof *p);
-    r = uv_poll_init(loop_uv(l), &p->uv, fd);
-    if (r != 0) {
-        /* a regular file: a peer may have handed it over in place of a socket, and then waits for
-         * ever for what it wants */
-        log_error("descriptor %d cannot be watched: %s", fd, uv_strerror(r));
-        p->deaf = true;
-    }
-    p->uv.data = p;
     p->loop = l;
     p->fd = fd;
+    p->serial = ++t->serial;
     list_init(&p->watches);
     t->v[fd] = p;
     return p;
@@ -226,5 +224,5 @@ void poll_table_done(struct poll_table *t)
         poll_drop(p);
     }
     free(t->v);
-    *t = (struct poll_table){NULL, 0};
+    *t = (struct poll_table){.n = 0};
 }
