@@ -288,6 +288,8 @@ static int verify(struct span s, const struct dns_key *k, uint16_t id,
     mac = at + 10;
     if (mac + n + 6 > r.n || mac + n + 6 + get16(r, mac + n + 4) != r.n)
         return bad_tsig(e, "its TSIG is damaged");
+    if (get16(r, mac + n) != id)
+        return bad_tsig(e, "it answers another message");
     t.error = get16(r, mac + n + 2);
     t.other = span_skip(r, mac + n + 6);
     if (t.error == 18)
