@@ -35,6 +35,15 @@ int cert_check_out(const char *file, struct err *e);
 json_t *cert_request(struct call *c, const struct cert_request_msg *m, const char *file,
                      struct err *e);
 
+/* --- orders (cert_order.c) */
+
+/* The request goes to m->authority at once. Waits until the certificate is installed, or for some minutes; progress on
+ * tty (-1: none). What certd says then, or NULL with the reason. */
+json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, int tty,
+                   struct err *e);
+/* Tells how it went, as the result of a command. */
+int cert_order_done(struct call *c, json_t *take_v, const struct cert_request_msg *m);
+
 /* --- files (cert_install.c) */
 
 struct cert_files {

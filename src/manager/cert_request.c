@@ -10,13 +10,16 @@
 #include <unistd.h>
 
 static const struct view pending_fields[] = {
-    {"Virtual server", "vserver",  VIEW_TEXT, 0},
-    {"Name",           "name",     VIEW_TEXT, 0},
-    {"State",          "state",    VIEW_TEXT, 0},
-    {"Since",          "since",    VIEW_TIME, 0},
-    {"Subject",        "subject",  VIEW_TEXT, 0},
-    {"Names",          "names",    VIEW_TEXT, 0},
-    {"Key",            "key_type", VIEW_TEXT, 0},
+    {"Virtual server", "vserver",       VIEW_TEXT, 0},
+    {"Name",           "name",          VIEW_TEXT, 0},
+    {"State",          "state",         VIEW_TEXT, 0},
+    {"Since",          "since",         VIEW_TIME, 0},
+    {"Subject",        "subject",       VIEW_TEXT, 0},
+    {"Names",          "names",         VIEW_TEXT, 0},
+    {"Key",            "key_type",      VIEW_TEXT, 0},
+    {"Authority",      "authority",     VIEW_TEXT, 0},
+    {"Progress",       "progress",      VIEW_TEXT, 0},
+    {"Failure",        "order_failure", VIEW_TEXT, 0},
 };
 
 void cert_default_name(const struct conf_vserver *v, char ret[CERT_MSG_LABEL_MAX + 1])
@@ -199,6 +202,19 @@ static int take_options(struct call *c, const struct conf_vserver *v, struct cer
     return take_names(c, v, m, e);
 }
 
+/* Whose progress may be seen: standard error, where somebody looks at it. */
+static int progress_tty(const struct call *c)
+{
+    return !has_option(c, OPT_JSON) && isatty(STDERR_FILENO) ? STDERR_FILENO : -1;
+}
+
+static int order(struct call *c, struct cert_request_msg *m, struct err *e)
+{
+    json_t *v = cert_order(c, m, !has_option(c, OPT_NO_WAIT), progress_tty(c), e);
+
+    return v == NULL ? -EIO : cert_order_done(c, v, m);
+}
+
 int cmd_cert_request(struct call *c, struct err *e)
 {
     const char *file = has_option(c, OPT_OUT) ? c->option[OPT_OUT] : CERT_REQUEST_FILE;
@@ -210,6 +226,17 @@ int cmd_cert_request(struct call *c, struct err *e)
     if (v == NULL)
         return -ENOENT;
     r = take_options(c, v, &m, e);
+    if (r == 0 && has_option(c, OPT_CA)) {
+        if (has_option(c, OPT_OUT))
+            r = usage_error(e, "--ca sends the request; --out would write it into a file");
+        else if (!span_to_cstr(span_cstr(c->option[OPT_CA]), m.authority, sizeof m.authority) ||
+                 m.authority[0] == '\0')
+            r = usage_error(e, "--ca needs the name of an authority of the configuration");
+        else
+            r = order(c, &m, e);
+        cert_names_done(&m.names);
+        return r;
+    }
     if (r == 0 && (answer = cert_request(c, &m, file, e)) == NULL)
         r = -EIO;
     cert_names_done(&m.names);
@@ -281,6 +308,16 @@ static int renew_elsewhere(struct call *c, const char *vserver, struct err *e)
                      file, vserver);
 }
 
+static int renew_online(struct call *c, const char *vserver, const char *authority, struct err *e)
+{
+    struct cert_request_msg m = {
+        .names = CERT_NAMES_EMPTY, .as_current = true, .same_key = has_option(c, OPT_SAME_KEY)};
+
+    snprintf(m.vserver, sizeof m.vserver, "%s", vserver);
+    snprintf(m.authority, sizeof m.authority, "%s", authority);
+    return order(c, &m, e);
+}
+
 int cmd_cert_renew(struct call *c, struct err *e)
 {
     json_t *v = cert_ask(c, MSG_CERT_SHOW, c->args[0], e);
@@ -288,12 +325,15 @@ int cmd_cert_renew(struct call *c, struct err *e)
     struct buf body BUF_AUTO = BUF(128);
     char serial[CERTIFICATE_SERIAL_MAX];
     const char *source;
+    char authority[CERT_MSG_WORD_MAX + 1];
     bool own, assigned;
 
     if (v == NULL)
         return -EIO;
     source = view_string(v, "current.source");
     own = source[0] == '\0' || strcmp(source, "own CA") == 0;
+    snprintf(authority, sizeof authority, "%s",
+             strcmp(source, "external CA") == 0 ? view_string(v, "current.origin") : "");
     assigned = strcmp(source, "assigned") == 0;
     if (assigned)
         err_set(e, -EINVAL, "%s shows the certificate of %s and follows it; renew that one",
@@ -301,6 +341,8 @@ int cmd_cert_renew(struct call *c, struct err *e)
     json_decref(v);
     if (assigned)
         return -EINVAL;
+    if (authority[0])
+        return renew_online(c, c->args[0], authority, e);
     if (!own)
         return renew_elsewhere(c, c->args[0], e);
     snprintf(m.vserver, sizeof m.vserver, "%s", c->args[0]);

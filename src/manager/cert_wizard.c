@@ -49,10 +49,8 @@ static enum move page_when(struct wizard *w)
     enum move m;
 
     dialog_title(w, "Delayed or Immediate Request", "");
-    cert_say(
-        w->tty,
-        "  1  Prepare the request now, but send it later (another CA)\n"
-        "  2  Send the request immediately to an online certification authority (the own CA)\n");
+    cert_say(w->tty, "  1  Prepare the request now, but send it later (another CA)\n"
+                     "  2  Send the request immediately to an online certification authority\n");
     m = dialog_choice(w, 2, n, &n);
     w->wants_own_ca = n == 2;
     return m;
@@ -263,16 +261,56 @@ static enum move page_request_summary(struct wizard *w)
         w->file, "");
 }
 
+/* Another CA over the network: names and key as the configuration has them. */
+static enum move page_order(struct wizard *w, const struct conf_authority *a)
+{
+    struct err e = {""};
+    enum move m;
+    json_t *v;
+
+    dialog_title(w, "Certificate Request Submission",
+                 "The request goes to the authority now; the certificate is installed when it is "
+                 "there, and renewed by itself.");
+    cert_say(w->tty,
+             "  Virtual server       %s\n  Key                  %s\n"
+             "  Authority            %s\n",
+             w->vserver->name, w->request.key_type, a->name);
+    m = dialog_yes(w, "Send the request and install the certificate?");
+    if (m != MOVE_NEXT)
+        return m;
+    snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
+    snprintf(w->request.authority, sizeof w->request.authority, "%s", a->name);
+    v = cert_order(w->call, &w->request, true, w->tty, &e);
+    w->request.authority[0] = '\0';
+    if (v == NULL) {
+        dialog_fault(w, &e);
+        return MOVE_BACK;
+    }
+    if (strcmp(view_string(v, "pending.state"), "pending") == 0)
+        finished(w, "The request is pending at the CA; the certificate is installed by itself on ",
+                 w->vserver->name, ".");
+    else
+        finished(w, "A certificate is successfully installed on ", w->vserver->name, ".");
+    json_decref(v);
+    return MOVE_NEXT;
+}
+
 static enum move page_issue(struct wizard *w)
 {
     struct err e = {""};
     enum move m;
     json_t *v;
 
-    dialog_title(w, "Choose a Certification Authority", "  1  The own CA of this server");
-    m = dialog_choice(w, 1, 1, &w->choice);
+    dialog_title(w, "Choose a Certification Authority", "");
+    cert_say(w->tty, "  1  The own CA of this server\n");
+    for (uint32_t i = 0; i < w->conf->authority_count; i++)
+        cert_say(w->tty, "  %u  %s (%s)\n", i + 2, w->conf->authorities[i].name,
+                 w->conf->authorities[i].url);
+    m = dialog_choice(w, 1 + w->conf->authority_count, 1, &w->choice);
     if (m != MOVE_NEXT)
         return m;
+    if (w->choice > 1)
+        return page_order(w, &w->conf->authorities[w->choice - 2]);
     dialog_title(
         w, "Certificate Request Submission",
         "The own CA takes names, key and organization from the configuration of the virtual "

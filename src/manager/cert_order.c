@@ -1,0 +1,102 @@
+/* cert_order.c: a request that an authority of the configuration gets at once. certd leads the order; here it is watched. */
+#include "base/clock.h"
+#include "manager/cert.h"
+#include "manager/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOOK_MS = 300, WATCH_MS = 300 * 1000 };
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static bool is_pending(const json_t *v)
+{
+    return strcmp(view_string(v, "pending.state"), "pending") == 0;
+}
+
+/* What has changed since the last look, on its line. */
+static void show_progress(int tty, const json_t *v, char last[200])
+{
+    const char *now = view_string(v, "progress");
+
+    if (tty < 0 || now[0] == '\0' || strcmp(now, last) == 0)
+        return;
+    snprintf(last, 200, "%s", now);
+    cert_say(tty, "%s: %s\n", view_string(v, "authority"), now);
+}
+
+/* The first failure is told; certd goes on trying. */
+static int refused(const json_t *v, const char *vserver, struct err *e)
+{
+    return err_set(e, -EREMOTEIO,
+                   "%.400s; the request stays pending and is tried again by itself; `sealpost cert "
+                   "cancel %s` gives it up",
+                   view_string(v, "order_failure"), vserver);
+}
+
+static json_t *watch(struct call *c, const char *vserver, int tty, struct err *e)
+{
+    uint64_t end = clock_mono_ms() + WATCH_MS;
+    char last[200] = "";
+
+    for (;;) {
+        json_t *v = cert_ask(c, MSG_CERT_SHOW, vserver, e);
+        if (v == NULL || !is_pending(v))
+            return v;
+        show_progress(tty, v, last);
+        if (json_integer_value(json_object_get(v, "tries")) > 0) {
+            refused(v, vserver, e);
+            json_decref(v);
+            return NULL;
+        }
+        if (clock_mono_ms() > end)
+            return v;
+        json_decref(v);
+        pause_ms(LOOK_MS);
+    }
+}
+
+json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, int tty,
+                   struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(65536);
+    char key[CERT_MSG_KEY_ID_MAX + 1];
+    json_t *v;
+
+    wr_cert_request(&body, m);
+    v = cert_ask_body(c, MSG_CERT_REQUEST, buf_span(&body), e);
+    if (v == NULL)
+        return NULL;
+    snprintf(key, sizeof key, "%s", view_string(v, "key"));
+    if (!wait)
+        return v;
+    json_decref(v);
+    v = watch(c, m->vserver, tty, e);
+    if (v != NULL && !is_pending(v) && strcmp(view_string(v, "current.key"), key) != 0) {
+        json_decref(v);
+        err_set(e, -ECANCELED, "the request of %s was cancelled meanwhile", m->vserver);
+        return NULL;
+    }
+    return v;
+}
+
+int cert_order_done(struct call *c, json_t *take_v, const struct cert_request_msg *m)
+{
+    char serial[CERTIFICATE_SERIAL_MAX];
+
+    if (is_pending(take_v) || strcmp(view_string(take_v, "state"), "pending") == 0)
+        return view_done(c, take_v,
+                         "The request is with %s and is looked after; `sealpost cert pending %s` "
+                         "shows how it stands. The certificate in use stays.",
+                         m->authority, m->vserver);
+    snprintf(serial, sizeof serial, "%s", view_string(take_v, "current.serial"));
+    return view_done(c, take_v, "%s has a certificate of %s, serial %s. It is renewed by itself.",
+                     m->vserver, m->authority, serial);
+}
