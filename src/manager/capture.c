@@ -9,7 +9,7 @@
 #include "manager/capture_child.h"
 #include "manager/capture_view.h"
 #include "manager/table.h"
-#include "manager/verify_plan.h"
+#include "manager/verify_foreign.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -419,7 +419,9 @@ int cmd_capture(struct call *c, struct err *e)
     k->write_fd = -1;
     k->filter = BUF(65536);
     r = parse_options(k, e);
-    if (r == 0)
+    if (r == 0 && c->arg_count > 0)
+        r = verify_foreign_make(c, &k->plan, e);
+    else if (r == 0)
         r = verify_plan_make(c, k->wanted, k->wanted_count, &k->plan, e);
     if (r == 0 && has_option(c, OPT_AUDIT))
         r = mark_secrets(k, e);

@@ -24,6 +24,8 @@ void verify_plan_free(struct verify_plan *v)
         cert_names_done(&v->names[i]);
     free(v->names);
     free(v->targets);
+    free(v->take_places);
+    free(v->take_conf);
     probe_trust_done(&v->trust);
     settings_wipe(&v->settings);
     secret_wipe(&v->plan.logins, sizeof v->plan.logins);
@@ -186,9 +188,23 @@ static int make_targets(struct verify_plan *v, struct err *e)
     return r;
 }
 
-static int prepare(struct verify_plan *v, struct err *e)
+int verify_plan_logins(struct verify_plan *v, struct err *e)
 {
     const char *group;
+    int r = 0;
+
+    for (unsigned i = 0; i < PROBE_LOGINS; i++)
+        if ((r = take_login(&v->settings, i, &v->plan.logins[i], e)) != 0)
+            return r;
+    group = settings_get(&v->settings, "NEWSGROUP");
+    if (group != NULL &&
+        !span_to_cstr(span_cstr(group), v->plan.newsgroup, sizeof v->plan.newsgroup))
+        return err_set(e, -EINVAL, "NEWSGROUP in the settings is too long");
+    return 0;
+}
+
+static int prepare(struct verify_plan *v, struct err *e)
+{
     int r = 0;
 
     if ((v->control = call_control(v->call, e)) == NULL ||
@@ -197,13 +213,8 @@ static int prepare(struct verify_plan *v, struct err *e)
     if ((r = read_settings(v, e)) != 0 || (r = read_trust(v, e)) != 0 ||
         (r = make_targets(v, e)) != 0)
         return r;
-    for (unsigned i = 0; i < PROBE_LOGINS; i++)
-        if ((r = take_login(&v->settings, i, &v->plan.logins[i], e)) != 0)
-            return r;
-    group = settings_get(&v->settings, "NEWSGROUP");
-    if (group != NULL &&
-        !span_to_cstr(span_cstr(group), v->plan.newsgroup, sizeof v->plan.newsgroup))
-        return err_set(e, -EINVAL, "NEWSGROUP in the settings is too long");
+    if ((r = verify_plan_logins(v, e)) != 0)
+        return r;
     v->plan.trust = &v->trust;
     v->plan.conf = v->conf;
     v->plan.targets = v->targets;

@@ -18,11 +18,14 @@ struct verify_plan {
     struct probe_target *targets;
     unsigned target_count;
     struct probe_plan plan;
+    void *take_places, *take_conf; /* of a plan for other servers (verify_foreign.h) */
 };
 
 /* Endpoints of virtual servers that are not wanted are in it too, as helpers. */
 int verify_plan_make(struct call *c, const char *const *wanted, unsigned count,
                      struct verify_plan **ret, struct err *e);
+/* USER1, PASS1, … and NEWSGROUP of its settings. */
+int verify_plan_logins(struct verify_plan *v, struct err *e);
 void verify_plan_free(struct verify_plan *v); /* wipes passwords; NULL is fine */
 
 #endif

@@ -16,11 +16,12 @@ static json_t *results_json(const struct probe_result *results, unsigned count)
         const struct probe_result *r = &results[i];
         char name[80];
         json_array_append_new(
-            all, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:i}", "vserver", r->target->vserver->name,
-                           "endpoint", probe_target_name(r->target, name), "policy",
-                           conf_policy_name(r->target->endpoint->policy), "check", r->check->name,
-                           "result", probe_verdict_name(r->verdict), "detail", view_text(r->detail),
-                           "ms", (int)r->ms));
+            all, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:i}", "vserver",
+                           r->target->vserver->name, "endpoint", probe_target_name(r->target, name),
+                           "policy", conf_policy_name(r->target->endpoint->policy), "check",
+                           r->check->name, "result", probe_verdict_name(r->verdict), "detail",
+                           view_text(r->detail), "proves", r->check->doc, "remedy",
+                           r->verdict == PROBE_FAIL ? r->check->remedy : "", "ms", (int)r->ms));
     }
     return all;
 }
@@ -60,6 +61,16 @@ struct rows {
     const struct conf_vserver *last;
 };
 
+static void put_whole(struct table *t, const struct probe_result *r)
+{
+    struct buf text BUF_AUTO = BUF(2048);
+
+    buf_put_cstr(&text, r->detail);
+    if (r->verdict == PROBE_FAIL)
+        buf_printf(&text, ". Remedy: %s", r->check->remedy);
+    table_put(t, buf_span(&text));
+}
+
 static void put_row(struct rows *rows, const struct probe_result *r, const char *endpoint,
                     const char *check)
 {
@@ -74,7 +85,7 @@ static void put_row(struct rows *rows, const struct probe_result *r, const char 
     if (r->verdict == PROBE_PASS)
         table_put_short(rows->table, span_cstr(r->detail));
     else
-        table_put(rows->table, span_cstr(r->detail));
+        put_whole(rows->table, r);
     rows->last = r->target->vserver;
 }
 
@@ -137,19 +148,43 @@ static void show_table(struct call *c, const struct probe_result *results, unsig
     table_free(rows.table);
 }
 
-unsigned verify_show(struct call *c, const struct probe_result *results, unsigned count,
-                     uint64_t took_ms)
+static json_t *facts_json(const struct verify_report *r)
 {
-    unsigned n[3] = {0, 0, 0};
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < r->plan->target_count; i++) {
+        const struct probe_target *t = &r->plan->targets[i];
+        const struct probe_facts *f = &r->plan->facts[i];
+        char name[80];
+        if (!t->wanted || !f->known)
+            continue;
+        json_array_append_new(
+            all, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:s,s:s,s:s,s:s,s:I,s:I,s:i,s:b}",
+                           "vserver", t->vserver->name, "endpoint", probe_target_name(t, name),
+                           "version", f->version, "cipher", f->cipher, "group", f->group, "subject",
+                           view_text(f->subject), "issuer", view_text(f->issuer), "names",
+                           view_text(f->names), "serial", f->serial, "sha256", f->sha256,
+                           "spki_sha256", f->spki_sha256, "key_type", f->key_type, "not_before",
+                           (json_int_t)f->not_before, "not_after", (json_int_t)f->not_after,
+                           "chain_length", (int)f->chain_length, "stapled", f->stapled));
+    }
+    return all;
+}
+
+unsigned verify_show(struct call *c, const struct verify_report *r)
+{
+    const struct probe_result *results = r->results;
+    unsigned n[3] = {0, 0, 0}, count = r->count;
+    uint64_t took_ms = r->took_ms;
     json_t *v;
 
     for (unsigned i = 0; i < count; i++)
         n[results[i].verdict]++;
     if (has_option(c, OPT_JSON)) {
-        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o}", "passed_all", n[PROBE_FAIL] == 0, "passed",
+        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o,s:o}", "passed_all", n[PROBE_FAIL] == 0, "passed",
                       (int)n[PROBE_PASS], "failed", (int)n[PROBE_FAIL], "skipped",
                       (int)n[PROBE_SKIP], "ms", (json_int_t)took_ms, "results",
-                      results_json(results, count));
+                      results_json(results, count), "served", facts_json(r));
         view_json(c, v);
         json_decref(v);
         return n[PROBE_FAIL];

@@ -5,9 +5,16 @@
 #include "manager/command.h"
 #include "monitor/probe.h"
 
+struct verify_report {
+    const struct probe_plan *plan;
+    const struct probe_result *results;
+    unsigned count;
+    int64_t start; /* wall clock seconds */
+    uint64_t took_ms;
+};
+
 /* Shows them; returns how many failed. Where all endpoints of a virtual server agree about a check
  * they share a row, unless --each is given. */
-unsigned verify_show(struct call *c, const struct probe_result *results, unsigned count,
-                     uint64_t took_ms);
+unsigned verify_show(struct call *c, const struct verify_report *r);
 
 #endif

@@ -35,7 +35,10 @@ enum leak {
     LEAK_BUFFER_CLEAR,  /* is answered in clear */
     LEAK_TLS11,
     LEAK_ONLY_12,
-    LEAK_CHAIN, /* of another CA */
+    LEAK_WEAK,        /* takes ciphers without authentication */
+    LEAK_RENEGOTIATE, /* shakes hands again as often as one likes */
+    LEAK_NO_NAME,     /* nothing for clients that ask for no name */
+    LEAK_CHAIN,       /* of another CA */
     LEAK_EXPIRED,
     LEAK_NAME,      /* a certificate for another name */
     LEAK_GREETING,  /* another name */
@@ -691,6 +694,14 @@ static void *fake_run(void *arg)
     }
 }
 
+static int fake_wants_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)arg;
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK
+                                                                      : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 static void fake_context(struct fake *f, struct fake_ca *ca, struct fake_ca *other)
 {
     struct fake_ca *by = f->leak == LEAK_CHAIN ? other : ca;
@@ -704,6 +715,12 @@ static void fake_context(struct fake *f, struct fake_ca *ca, struct fake_ca *oth
         SSL_CTX_set_security_level(f->ctx, 0);
         SSL_CTX_set_cipher_list(f->ctx, "ALL:@SECLEVEL=0");
     }
+    if (f->leak == LEAK_WEAK)
+        SSL_CTX_set_cipher_list(f->ctx, "ALL:aNULL:@SECLEVEL=0");
+    if (f->leak == LEAK_RENEGOTIATE)
+        SSL_CTX_set_options(f->ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    if (f->leak == LEAK_NO_NAME)
+        SSL_CTX_set_tlsext_servername_callback(f->ctx, fake_wants_name);
     if (f->leak == LEAK_ONLY_12)
         SSL_CTX_set_max_proto_version(f->ctx, TLS1_2_VERSION);
     CHECK(SSL_CTX_use_certificate(f->ctx, leaf->x509) == 1);

@@ -209,6 +209,50 @@ bool fetch_imap(struct talk *t, const struct probe_login *l, const struct marked
     return !t->failed;
 }
 
+/* ---- articles ---------------------------------------------------------------------------- */
+
+/* "* LIST (\\HasNoChildren) "/" "Public/local.test"": the mailbox whose name ends so. */
+static bool folder_of(struct span lines, const char *newsgroup, char *ret, size_t size)
+{
+    struct span line;
+
+    while (span_split(&lines, '\n', &line)) {
+        size_t at;
+        if (!span_starts_nocase(line, SPAN("* LIST ")) || (at = span_rfind(line, ' ')) == SPAN_NONE)
+            continue;
+        line = span_skip(line, at + 1);
+        if (line.n > 2 && line.p[0] == '"')
+            line = span_sub(line, 1, line.n - 2);
+        if (span_ends_nocase(line, span_cstr(newsgroup)))
+            return span_to_cstr(line, ret, size);
+    }
+    return false;
+}
+
+const char *remove_article(struct talk *t, const struct probe_login *l, const char *newsgroup,
+                           const struct marked *m)
+{
+    char folder[512];
+    uint32_t uid;
+
+    if (!talk_open(t) || !talk_login_plain(t, l) ||
+        talk_command(t, "LIST \"\" \"*%s\"", newsgroup) != REPLY_OK)
+        return "no session to delete it in";
+    if (!folder_of(buf_span(&t->lines), newsgroup, folder, sizeof folder))
+        return "no folder of that newsgroup is to be seen";
+    if (talk_command(t, "SELECT \"%s\"", folder) != REPLY_OK ||
+        talk_command(t, "UID SEARCH HEADER Message-ID \"%s\"", m->id) != REPLY_OK ||
+        !found_uid(buf_span(&t->lines), &uid))
+        return "it is not to be found in the folder";
+    if (talk_command(t, "UID STORE %" PRIu32 " +FLAGS.SILENT (\\Deleted)", uid) != REPLY_OK ||
+        talk_command(t, "UID EXPUNGE %" PRIu32, uid) != REPLY_OK)
+        return "the account has no right to delete";
+    if (talk_command(t, "UID SEARCH HEADER Message-ID \"%s\"", m->id) != REPLY_OK ||
+        found_uid(buf_span(&t->lines), &uid))
+        return "the account has no right to delete";
+    return NULL;
+}
+
 /* ---- out: POP3 --------------------------------------------------------------------------- */
 
 /* Number of the newest messages that bears the mark; 0: none. */

@@ -19,8 +19,8 @@
 #define LOGINS TEXT
 
 const struct check_row probe_checks[] = {
-#define CHECK_ROW(name, protocols, policies, needs, handler, doc)                                  \
-    {name, protocols, policies, needs, handler, doc},
+#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy)                          \
+    {name, protocols, policies, needs, handler, doc, remedy},
 #include "monitor/checks.def"
 #undef CHECK_ROW
 };
@@ -49,6 +49,17 @@ int probe_trust_init(struct probe_trust *t, struct span pem, struct err *e)
     if (r != 0)
         probe_trust_done(t);
     return r;
+}
+
+int probe_trust_system(struct probe_trust *t, struct err *e)
+{
+    *t = (struct probe_trust){.store = X509_STORE_new(), .pem = BUF(1)};
+    CHECK(t->store != NULL);
+    if (X509_STORE_set_default_paths(t->store) == 1)
+        return 0;
+    ERR_clear_error();
+    probe_trust_done(t);
+    return err_set(e, -ENOENT, "this machine has no roots to trust; name some with --root FILE");
 }
 
 void probe_trust_done(struct probe_trust *t)
@@ -167,21 +178,6 @@ void run_fail_talk(struct probe_run *p, const struct talk *t)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static bool is_for(const struct check_row *c, const struct probe_target *t)
-{
-    if (!(c->protocols >> t->vserver->protocol & 1) || !(c->policies >> t->endpoint->policy & 1))
-        return false;
-    /* MX takes no logins */
-    if (t->vserver->protocol == PROTOCOL_SMTP) {
-        bool mx = t->vserver->smtp_kind == SMTP_MX;
-        if (c->fn == check_relay)
-            return mx;
-        if (mx && (c->fn == check_login || c->fn == check_login_needed))
-            return false;
-    }
-    return !(c->fn == check_login_needed && t->vserver->anonymous_read);
-}
-
 /* NULL: all that it needs is there; else what is missing and what to do. */
 static const char *missing(const struct check_row *c, const struct probe_plan *plan)
 {
@@ -194,6 +190,27 @@ static const char *missing(const struct check_row *c, const struct probe_plan *p
     if (c->needs & NEEDS_SUBMISSION && run_helper(plan, PROTOCOL_SMTP, SMTP_SUBMISSION) == NULL)
         return "no submission endpoint to send a message through";
     return NULL;
+}
+
+static bool is_for(const struct check_row *c, const struct probe_target *t,
+                   const struct probe_plan *plan)
+{
+    /* of a server that is not ours only what every server must do; with logins where there are some */
+    if (t->foreign &&
+        (c->needs & NEEDS_OWN || (c->needs & NEEDS_LOGIN && plan->logins[0].user[0] == '\0') ||
+         (c->needs && missing(c, plan) != NULL)))
+        return false;
+    if (!(c->protocols >> t->vserver->protocol & 1) || !(c->policies >> t->endpoint->policy & 1))
+        return false;
+    /* MX takes no logins */
+    if (t->vserver->protocol == PROTOCOL_SMTP) {
+        bool mx = t->vserver->smtp_kind == SMTP_MX;
+        if (c->fn == check_relay)
+            return mx;
+        if (mx && (c->fn == check_login || c->fn == check_login_needed))
+            return false;
+    }
+    return !(c->fn == check_login_needed && t->vserver->anonymous_read);
 }
 
 struct endpoint_run {
@@ -222,6 +239,8 @@ static void run_endpoint(void *arg)
             r->results[i].check->fn(&p);
         r->results[i].ms = (unsigned)(clock_mono_ms() - start);
     }
+    if (r->shared->plan->facts != NULL)
+        probe_seen_facts(seen, &r->shared->plan->facts[r->target - r->shared->plan->targets]);
     probe_seen_done(seen);
     free(seen);
     if (--r->shared->running == 0)
@@ -237,7 +256,7 @@ static unsigned lay_out(const struct probe_plan *p, struct probe_result *rows,
     for (unsigned i = 0; i < p->target_count; i++) {
         runs[i] = (struct endpoint_run){.target = &p->targets[i], .results = rows + n};
         for (unsigned k = 0; p->targets[i].wanted && k < probe_check_count; k++) {
-            if (!is_for(&probe_checks[k], &p->targets[i]))
+            if (!is_for(&probe_checks[k], &p->targets[i], p))
                 continue;
             rows[n++] = (struct probe_result){.target = &p->targets[i], .check = &probe_checks[k]};
             runs[i].count++;

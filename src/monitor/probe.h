@@ -25,18 +25,22 @@ struct probe_trust {
     struct buf pem;
 };
 int probe_trust_init(struct probe_trust *t, struct span pem, struct err *e);
+/* The roots that this machine trusts. */
+int probe_trust_system(struct probe_trust *t, struct err *e);
 void probe_trust_done(struct probe_trust *t); /* NULL is fine, and what is zero */
 
 /* One endpoint, and what is expected of it. */
 struct probe_target {
     const struct conf_vserver *vserver;
     const struct conf_endpoint *endpoint;
-    struct sockaddr_storage to; /* where to connect: loopback for an endpoint on all addresses */
+    struct sockaddr_storage to;   /* where to connect: loopback for an endpoint on all addresses */
+    struct sockaddr_storage from; /* an address of this machine to come from; AF_UNSPEC: any */
     const struct cert_names *names;      /* that the certificate must have */
     char serial[CERTIFICATE_SERIAL_MAX]; /* what the register says is in service; "": not known */
     char spki_sha256[65];                /* and its key; "" */
     char register_state[32];             /* "valid", "revoked", …; "" */
     bool wanted;                         /* false: only helps in the checks of others */
+    bool foreign; /* no server of ours: what only our own configuration can say is not asked */
 };
 /* The address to connect to; false: the endpoint's address is none. */
 bool probe_target_init(struct probe_target *t, const struct conf_vserver *v,
@@ -46,6 +50,17 @@ const char *probe_target_name(const struct probe_target *t,
 
 struct probe_login {
     char user[321], password[PROBE_SECRET_MAX + 1]; /* "": none */
+};
+
+/* What an endpoint serves, as the first handshake has shown it. */
+struct probe_facts {
+    bool known;
+    char version[16], cipher[64], group[32];
+    char subject[256], issuer[256], names[1024];
+    char serial[CERTIFICATE_SERIAL_MAX], sha256[65], spki_sha256[65], key_type[32];
+    int64_t not_before, not_after;
+    unsigned chain_length;
+    bool stapled; /* an OCSP answer came with it */
 };
 
 struct probe_plan {
@@ -58,6 +73,7 @@ struct probe_plan {
     /* Words that stand in the bodies of messages and articles, so that a capture can look for them;
      * "": none. */
     char mark_message[33], mark_article[33];
+    struct probe_facts *facts; /* one a target, to be filled; NULL: nobody asks */
 };
 
 /* A row of checks.def. */
@@ -68,7 +84,8 @@ struct check_row {
     unsigned protocols, policies; /* bits of enum conf_protocol, conf_policy */
     unsigned needs;
     check_fn fn;
-    const char *doc; /* what a PASS proves */
+    const char *doc;    /* what a PASS proves */
+    const char *remedy; /* what to do after a FAIL */
 };
 extern const struct check_row probe_checks[];
 extern const unsigned probe_check_count;

@@ -27,7 +27,8 @@ struct probe_seen {
     struct err error; /* why there is no certificate */
     struct chain chain;
     long verify; /* OpenSSL's own judgement */
-    char version[16], cipher[64];
+    char version[16], cipher[64], group[32];
+    bool stapled;
 };
 
 enum {
@@ -36,9 +37,11 @@ enum {
     NEEDS_READER = 4,     /* an IMAP4 endpoint to fetch through */
     NEEDS_SUBMISSION = 8, /* a submission endpoint to send through */
     NEEDS_MX = 16,        /* it is one that takes mail of strangers */
+    NEEDS_OWN = 32,       /* only our own configuration says what is right */
 };
 
-#define CHECK_ROW(name, protocols, policies, needs, handler, doc) void handler(struct probe_run *p);
+#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy)                          \
+    void handler(struct probe_run *p);
 #include "monitor/checks.def"
 #undef CHECK_ROW
 
@@ -63,6 +66,7 @@ const char *run_own_name(const struct probe_plan *plan, const struct probe_targe
 /* Shakes hands once per endpoint and keeps what it saw. suspends */
 const struct probe_seen *run_look(struct probe_run *p);
 void probe_seen_done(struct probe_seen *s);
+void probe_seen_facts(const struct probe_seen *s, struct probe_facts *ret);
 /* No connection, or no answer in time? */
 bool talk_was_silent(const struct talk *t);
 /* suspends. The chain, as it was served. */
@@ -88,6 +92,9 @@ const char *marked_compare_article(const struct marked *m, struct span got);
 bool send_submission(struct talk *t, const struct probe_login *l, const struct marked *m);
 bool send_stranger(struct talk *t, const char *to, const struct marked *m);
 bool fetch_imap(struct talk *t, const struct probe_login *l, const struct marked *m);
+/* Takes an article out of its public folder, where the account may; NULL: done, else why not. */
+const char *remove_article(struct talk *t, const struct probe_login *l, const char *newsgroup,
+                           const struct marked *m);
 bool fetch_pop3(struct talk *t, const struct probe_login *l, const struct marked *m);
 
 #endif

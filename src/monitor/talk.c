@@ -229,8 +229,8 @@ bool talk_greeting(struct talk *t)
 
 static bool dial(struct talk *t)
 {
-    return !t->failed &&
-           result(t, wire_dial(&t->target->to, WIRE_DEADLINE_MS, &t->wire, &t->error));
+    return !t->failed && result(t, wire_dial(&t->target->to, &t->target->from, WIRE_DEADLINE_MS,
+                                             &t->wire, &t->error));
 }
 
 static bool ehlo(struct talk *t)
@@ -274,9 +274,10 @@ static const char *sni_of(const struct probe_target *target)
 bool talk_handshake(struct talk *t, int min, int max, enum wire_tls_end *ret_end)
 {
     static const char *const alpn_http[] = {"http/1.1", NULL};
-    struct wire_tls tls = {
-        .roots = t->trust->store, .name = sni_of(t->target), .min = min, .max = max};
+    struct wire_tls tls = {.roots = t->trust->store, .min = min, .max = max, .ciphers = t->ciphers};
 
+    tls.staple = t->staple;
+    tls.name = t->no_sni ? NULL : sni_of(t->target);
     if (t->protocol == PROTOCOL_HTTP)
         tls.alpn = alpn_http;
     *ret_end = WIRE_TLS_LOCAL;

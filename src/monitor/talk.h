@@ -18,6 +18,9 @@ struct talk {
     const struct probe_trust *trust;
     enum conf_protocol protocol;
     struct wire *wire;
+    bool staple;         /* asks for the OCSP answer */
+    bool no_sni;         /* asks for no name */
+    const char *ciphers; /* to offer up to TLS 1.2; NULL: the usual ones */
     bool failed;
     int reason; /* negative errno where the connection has failed; 0: what was said did not please
                  */

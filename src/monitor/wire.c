@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 16384, IN_MAX = 2 * WIRE_LINE_MAX };
+enum { READ_BYTES = 16384, IN_MAX = 2 * WIRE_LINE_MAX, RENEGOTIATE_MS = 2000 };
 
 struct wire {
     int fd;
@@ -40,14 +40,17 @@ static int wait_for(struct wire *w, int events, struct err *e)
     return 0;
 }
 
+static socklen_t address_bytes(const struct sockaddr_storage *a)
+{
+    return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
 static int connect_now(struct wire *w, const struct sockaddr_storage *to, struct err *e)
 {
-    socklen_t n =
-        to->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     int failed = 0, r;
     socklen_t failed_n = sizeof failed;
 
-    if (connect(w->fd, (const struct sockaddr *)(const void *)to, n) == 0)
+    if (connect(w->fd, (const struct sockaddr *)(const void *)to, address_bytes(to)) == 0)
         return 0;
     if (errno != EINPROGRESS)
         return err_set(e, -errno, "no connection: %s", strerror(errno));
@@ -58,8 +61,19 @@ static int connect_now(struct wire *w, const struct sockaddr_storage *to, struct
     return failed == 0 ? 0 : err_set(e, -failed, "no connection: %s", strerror(failed));
 }
 
-int wire_dial(const struct sockaddr_storage *to, uint64_t deadline_ms, struct wire **ret,
-              struct err *e)
+static int come_from(int fd, const struct sockaddr_storage *to, const struct sockaddr_storage *from,
+                     struct err *e)
+{
+    if (from == NULL || from->ss_family != to->ss_family)
+        return 0;
+    return bind(fd, (const struct sockaddr *)(const void *)from, address_bytes(from)) == 0
+               ? 0
+               : err_set(e, -errno, "this machine has no such address to come from: %s",
+                         strerror(errno));
+}
+
+int wire_dial(const struct sockaddr_storage *to, const struct sockaddr_storage *from,
+              uint64_t deadline_ms, struct wire **ret, struct err *e)
 {
     struct wire *w = calloc(1, sizeof *w);
     int one = 1, r = 0;
@@ -70,6 +84,8 @@ int wire_dial(const struct sockaddr_storage *to, uint64_t deadline_ms, struct wi
     w->fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (w->fd < 0)
         r = err_set(e, -errno, "no socket: %s", strerror(errno));
+    if (r == 0)
+        r = come_from(w->fd, to, from, e);
     if (r == 0)
         r = connect_now(w, to, e);
     if (r != 0) {
@@ -162,6 +178,11 @@ static SSL_CTX *make_context(const struct wire_tls *t)
         SSL_CTX_set_security_level(ctx, 0);
         SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0");
     }
+    if (t->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, t->ciphers) != 1) {
+        SSL_CTX_free(ctx);
+        ERR_clear_error();
+        return NULL;
+    }
     SSL_CTX_set_min_proto_version(ctx, t->min);
     SSL_CTX_set_max_proto_version(ctx, t->max);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
@@ -187,26 +208,13 @@ static void offer_alpn(SSL *ssl, const char *const *names)
         SSL_set_alpn_protos(ssl, list, n);
 }
 
-int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *ret_end,
-                   struct err *e)
+static int shake_hands(struct wire *w, enum wire_tls_end *ret_end, struct err *e)
 {
-    CHECK(w->ssl == NULL);
-    ERR_clear_error();
-    *ret_end = WIRE_TLS_LOCAL;
-    if (w->in.n > w->used)
-        return err_set(e, -EPROTO, "%zu bytes in clear came before the handshake",
-                       w->in.n - w->used);
-    w->ctx = make_context(t);
-    w->ssl = SSL_new(w->ctx);
-    CHECK(w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) == 1);
-    if (t->name != NULL)
-        SSL_set_tlsext_host_name(w->ssl, (char *)(uintptr_t)t->name);
-    offer_alpn(w->ssl, t->alpn);
     for (;;) {
         int events = 0, r, got;
         ERR_clear_error();
         errno = 0;
-        got = SSL_connect(w->ssl);
+        got = SSL_do_handshake(w->ssl);
         if (got == 1)
             break;
         if ((r = ssl_failure(w, got, &events, ret_end, e)) != 0)
@@ -218,6 +226,45 @@ int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *
     }
     *ret_end = WIRE_TLS_FINE;
     return 0;
+}
+
+int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *ret_end,
+                   struct err *e)
+{
+    CHECK(w->ssl == NULL);
+    ERR_clear_error();
+    *ret_end = WIRE_TLS_LOCAL;
+    if (w->in.n > w->used)
+        return err_set(e, -EPROTO, "%zu bytes in clear came before the handshake",
+                       w->in.n - w->used);
+    if ((w->ctx = make_context(t)) == NULL)
+        return err_set(e, -ENOTSUP, "this machine's OpenSSL has none of these ciphers");
+    w->ssl = SSL_new(w->ctx);
+    CHECK(w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) == 1);
+    if (t->name != NULL)
+        SSL_set_tlsext_host_name(w->ssl, (char *)(uintptr_t)t->name);
+    offer_alpn(w->ssl, t->alpn);
+    if (t->staple)
+        SSL_set_tlsext_status_type(w->ssl, TLSEXT_STATUSTYPE_ocsp);
+    SSL_set_connect_state(w->ssl);
+    return shake_hands(w, ret_end, e);
+}
+
+int wire_renegotiate(struct wire *w, enum wire_tls_end *ret_end, struct err *e)
+{
+    uint64_t deadline = w->deadline, soon = clock_mono_ms() + RENEGOTIATE_MS;
+    int r;
+
+    *ret_end = WIRE_TLS_LOCAL;
+    if (SSL_version(w->ssl) >= TLS1_3_VERSION || SSL_renegotiate(w->ssl) != 1) {
+        ERR_clear_error();
+        return err_set(e, -ENOTSUP, "%s has no renegotiation", SSL_get_version(w->ssl));
+    }
+    /* a server that keeps silent refuses as well */
+    w->deadline = soon < deadline ? soon : deadline;
+    r = shake_hands(w, ret_end, e);
+    w->deadline = deadline;
+    return r;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@ struct wire_tls {
     const char *name;        /* SNI; NULL: none */
     int min, max;            /* TLS1_2_VERSION …; 0: any that this library speaks */
     const char *const *alpn; /* NULL: none */
+    bool staple;             /* ask for the OCSP answer */
+    const char *ciphers;     /* up to TLS 1.2, as OpenSSL writes lists; NULL: its default */
 };
 
 /* How a handshake that failed has ended. */
@@ -35,11 +37,14 @@ enum wire_tls_end {
     WIRE_TLS_SILENT,  /* nothing came */
 };
 
-int wire_dial(const struct sockaddr_storage *to, uint64_t deadline_ms, struct wire **ret,
-              struct err *e);
+/* from: an address of this machine to come from, where the family is the same; NULL or AF_UNSPEC: any. */
+int wire_dial(const struct sockaddr_storage *to, const struct sockaddr_storage *from,
+              uint64_t deadline_ms, struct wire **ret, struct err *e);
 void wire_free(struct wire *w); /* closes at once; NULL is fine */
 int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *ret_end,
                    struct err *e);
+/* A second handshake inside the first (TLS 1.2). FINE: the peer has gone along with it. */
+int wire_renegotiate(struct wire *w, enum wire_tls_end *ret_end, struct err *e);
 bool wire_has_tls(const struct wire *w);
 SSL *wire_ssl(struct wire *w); /* NULL before TLS */
 
