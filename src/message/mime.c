@@ -1,5 +1,6 @@
 #include "message/mime.h"
 #include "base/check.h"
+#include "message/bytes.h"
 #include "message/token.h"
 #include "message/words.h"
 #include <stdlib.h>
@@ -307,18 +308,10 @@ static void header_line(struct parser *ps)
         header_done(ps, next);
 }
 
-static uint32_t count_lines(const char *p, const char *end)
-{
-    uint32_t n = 0;
-    for (; p < end; p++)
-        n += *p == '\n';
-    return n;
-}
-
 static void body_lines(struct parser *ps)
 {
     if (ps->bounded == 0) {
-        ps->lines += count_lines(ps->p, ps->end);
+        ps->lines += bytes_count(span_between(ps->p, ps->end), '\n');
         ps->p = ps->end;
         return;
     }

@@ -9,6 +9,7 @@
 #include "base/date.h"
 #include "message/attachment.h"
 #include "message/block.h"
+#include "message/bytes.h"
 #include "message/imap_text.h"
 #include "message/news.h"
 #include "message/thread.h"
@@ -38,12 +39,9 @@ struct maker {
 
 static uint16_t byte_flags(struct span s, uint16_t eight, uint16_t nul)
 {
-    unsigned char all = 0, zero = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        all |= (unsigned char)s.p[i];
-        zero |= (unsigned char)(s.p[i] == 0);
-    }
-    return (uint16_t)((all & 128 ? eight : 0) | (zero ? nul : 0));
+    bool has_eight, has_nul;
+    bytes_look(s, &has_eight, &has_nul);
+    return (uint16_t)((has_eight ? eight : 0) | (has_nul ? nul : 0));
 }
 
 static void end_section(struct maker *mk, enum block_section i)
