@@ -16,6 +16,7 @@ struct observe {
     void *arg;
     struct observe_counts *counts;
     struct observe_totals totals;
+    uint64_t kept;
     struct map *flows;
     struct list in_order; /* the one used last at the end */
 };
@@ -146,11 +147,12 @@ bool observe_packet(struct observe *o, int link, struct span frame, uint32_t wir
 {
     struct packet p;
     enum packet_kind kind = packet_parse(link, frame, &p);
-    struct origin origin = {++o->totals.packets, time_us, 0};
+    struct origin origin = {0, time_us, 0};
     struct flow *f;
     bool from_server;
     int endpoint;
 
+    o->totals.packets++;
     o->totals.fragments += kind == PACKET_FRAGMENT;
     o->totals.broken += kind == PACKET_BROKEN;
     o->totals.other += kind == PACKET_OTHER;
@@ -167,6 +169,8 @@ bool observe_packet(struct observe *o, int link, struct span frame, uint32_t wir
     }
     (void)wire_bytes;
     o->counts[endpoint].packets++;
+    /* as a file of what was kept numbers them */
+    origin.packet = ++o->kept;
     origin.at = p.payload_at;
     f = from_server ? flow_of(o, (unsigned)endpoint, &p.to, &p.from, &p)
                     : flow_of(o, (unsigned)endpoint, &p.from, &p.to, &p);

@@ -18,7 +18,7 @@ enum {
 
 /* Where bytes come from. */
 struct origin {
-    uint64_t packet; /* number, from 1 */
+    uint64_t packet; /* number among those that were kept, from 1 */
     int64_t time_us; /* wall clock */
     uint32_t at;     /* offset in the frame of the first byte */
 };

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""What `sealpost verify` and `sealpost capture --audit` are for: on the real server they hold, and each leak that is planted in front of it is found and named."""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from leaks import Authority, Proxy, clear_behind, keep_buffer, strip, terminate  # noqa: E402
+from sealpost import Server, main  # noqa: E402
+import ssl  # noqa: E402
+
+if os.geteuid():
+    print("skipped: capturing packets needs root")
+    sys.exit(0)
+
+
+class Scene:
+    """One server for all tests, and a CA for the proxies."""
+
+    def __enter__(self):
+        self.server = Server(sys.argv[1]).__enter__()
+        self.ca = Authority(self.server.folder / "leaks")
+        self.settings = self.server.folder / "settings.env"
+        self.settings.write_text("".join(f"{k}={v}\n" for k, v in self.server.settings().items()))
+        self.roots = self.server.folder / "roots.pem"
+        self.roots.write_text(open(self.server.ca_file).read() + self.ca.root.read_text())
+        return self
+
+    def __exit__(self, *why):
+        self.server.__exit__(*why)
+
+    def verify(self, *urls):
+        r = self.server.run("verify", *urls, "--root", str(self.roots), "--json", check=False)
+        answer = json.loads(r.stdout)
+        failed = {x["check"]: x for x in answer["results"] if x["result"] == "FAIL"}
+        assert (r.returncode == 0) == (not failed), (r.returncode, failed)
+        for x in failed.values():
+            assert x["remedy"] and x["detail"], x
+        return failed
+
+    def audit(self, *words):
+        r = self.server.run("capture", "--audit", *words, "--root", str(self.roots), "--settings", str(self.settings), "--json", check=False)
+        answer = json.loads(r.stdout)
+        assert "error" not in answer, answer
+        assert (r.returncode == 0) == answer["proved"], (r.returncode, answer["verdict"])
+        return answer
+
+    def offences(self, answer):
+        return {x["offence"] for x in answer["offences"] if x["whose"] == "server"}
+
+
+def port(proxy, scheme):
+    return f"{scheme}://localhost:{proxy.port}"
+
+
+def frames(file, *fields, only=""):
+    """Rows of a capture as the file has it, by our own reader: number, source port, payload. (tshark has a test of its own.)"""
+    import struct
+    data, at, n, rows = open(file, "rb").read(), 0, 0, []
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if kind == 6:
+            n += 1
+            caplen = struct.unpack_from("<I", data, at + 20)[0]
+            rows.append((n, data[at + 28:at + 28 + caplen]))
+        at += length
+    return rows
+
+
+def test_real_server_is_proved():
+    file = scene.server.folder / "all.pcapng"
+    answer = scene.audit("--write", str(file))
+    assert answer["proved"] and answer["verdict"] == "clean", answer["verdict"]
+    assert not scene.offences(answer)
+    assert answer["probe"]["failed"] == 0 and answer["probe"]["passed"] > 100, answer["probe"]
+    assert answer["totals"]["dropped"] == 0 and answer["secrets"] >= 4
+    endpoints = {x["endpoint"]: x for x in answer["totals"]["endpoints"]}
+    assert len(endpoints) == 11 and all(x["connections"] > 0 for x in endpoints.values())
+    for x in endpoints.values():
+        if x["policy"] == "tls":
+            assert x["tls_bytes"] > 0.99 * x["bytes"], x
+    # everything that was kept, and nothing of other ports
+    rows = frames(file)
+    assert len(rows) == answer["totals"]["kept"]
+    ports = {scene.server.port(n) for n in ("smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps", "nntp", "nntps", "http", "https")}
+    for _, frame in rows:
+        tcp = frame[16 + 20:]
+        assert {int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[2:4], "big")} & ports
+    # the passwords are in none of them (a search of its own)
+    everything = b"".join(f for _, f in rows)
+    for password in scene.server.passwords.values():
+        assert password.encode() not in everything
+
+
+def test_login_in_clear():
+    with Proxy(strip(scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imap"))
+        assert "login-clear" in failed, failed
+        answer = scene.audit(port(p, "imap"))
+        assert {"login-offered"} <= scene.offences(answer), scene.offences(answer)
+        assert not answer["proved"]
+
+
+def test_starttls_keeps_its_buffer():
+    with Proxy(keep_buffer(scene.ca.context("good"), scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imap"))
+        assert set(failed) == {"injection"} and "CVE-2011-0411" in failed["injection"]["detail"], failed
+        answer = scene.audit(port(p, "imap"))
+        assert scene.offences(answer) == {"starttls-buffer"}, scene.offences(answer)
+        client = [x for x in answer["offences"] if x["offence"] == "client-behind"]
+        assert client and client[0]["packet"] > 0
+
+
+def test_body_in_clear():
+    file = scene.server.folder / "body.pcapng"
+    with Proxy(clear_behind(scene.ca.context("good"), scene.server.port("smtp"))) as p:
+        answer = scene.audit(port(p, "smtp"), f"smtp://localhost:{scene.server.port('smtp')}", f"imaps://localhost:{scene.server.port('imaps')}", "--write", str(file))
+    assert not answer["proved"] and "secret" in scene.offences(answer), (answer["verdict"], answer["probe"])
+    found = [x for x in answer["offences"] if x["offence"] == "secret"]
+    assert all("body of a message" in x["text"] and x["server"].endswith(f":{scene.server.port('smtp')}") for x in found), found
+    # the packet that is named holds it at the place that is named: the same word there for all findings of one message
+    rows = dict(frames(file))
+    words = {rows[x["packet"]][x["offset"]:x["offset"] + 24] for x in found}
+    assert all(len(w) == 24 and w.isalnum() for w in words), words
+
+
+def test_wrong_chain():
+    other = Authority(scene.server.folder / "others")
+    with Proxy(terminate(other.context("good"), scene.server.port("imaps"))) as p:
+        assert "chain" in scene.verify(port(p, "imaps"))
+        answer = scene.audit(port(p, "imaps"))
+        assert not answer["proved"] and [x for x in answer["probe"]["failures"] if x["check"] == "chain"]
+
+
+def test_expired():
+    with Proxy(terminate(scene.ca.context("expired", start="20200101000000Z", end="20210101000000Z"), scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imaps"))
+        assert set(failed) == {"chain"}, failed
+        assert "2021" in failed["chain"]["detail"] or "expired" in failed["chain"]["detail"], failed
+
+
+def test_missing_intermediate():
+    with Proxy(terminate(scene.ca.context("alone", chain=()), scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imaps"))
+        assert set(failed) == {"chain"} and "intermediate" in failed["chain"]["remedy"], failed
+
+
+def test_another_name():
+    with Proxy(terminate(scene.ca.context("other", names="DNS:other.example"), scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imaps"))
+        assert "names" in failed and "localhost" in failed["names"]["detail"], failed
+
+
+def test_old_tls():
+    context = scene.ca.context("good")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0")
+    with Proxy(terminate(context, scene.server.port("imaps"))) as p:
+        failed = scene.verify(port(p, "imaps"))
+        assert "tls-1.1" in failed, failed
+        answer = scene.audit(port(p, "imaps"))
+        assert "old-version" in scene.offences(answer), scene.offences(answer)
+        bad = [x for x in answer["offences"] if x["offence"] == "old-version"][0]
+        assert bad["text"] == "TLS 1.1" and bad["packet"] > 0 and bad["remedy"], bad
+
+
+def test_live_view_and_filter():
+    run = [scene.server.bin / "sealpost", "--config", scene.server.conf, "capture", "--vserver", "imap4-default", "--for", "3s"]
+    p = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    import time
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        scene.server.imap().logout()
+        time.sleep(0.3)
+    out, _ = p.communicate(timeout=60)
+    assert p.returncode == 0, out
+    assert "asked for localhost" in out and "TLS 1.3" in out and "100.00 %" in out, out
+    assert "smtp-default" not in out
+    bad = scene.server.run("capture", "--filter", "no such words", "--for", "1s", check=False)
+    assert bad.returncode == 1 and "filter" in bad.stderr, bad.stderr
+    assert scene.server.run("capture", "--audit", "--filter", "port 1", check=False).returncode == 2
+    assert scene.server.run("capture", "--for", "never", check=False).returncode == 2
+
+
+def test_page():
+    page = scene.server.folder / "page.html"
+    scene.server.run("verify", "--settings", str(scene.settings), "--html", str(page))
+    text = page.read_text()
+    assert text.startswith("<!DOCTYPE html>") and "Every endpoint does what it should" in text
+    assert "http://" not in text.replace("http://localhost", "") or "src=" not in text
+    for name in ("imap4-default", "nntp-default", "weak-offers", "ECDHE-ECDSA", "TLS_AES"):
+        assert name in text, name
+
+
+def test_from_address():
+    r = scene.server.run("verify", f"imaps://localhost:{scene.server.port('imaps')}", "--root", str(scene.roots), "--from", "127.0.0.7", "--json")
+    assert json.loads(r.stdout)["failed"] == 0
+    r = scene.server.run("verify", f"imaps://localhost:{scene.server.port('imaps')}", "--from", "192.0.2.1", check=False)
+    assert r.returncode == 1 and "no such address" in r.stdout, r.stdout
+
+
+with Scene() as scene:
+    main(*[f for name, f in list(globals().items()) if name.startswith("test_")])
