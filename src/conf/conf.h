@@ -193,6 +193,7 @@ struct conf {
     uint64_t log_file_bytes;  /* size of one log file; default 256 MiB */
     uint64_t index_map_bytes; /* LMDB map; default 1 TiB */
     uint32_t change_log_days;
+    uint32_t acl_entries, metadata_entries, metadata_bytes;
     uint32_t compact_live_percent; /* log files less alive are compacted; default 50, 0: never */
     uint64_t compact_rate_bytes;   /* a second; default 16 MiB, 0: no limit */
     uint64_t reserve_bytes; /* of the disk; below that no new mail is taken; default 128 MiB */

@@ -137,6 +137,10 @@ int db_end(struct directory *d, int status, struct err *e)
 }
 
 /* ------------------------------------------------------------------ opening */
+/* name: an account's address, or a domain. */
+static const char schema_quota[] = "CREATE TABLE IF NOT EXISTS quota ("
+                                   " name TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;";
+
 static int apply(struct directory *d, const char *text, const char *what, struct err *e)
 {
     if (sqlite3_exec(d->db, text, NULL, NULL, NULL) != SQLITE_OK)
@@ -170,6 +174,9 @@ static int make_schema(struct directory *d, struct err *e)
         rc = err_set(e, -EIO,
                      "schema version %d, this program knows %d: it was written by a newer sealpost",
                      version, DIRECTORY_SCHEMA);
+    /* An addition that older programs do without. */
+    if (rc == 0)
+        rc = apply(d, schema_quota, "schema", e);
     if (rc == 0)
         rc = apply(d, "COMMIT", "commit", e);
     else if (!sqlite3_get_autocommit(d->db))

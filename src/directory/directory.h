@@ -136,6 +136,21 @@ int directory_member_remove(struct directory *d, struct span group, struct span 
 int directory_member_each(struct directory *d, struct span group, struct span after,
                           bool (*fn)(struct span member, void *arg), void *arg);
 
+/* The groups that have this address as a member, or one of them that has; each once, at most `max`.
+ * fn gets the address of each. Aliases are not followed. */
+void directory_groups_of(struct directory *d, struct span address, size_t max,
+                         void (*fn)(struct span group, void *arg), void *arg);
+
+/* ------------------------------------------------------------------ quotas, quota.c */
+/* Of an account by its address, or of all accounts of a domain together. 0 bytes: as much as they
+ * like. */
+int directory_quota_set(struct directory *d, struct span name, uint64_t bytes, struct err *e);
+/* *ret 0: none. 0, -EIO. */
+int directory_quota_get(struct directory *d, struct span name, uint64_t *ret);
+/* By name, after `after`. fn returns false to stop. */
+int directory_quota_each(struct directory *d, struct span after,
+                         bool (*fn)(struct span name, uint64_t bytes, void *arg), void *arg);
+
 /* ------------------------------------------------------------------ where mail goes */
 enum directory_target_kind { DIRECTORY_ACCOUNT, DIRECTORY_NEWSGROUP, DIRECTORY_REMOTE };
 struct directory_target {

@@ -1,6 +1,6 @@
 /*
- * newsgroup.c: newsgroups and public folders. A newsgroup is a folder of the store; its mail
- * address, where it has one, and its description stand at authd in the entry of that address.
+ * newsgroup.c: newsgroups and public folders. A newsgroup is a folder of the store, with its
+ * description; its mail address, where it has one, stands at authd.
  */
 #include "base/check.h"
 #include "manager/directory.h"
@@ -55,16 +55,23 @@ static int store_reason(int status, const char *name, struct err *e)
 static int ask_store(struct call *c, enum store_newsgroup_op op, const char *name,
                      uint32_t attributes, struct buf *reply, struct err *e)
 {
+    const char *text = c->option[OPT_DESCRIPTION];
     struct msg_newsgroup q = {.head = {.counter = 1},
                               .op = (uint8_t)op,
                               .name = span_cstr(name),
-                              .attributes = attributes};
+                              .attributes = attributes,
+                              .describes = has_option(c, OPT_DESCRIPTION),
+                              .description = text ? span_cstr(text) : SPAN_EMPTY};
     struct control *control = call_control(c, e);
     struct buf body BUF_AUTO = BUF(BODY_MAX);
     int r;
 
     if (control == NULL)
         return -ENOTCONN;
+    if (q.description.n > NAME_TITLE_MAX || !name_title_valid(q.description))
+        return err_set(e, -EINVAL,
+                       "the description is longer than %d bytes or holds control characters",
+                       NAME_TITLE_MAX);
     wr_newsgroup(&body, &q);
     r = control_call(control, ROLE_STORED, 0, MSG_STORE_NEWSGROUP, buf_span(&body), reply, e);
     return r < 0 ? store_reason(r, name, e) : 0;
@@ -133,7 +140,8 @@ static void on_address(const struct directory_entry *n, void *arg)
     {
         if (strcmp(view_string(group, "name"), n->target) == 0) {
             json_object_set_new(group, "address", view_text(n->address));
-            json_object_set_new(group, "description", view_text(n->title));
+            if (view_string(group, "description")[0] == '\0') /* kept there formerly */
+                json_object_set_new(group, "description", view_text(n->title));
         }
     }
 }
@@ -157,7 +165,6 @@ static int list_all(struct call *c, json_t *all, struct err *e)
     {
         json_object_set_new(group, "posting", json_string(posting(group)));
         json_object_set_new(group, "address", json_string(""));
-        json_object_set_new(group, "description", json_string(""));
     }
     return r == 0 ? entry_each(c, ENTRY_NEWSGROUP, on_address, &a, e) : r;
 }
@@ -195,7 +202,8 @@ static json_t *find_group(struct call *c, const char *name, struct err *e)
     }
     json_object_set_new(found, "posting", json_string(posting(found)));
     json_object_set_new(found, "address", view_text(a.is_found ? a.found.address : ""));
-    json_object_set_new(found, "description", view_text(a.is_found ? a.found.title : ""));
+    if (a.is_found && view_string(found, "description")[0] == '\0')
+        json_object_set_new(found, "description", view_text(a.found.title));
     return found;
 }
 
@@ -235,9 +243,6 @@ int cmd_newsgroup_add(struct call *c, struct err *e)
                        "%s cannot be the name of a newsgroup: words of letters, digits, "
                        "'+', '-' and '_' with dots between (RFC 5536 section 3.1.4)",
                        text_quote(span_cstr(name)));
-    if (has_option(c, OPT_DESCRIPTION) && address == NULL)
-        return usage_error(e, "a description is kept with the mail address of a newsgroup: give "
-                              "--address as well");
     if (address != NULL && (r = make_entry(c, name, address, &n, e)) != 0)
         return r;
     if ((r = ask_store(c, NEWSGROUP_CREATE, name, attributes, NULL, e)) != 0)
@@ -260,11 +265,9 @@ static int set_entry(struct call *c, const char *name, struct err *e)
     const char *address = c->option[OPT_ADDRESS];
     int r = address_of(c, name, &a, e);
 
-    if (r != 0 || (address == NULL && !has_option(c, OPT_DESCRIPTION)))
+    /* the description of an address is what was kept before the store had one */
+    if (r != 0 || (address == NULL && !(a.is_found && has_option(c, OPT_DESCRIPTION))))
         return r;
-    if (address == NULL && !a.is_found)
-        return usage_error(e, "a description is kept with the mail address of a newsgroup: give "
-                              "--address as well");
     if (address == NULL)
         address = a.found.address;
     if (address[0] != '\0') {
@@ -308,7 +311,7 @@ int cmd_newsgroup_set(struct call *c, struct err *e)
     now = before;
     change_bit(c, OPT_MODERATED, OPT_NO_MODERATED, MAILBOX_MODERATED, &now);
     change_bit(c, OPT_NO_POST, OPT_POST, MAILBOX_NO_POST, &now);
-    if (now != before)
+    if (now != before || has_option(c, OPT_DESCRIPTION))
         r = ask_store(c, NEWSGROUP_SET, c->args[0], now, NULL, e);
     if (r == 0)
         r = set_entry(c, c->args[0], e);

@@ -6,17 +6,22 @@
 #include "base/date.h"
 #include "base/parse.h"
 #include "nntp/wildmat.h"
+#include "store/annex.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LIST_MAX_BYTES = 64 << 20, STRETCH = 1000 };
+enum { LIST_MAX_BYTES = 64 << 20, STRETCH = 1000, DESCRIPTION_MAX = 400 };
+
+typedef void line_fn(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                     struct buf *out);
 
 struct listing {
     struct session *s;
     struct span wildmat; /* empty: all */
     int64_t since;
-    void (*line)(struct session *s, const struct mailbox_info *m, struct buf *out);
+    line_fn *line;
+    struct store_read *read;
     struct buf out;
 };
 
@@ -25,7 +30,7 @@ static bool list_group(const struct mailbox_info *m, void *arg)
     struct listing *l = arg;
     if (m->attributes & MAILBOX_NEWSGROUP && m->created >= l->since &&
         (!l->wildmat.n || wildmat_match(l->wildmat, m->name)))
-        l->line(l->s, m, &l->out);
+        l->line(l->s, l->read, m, &l->out);
     return !l->out.overflow;
 }
 
@@ -38,6 +43,7 @@ static void list_groups(struct session *s, const char *status, struct listing *l
         return;
     }
     l->s = s;
+    l->read = &read;
     l->out = BUF(LIST_MAX_BYTES);
     store_mailbox_each(&read, STORE_ACCOUNT_PUBLIC, list_group, l);
     store_read_end(&read);
@@ -48,7 +54,7 @@ static void list_groups(struct session *s, const char *status, struct listing *l
 }
 
 static void list_matching(struct session *s, struct command_line *c, const char *status,
-                          void (*line)(struct session *, const struct mailbox_info *, struct buf *))
+                          line_fn *line)
 {
     struct listing l = {.wildmat = span_trim(c->args), .line = line, .since = INT64_MIN};
     if (!reader_may_read(s))
@@ -66,32 +72,45 @@ static char group_status(const struct mailbox_info *m)
     return m->attributes & MAILBOX_MODERATED ? 'm' : m->attributes & MAILBOX_NO_POST ? 'n' : 'y';
 }
 
-static void active_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+static void active_line(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                        struct buf *out)
 {
     (void)s;
     buf_printf(out, "%.*s %" PRIu32 " %" PRIu32 " %c\r\n", SPAN_ARG(m->name), group_high(m),
                group_low(m), group_status(m));
 }
 
-static void counts_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+static void counts_line(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                        struct buf *out)
 {
     (void)s;
     buf_printf(out, "%.*s %" PRIu32 " %" PRIu32 " %" PRIu32 " %c\r\n", SPAN_ARG(m->name),
                group_high(m), group_low(m), m->messages, group_status(m));
 }
 
-static void times_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+static void times_line(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                       struct buf *out)
 {
     buf_printf(out, "%.*s %" PRId64 " %s\r\n", SPAN_ARG(m->name), m->created, s->conf->postmaster);
 }
 
-static void description_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+/* What is said about a newsgroup is one line, whatever somebody wrote; without it, its name. */
+static void description_line(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                             struct buf *out)
 {
+    struct span text;
+
     (void)s;
-    buf_printf(out, "%.*s\t%.*s\r\n", SPAN_ARG(m->name), SPAN_ARG(m->name));
+    if (store_note_get(r, m->id, 0, SPAN(NOTE_DESCRIPTION), &text) != 0 || text.n == 0)
+        text = m->name;
+    buf_printf(out, "%.*s\t", SPAN_ARG(m->name));
+    for (size_t i = 0; i < text.n && i < DESCRIPTION_MAX; i++)
+        buf_putc(out, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? ' ' : text.p[i]);
+    buf_put_cstr(out, "\r\n");
 }
 
-static void name_line(struct session *s, const struct mailbox_info *m, struct buf *out)
+static void name_line(struct session *s, struct store_read *r, const struct mailbox_info *m,
+                      struct buf *out)
 {
     (void)s;
     buf_printf(out, "%.*s\r\n", SPAN_ARG(m->name));

@@ -4,16 +4,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint64_t acl_group(struct span address)
-{
-    unsigned char hash[GRANT_ADDRESS_BYTES];
-    uint64_t id;
-
-    grant_address(address, hash);
-    memcpy(&id, hash, sizeof(id));
-    return id | ACL_GROUP;
-}
-
 bool acl_parse(struct span letters, uint32_t *ret)
 {
     uint32_t rights = 0;

@@ -30,13 +30,9 @@ enum {
     ACL_ALL = 2047,
 };
 #define ACL_LETTERS "lrswipkxtea" /* by bit */
-#define ACL_ANYONE UINT64_C(2)    /* grantee; accounts of people start at 16 */
-#define ACL_GROUP (UINT64_C(1) << 63)
+#define ACL_ANYONE UINT64_C(2)    /* grantee; accounts of people start at 16; groups: grant_group */
 
 enum { ACL_IDENTIFIER_MAX = 321 };
-
-/* The grantee that stands for a group: its address, ASCII letters without case. */
-uint64_t acl_group(struct span address);
 
 /* "lrs", also the older "c" (k and x) and "d" (e and t). False: another letter. */
 bool acl_parse(struct span letters, uint32_t *ret);

@@ -14,7 +14,7 @@ enum {
     NOTE_ENTRY_MAX = 400, /* of a name, without "/shared" or "/private" */
     NOTE_VALUE_MAX = 1 << 20,
     /* what stored takes where its options do not say */
-    NOTE_VALUE_BYTES = 65536,
+    NOTE_VALUE_BYTES = 16384,
     NOTE_ENTRIES = 100, /* of a mailbox, for each of those who keep some */
     ACL_ENTRIES = 200,  /* of a mailbox */
 };

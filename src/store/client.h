@@ -117,11 +117,11 @@ uint64_t client_snapshot(const struct store *s);
 /* Opens the tables, at the first attachment. */
 int client_tables(struct store *s, uint64_t hash_seed);
 void client_read_done(struct store *s);
-
-#endif
 /* The marks that r's reader has in a mailbox; index NULL if it is not a public folder. */
 struct marks_reader client_marks(struct store_read *r, uint64_t mailbox);
 void marks_show(struct marks_reader *marks, struct message_info *m);
 /* fn for each message that is there and whose mark has changed. */
 void client_marks_changed(struct store_read *r, uint64_t mailbox, uint64_t modseq,
                           bool (*fn)(const struct change_info *c, void *arg), void *arg);
+
+#endif

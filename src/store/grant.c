@@ -93,6 +93,16 @@ void grant_address(struct span address, unsigned char ret[GRANT_ADDRESS_BYTES])
     crypto_generichash_final(&state, ret, GRANT_ADDRESS_BYTES);
 }
 
+uint64_t grant_group(struct span address)
+{
+    unsigned char hash[GRANT_ADDRESS_BYTES];
+    uint64_t id;
+
+    grant_address(address, hash);
+    memcpy(&id, hash, sizeof(id));
+    return id | UINT64_C(1) << 63;
+}
+
 bool grant_forwards(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
                     struct span address)
 {

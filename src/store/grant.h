@@ -25,7 +25,7 @@ struct grant {
     uint64_t epoch; /* raised when the account's password changes or it is disabled */
     unsigned char address[GRANT_ADDRESS_BYTES]; /* GRANT_FORWARD: grant_address of it; else zeros */
     uint8_t group_count;
-    uint64_t groups[GRANT_GROUPS_MAX]; /* that the account is a member of: acl_group */
+    uint64_t groups[GRANT_GROUPS_MAX]; /* that the account is a member of: grant_group */
 };
 /* Appends the token (at most STORE_GRANT_MAX bytes). */
 void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_BYTES],
@@ -33,6 +33,9 @@ void grant_seal(const struct grant *g, const unsigned char secret[GRANT_SECRET_B
 /* False: not ours, changed, or expired at `now`. */
 bool grant_open(struct span token, const unsigned char secret[GRANT_SECRET_BYTES], int64_t now,
                 struct grant *ret);
+/* The number that stands for a group: of its address, ASCII letters without case. The highest bit is
+ * set, as in no account's number. */
+uint64_t grant_group(struct span address);
 /* What it says, proved by nobody: for a worker that carries it. */
 bool grant_peek(struct span token, struct grant *ret);
 /* What a grant to forward is bound to: a hash of the address, ASCII letters without case. */

@@ -128,7 +128,7 @@ static int identify(struct engine *e, struct span s, char room[ACL_IDENTIFIER_MA
         return 0;
     }
     if (room[0] == '$') {
-        *ret_grantee = acl_group(span_skip(*ret_text, 1));
+        *ret_grantee = grant_group(span_skip(*ret_text, 1));
         return s.n > 1 ? 0 : -EINVAL;
     }
     if (room[0] == '-') /* negative rights */
@@ -345,4 +345,45 @@ int plan_domain(struct engine *e, struct intent *i)
     record_begin(e);
     err = effect_domain(e, q.domain, q.quota_bytes);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
+}
+
+/* What is in the index; a batch may be under way beside. */
+static int used_of(struct engine *e, MDB_txn *t, struct span name, struct row_account *ret)
+{
+    uint64_t id = domain_number(name);
+    struct key n = {.n = 0};
+
+    key_add_name(&n, name);
+    if (span_has(name, '@')) {
+        int err = index_get_row(&e->index, t, INDEX_NAMED, &n, &id, sizeof(id));
+        if (err)
+            return err;
+    }
+    struct key k = key_u64(id);
+    return index_get_row(&e->index, t, INDEX_ACCOUNT, &k, ret, sizeof(*ret));
+}
+
+/* Addresses and domains, each a span → for each: used, limit. Those that are not known use nothing. */
+int ask_used(struct engine *e, struct intent *i)
+{
+    struct rd r = rd_of(i->payload);
+    MDB_txn *t;
+    int err = index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &t));
+
+    if (err)
+        return err;
+    while (r.n > 0 && !r.bad) {
+        struct row_account a = {.used_bytes = 0};
+        struct span name = rd_span(&r, STORE_ADDRESS_MAX);
+        if (r.bad)
+            break;
+        err = used_of(e, t, name, &a);
+        if (err && err != -ENOENT)
+            break;
+        wr_u64(i->answer, a.used_bytes);
+        wr_u64(i->answer, a.quota_bytes);
+        err = 0;
+    }
+    mdb_txn_abort(t);
+    return r.bad ? -EINVAL : err;
 }

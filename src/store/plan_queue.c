@@ -1,5 +1,6 @@
 /* The outgoing queue: leases (in memory only), results, and what an administrator asks and does.
  * Also the other lists that the manager asks for. */
+#include "store/annex.h"
 #include "store/plan.h"
 
 #include "base/check.h"
@@ -463,6 +464,11 @@ int ask_newsgroups(struct engine *e, struct intent *i)
             buf_printf(i->answer, "%s{\"name\":", sep);
             sep = ",";
             json_string(i->answer, m.name);
+            struct key nk = key_note(id, 0, SPAN(NOTE_DESCRIPTION));
+            struct span description = SPAN_EMPTY;
+            index_get(&e->index, t, INDEX_NOTE, &nk, &description);
+            buf_put_cstr(i->answer, ",\"description\":");
+            json_string(i->answer, span_head(description, STORE_DESCRIPTION_MAX));
             buf_printf(i->answer,
                        ",\"id\":%llu,\"messages\":%u,\"low\":%u,\"high\":%u,\"bytes\":%llu,"
                        "\"newsgroup\":%s,\"moderated\":%s,\"no_post\":%s}",

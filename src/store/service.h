@@ -34,7 +34,8 @@
     X(STORE_BACKUP) \
     X(STORE_ACL) \
     X(STORE_NOTE) \
-    X(STORE_DOMAIN)
+    X(STORE_DOMAIN) \
+    X(STORE_USED)
 /* clang-format on */
 
 struct service;

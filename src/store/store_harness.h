@@ -40,6 +40,8 @@ int store_harness_account_named(struct store_harness *h, uint64_t account, unsig
 int store_harness_domain(struct store_harness *h, const char *domain, uint64_t quota_bytes);
 int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t attributes,
                             uint64_t *ret_id);
+/* As `sealpost newsgroup set --description`. */
+int store_harness_describe(struct store_harness *h, const char *newsgroup, const char *text);
 /* As `sealpost store compact`. For this, answers are kept for a moment only. */
 extern uint64_t store_harness_answers_ms;
 int store_harness_compact(struct store_harness *h);

@@ -359,6 +359,29 @@ static void expect_counter(struct span c)
         failed("%.*s is %llu", SPAN_ARG(name), (unsigned long long)got);
 }
 
+static void describe(struct span c)
+{
+    char group[100], text[600];
+    struct span word;
+
+    if (!parse_word(&c, 90, &word) || !span_to_cstr(word, group, sizeof(group)) ||
+        !span_to_cstr(span_trim(c), text, sizeof(text)) ||
+        store_harness_describe(run.w->harness, group, text) != 0)
+        failed("T needs a newsgroup, and what is said about it");
+}
+
+static void domain_quota(struct span c)
+{
+    char domain[100];
+    struct span word;
+    uint64_t bytes;
+
+    if (!parse_word(&c, 90, &word) || !span_to_cstr(word, domain, sizeof(domain)) ||
+        !parse_blanks(&c) || !parse_u64(&c, UINT64_MAX, &bytes) ||
+        store_harness_domain(run.w->harness, domain, bytes) != 0)
+        failed("U needs a domain and its quota");
+}
+
 static void end_session(struct span c)
 {
     uint32_t n;
@@ -399,6 +422,12 @@ static bool behind_the_scenes(char who, struct span c)
         return true;
     case 'V':
         expect_counter(c);
+        return true;
+    case 'T':
+        describe(c);
+        return true;
+    case 'U':
+        domain_quota(c);
         return true;
     case 'W':
         if (!span_to_u64(span_trim(c), 60000, &ms))

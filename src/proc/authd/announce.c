@@ -37,18 +37,86 @@ static uint8_t store_state(enum directory_state s)
 
 /* authd does not attach: stored remembers none of its requests, and repeating one changes nothing.
  */
-static void put_notice(struct buf *b, const struct directory_account *account)
+static uint64_t next_counter(void)
 {
     static uint64_t counter;
-    uint64_t now = ++counter;
+    return ++counter;
+}
+
+static void put_notice(struct authd *a, struct buf *b, const struct directory_account *account)
+{
+    uint64_t now = next_counter(), quota = 0;
+
     struct msg_account q = {
         .head = {now, now},
         .account = account->id,
         .epoch = account->epoch,
         .state = store_state(account->state),
+        .address = span_cstr(account->address),
     };
 
+    directory_quota_get(a->reader, q.address, &quota);
+    q.quota_bytes = quota;
     wr_account(b, &q);
+}
+
+/* ------------------------------------------------------------------ quotas of domains */
+struct domains {
+    struct buf names; /* one behind the other, each with its quota */
+};
+
+static bool put_domain(struct span name, uint64_t bytes, void *arg)
+{
+    struct domains *d = arg;
+
+    if (!span_has(name, '@')) {
+        wr_span(&d->names, name);
+        wr_u64(&d->names, bytes);
+    }
+    return true;
+}
+
+/* suspends */
+static int announce_domain(struct authd *a, struct span domain, uint64_t bytes)
+{
+    BUF_AUTO struct buf body = BUF(1024), answer = BUF(256);
+    uint64_t now = next_counter();
+    struct msg_domain q = {
+        {now, now},
+        domain, bytes
+    };
+
+    wr_domain(&body, &q);
+    int rc = link_call(child_peer(a->child, ROLE_STORED), MSG_STORE_DOMAIN, buf_span(&body), NULL,
+                       0, ANNOUNCE_MS, &answer, NULL);
+    if (rc < 0 && rc != -EPIPE)
+        log_warn("the store was not told of the quota of %s: %s", log_quote(domain), strerror(-rc));
+    return rc;
+}
+
+static void announce_domains(struct authd *a)
+{
+    struct domains d = {.names = BUF(1 << 20)};
+
+    directory_quota_each(a->reader, SPAN_EMPTY, put_domain, &d);
+    struct rd r = rd_of(buf_span(&d.names));
+    while (r.n > 0 && !r.bad) {
+        struct span name = rd_span(&r, NAME_ADDRESS_MAX);
+        uint64_t bytes = rd_u64(&r);
+        if (r.bad || announce_domain(a, name, bytes) == -EPIPE)
+            break;
+    }
+    buf_done(&d.names);
+}
+
+int announce_quota(struct authd *a, struct span name, uint64_t bytes)
+{
+    struct directory_account account;
+
+    if (!span_has(name, '@'))
+        return announce_domain(a, name, bytes);
+    int rc = directory_account_find(a->reader, name, &account);
+    return rc < 0 ? rc : announce_one(a, account.id);
 }
 
 /* ------------------------------------------------------------------ the second phase of deletion
@@ -97,14 +165,14 @@ static int take_answer(struct authd *a, const struct notice *n, int status)
 
 int announce_one(struct authd *a, uint64_t id)
 {
-    BUF_AUTO struct buf body = BUF(256), reply = BUF(256);
+    BUF_AUTO struct buf body = BUF(1024), reply = BUF(256);
     struct directory_account account;
     int rc = directory_account_get(a->reader, id, &account);
 
     if (rc < 0)
         return rc;
     struct notice n = {id, account.state == ACCOUNT_STATE_DELETING};
-    put_notice(&body, &account);
+    put_notice(a, &body, &account);
     rc = link_call(child_peer(a->child, ROLE_STORED), MSG_STORE_ACCOUNT, buf_span(&body), NULL, 0,
                    ANNOUNCE_MS, &reply, NULL);
     return take_answer(a, &n, rc);
@@ -152,8 +220,8 @@ static bool announce_page(struct authd *a, const struct page *p)
     struct link *l = child_peer(a->child, ROLE_STORED);
 
     for (size_t i = 0; i < p->n; i++) {
-        BUF_AUTO struct buf body = BUF(256);
-        put_notice(&body, &p->v[i]);
+        BUF_AUTO struct buf body = BUF(1024);
+        put_notice(a, &body, &p->v[i]);
         calls[i] = (struct batch_call){&batch, i};
         batch.status[i] =
             link_call_async(l, MSG_STORE_ACCOUNT, buf_span(&body), NULL, 0, on_answer, &calls[i]);
@@ -177,6 +245,7 @@ static void announce_main(void *arg)
     uint64_t after = 0, told = 0;
 
     CHECK(p);
+    announce_domains(a);
     do {
         p->n = 0;
         if (directory_account_each(a->reader, after, put_account, p) < 0 || p->n == 0)

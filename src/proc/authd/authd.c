@@ -17,6 +17,8 @@ static const struct msg_handler handlers[] = {
     {MSG_ACCOUNT_ADD,      msg_account_add,      true },
     {MSG_ACCOUNT_SET,      msg_account_set,      true },
     {MSG_ACCOUNT_SHOW,     msg_account_show,     false},
+    {MSG_QUOTA_SET,        msg_quota_set,        true },
+    {MSG_QUOTA_LIST,       msg_quota_list,       false},
     {MSG_ACCOUNT_LIST,     msg_account_list,     false},
     {MSG_ACCOUNT_REMOVE,   msg_account_remove,   true },
     {MSG_ACCOUNT_PASSWORD, msg_account_password, true },

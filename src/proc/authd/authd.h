@@ -97,6 +97,8 @@ void msg_account_set(void *arg, struct msg *m);
 void msg_account_show(void *arg, struct msg *m);
 void msg_account_list(void *arg, struct msg *m);
 void msg_account_remove(void *arg, struct msg *m);
+void msg_quota_set(void *arg, struct msg *m);
+void msg_quota_list(void *arg, struct msg *m);
 void msg_account_password(void *arg, struct msg *m);
 void msg_entry_add(void *arg, struct msg *m);
 void msg_entry_set(void *arg, struct msg *m);
@@ -113,6 +115,8 @@ void manage_bad(const struct msg *m); /* the message cannot be read */
 /* announce.c: stored learns of accounts and their epochs. */
 void announce_all(struct authd *a); /* stored is there (again): starts a fiber */
 /* One account has changed. 0: stored knows; -EPIPE …: it will hear when it is back. suspends */
+/* The quota of an account or of a domain has changed. suspends */
+int announce_quota(struct authd *a, struct span name, uint64_t bytes);
 int announce_one(struct authd *a, uint64_t account);
 
 #endif

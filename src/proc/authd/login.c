@@ -32,6 +32,13 @@ static void reply_step(struct authd *a, const struct msg *m, enum auth_step step
     reply(m, &(struct authd_answer){.step = (uint8_t)step, .delay_ms = delay_ms});
 }
 
+static void add_group(struct span group, void *arg)
+{
+    struct grant *g = arg;
+
+    g->groups[g->group_count++] = grant_group(group);
+}
+
 static void seal_grant(const struct authd *a, const struct directory_account *account,
                        uint64_t session, uint32_t worker_generation, struct buf *out)
 {
@@ -44,6 +51,7 @@ static void seal_grant(const struct authd *a, const struct directory_account *ac
         .epoch = account->epoch,
     };
 
+    directory_groups_of(a->reader, span_cstr(account->address), GRANT_GROUPS_MAX, add_group, &g);
     grant_seal(&g, a->child->grant_secret, out);
 }
 

@@ -50,6 +50,9 @@ void stored_begin(struct child *c)
         .min_free_bytes = c->conf->reserve_bytes,
         .compact_percent = c->conf->compact_live_percent,
         .compact_rate = c->conf->compact_rate_bytes,
+        .acl_entries = c->conf->acl_entries,
+        .note_entries = c->conf->metadata_entries,
+        .note_bytes = c->conf->metadata_bytes,
         .grant_secret = c->grant_secret,
     };
     struct engine *engine;

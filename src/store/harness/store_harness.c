@@ -350,6 +350,21 @@ int store_harness_newsgroup(struct store_harness *h, const char *name, uint32_t 
     return err;
 }
 
+int store_harness_describe(struct store_harness *h, const char *newsgroup, const char *text)
+{
+    struct msg_newsgroup g = {
+        {++h->counter, h->counter},
+        NEWSGROUP_SET, span_cstr(newsgroup), MAILBOX_NEWSGROUP, true, span_cstr(text)
+    };
+    struct buf b = BUF(4096), answer = BUF(256);
+
+    wr_newsgroup(&b, &g);
+    int err = request(h, END_MANAGER, MSG_STORE_NEWSGROUP, &b, &answer);
+    buf_done(&b);
+    buf_done(&answer);
+    return err;
+}
+
 int store_harness_compact(struct store_harness *h)
 {
     struct buf b = BUF(8);

@@ -35,7 +35,12 @@ S: local.test 2 2 1 y
 S: .
 C: LIST NEWSGROUPS local.test
 S: 215 Descriptions follow
-S: /^local\.test	/
+S: local.test	local.test
+S: .
+T local.test Tests of all kinds
+C: LIST NEWSGROUPS local.test
+S: 215 Descriptions follow
+S: local.test	Tests of all kinds
 S: .
 C: LIST ACTIVE.TIMES local.test
 S: 215 Times follow
