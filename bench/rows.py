@@ -47,3 +47,25 @@ ROWS = [
     Row("nntp-article", "NNTP ARTICLE of 10 KiB over TLS", "nntp-article", "nntps", "inn", (5000, 20000), "≤ 12 µs", {"conns": 16, "warm": 100, "messages": 2000, "seconds": 15}, ("tls",), prepare="news"),
     Row("nntp-over", "NNTP OVER, a line, over TLS", "nntp-over", "nntps", "inn", (50, 200), "≤ 0.6 µs", {"conns": 1, "warm": 1, "messages": 2000}, ("tls",), prepare="news"),
 ]
+
+# ---------------------------------------------------------------- bench/store: each row beside each of its peers
+HUGE = {"user": "u2@example.test", "mailbox": "Huge", "messages": 100000, "warm": 1, "seconds": 60}
+ONE = {"user": "u3@example.test"}
+BOXES = ("dovecot", "dovecot-mdbox")
+STORE_ROWS = [
+    *(Row("deliver-1-many", "delivery, 1 connection", "smtp-send", "lmtp", p, (300, 1000), "–", {"conns": 1, "warm": 20}) for p in BOXES),
+    *(Row("deliver-32-many", "delivery, 32 connections to 32 mailboxes", "smtp-send", "lmtp", p, (2000, 6000), "≤ 120 µs", {"conns": 32, "warm": 5}) for p in BOXES),
+    *(Row("deliver-32-one", "delivery, 32 connections to one mailbox", "smtp-send", "lmtp", p, (1000, 4000), "≤ 120 µs", ONE | {"conns": 32, "warm": 5}) for p in BOXES),
+    Row("accept-1", "SMTP accept, 1 connection", "smtp-send", "smtp", "postfix", (500, 2000), "≤ 120 µs", {"conns": 1, "per": 20, "warm": 20}),
+    Row("accept-32", "SMTP accept, 32 connections", "smtp-send", "smtp", "postfix", (2000, 8000), "≤ 120 µs", {"conns": 32, "per": 20, "warm": 20}),
+    *(Row("append-1", "APPEND, 1 connection", "imap-append", "imaps", p, (300, 1000), "≤ 170 µs", {"conns": 1, "warm": 20}, ("tls",)) for p in BOXES),
+    *(Row("append-32-many", "APPEND, 32 connections to 32 mailboxes", "imap-append", "imaps", p, (2000, 6000), "≤ 100 µs", {"conns": 32, "warm": 5}, ("tls",)) for p in BOXES),
+    *(Row("append-32-one", "APPEND, 32 connections to one mailbox", "imap-append", "imaps", p, (1000, 4000), "≤ 100 µs", ONE | {"conns": 32, "warm": 5}, ("tls",)) for p in BOXES),
+    *(Row("flag", "STORE one flag of 100,000, durable", "imap-store", "imaps", p, (500, 2000), "≤ 60 µs", HUGE | {"warm": 20}, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("select", "SELECT of 100,000", "imap-select", "imaps", p, (1000, 5000), "–", HUGE, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("flags", "FETCH FLAGS of 100,000, a message", "imap-fetch", "imaps", p, (5, 20), "≤ 0.25 µs", HUGE | {"items": "FLAGS"}, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("envelope", "FETCH ENVELOPE of 100,000, a message", "imap-fetch", "imaps", p, (1, 4), "≤ 1.0 µs", HUGE | {"items": "ENVELOPE"}, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("structure", "FETCH BODYSTRUCTURE of 100,000, a message", "imap-fetch", "imaps", p, (1, 4), "≤ 0.8 µs", HUGE | {"items": "BODYSTRUCTURE"}, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("body-tls", "FETCH BODY.PEEK[] of 100,000 over TLS, a message", "imap-fetch", "imaps", p, (1, 1), "≤ 12 µs", HUGE | {"items": "BODY.PEEK[]", "warm": 0}, ("tls",), prepare="huge") for p in BOXES),
+    *(Row("body-clear", "FETCH BODY.PEEK[] of 100,000, a message; the peer in clear (sealpost gives no mail in clear)", "imap-fetch", "imap", p, (1, 1), "–", HUGE | {"items": "BODY.PEEK[]", "warm": 0}, prepare="huge") for p in BOXES),
+]

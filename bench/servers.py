@@ -22,6 +22,7 @@ import sealpost  # noqa: E402
 PASSWORD = "correct7horse"
 DOMAIN = "example.test"
 USERS = [f"u{i}" for i in range(1, 33)] + ["pop"]
+HUGE = 100000  # messages of the largest mailbox
 
 
 def free_port():
@@ -130,11 +131,11 @@ class Sealpost(Peer):
 class Dovecot(Peer):
     """High-performance login mode, mail_fsync=always, no password hash to compute (PLAIN, cached), imap processes used again."""
     name = "dovecot"
-    wants = ("imaps", "pop3s", "lmtp")
+    wants = ("imaps", "imap", "pop3s", "lmtp")
     delivers_by = "lmtp"
-    hibernate = ""
+    hibernate, mail_format = "", "sdbox"
 
-    def __init__(self, mail_format="sdbox"):
+    def __init__(self):
         super().__init__()
         self.certificate()
         self.version = "Dovecot " + subprocess.run(["dovecot", "--version"], capture_output=True, text=True).stdout.split()[0]
@@ -150,12 +151,13 @@ log_path = {f}/log
 instance_name = bench{p['imaps']}
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
-ssl = required
+ssl = yes
+disable_plaintext_auth = no
 ssl_min_protocol = TLSv1.2
 ssl_cert = <{f}/cert.pem
 ssl_key = <{f}/key.pem
 first_valid_uid = 1
-mail_location = {mail_format}:~/{mail_format}
+mail_location = {self.mail_format}:~/{self.mail_format}
 mail_fsync = always
 mail_max_userip_connections = 0
 auth_mechanisms = plain
@@ -181,7 +183,7 @@ service imap-login {{
   process_limit = 2
   client_limit = 20000
   inet_listener imap {{
-    port = 0
+    port = {p['imap']}
   }}
   inet_listener imaps {{
     port = {p['imaps']}
@@ -255,6 +257,11 @@ service imap-hibernate {
   }
 }
 """
+
+
+class DovecotMdbox(Dovecot):
+    """Several messages a file, as sealpost has them."""
+    name, mail_format = "dovecot-mdbox", "mdbox"
 
 
 class Postfix(Peer):
@@ -406,7 +413,7 @@ timer: 0
 
 
 def make(name, bin_folder):
-    kinds = {c.name: c for c in (Dovecot, DovecotHibernating, Postfix, Inn)}
+    kinds = {c.name: c for c in (Dovecot, DovecotMdbox, DovecotHibernating, Postfix, Inn)}
     return Sealpost(bin_folder) if name == "sealpost" else kinds[name]()
 
 

@@ -120,6 +120,13 @@ static void op_fetch(struct worker *w)
         die("FETCH answered only %llu times", (unsigned long long)(w->units - before));
 }
 
+static void op_select(struct worker *w)
+{
+    conn_print(w->conn, "b SELECT %s\r\n", opt.mailbox);
+    answer(w, w->conn, "b");
+    w->units++;
+}
+
 /* Setting what is set already would cost next to nothing. */
 static void begin_store(struct worker *w)
 {
@@ -198,6 +205,7 @@ const struct driver imap_drivers[] = {
     {"imap-login",  begin_none,     op_login,  begin_none},
     {"imap-append", begin_login,    op_append, end_logout},
     {"imap-fetch",  begin_selected, op_fetch,  end_logout},
+    {"imap-select", begin_login,    op_select, end_logout},
     {"imap-store",  begin_store,    op_store,  end_logout},
     {"imap-idle",   begin_idle,     NULL,      end_idle  },
     {"imap-notify", begin_notify,   op_notify, end_notify},
