@@ -42,8 +42,17 @@ static const char schema[] =
     " FOREIGN KEY (domain, local) REFERENCES address (domain, local)) WITHOUT ROWID;"
     "CREATE INDEX member_member ON member (member);"
     "CREATE TABLE secret (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL);"
-    "INSERT INTO secret VALUES (1, randomblob(32));"
-    "PRAGMA user_version = 1;";
+    "INSERT INTO secret VALUES (1, randomblob(32));";
+
+/* Version 2: certificates that stand for accounts. account 0: for whichever it names. */
+static const char schema_2[] =
+    "CREATE TABLE certificate ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, name TEXT NOT NULL,"
+    " kind INTEGER NOT NULL, value TEXT NOT NULL, serial TEXT NOT NULL, subject TEXT NOT NULL,"
+    " issuer TEXT NOT NULL, ends INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " issued INTEGER NOT NULL, UNIQUE (account, name));"
+    "CREATE INDEX certificate_value ON certificate (kind, value);"
+    "PRAGMA user_version = 2;";
 
 /* ------------------------------------------------------------------ statements */
 sqlite3_stmt *db_statement(struct directory *d, enum statement which)
@@ -170,6 +179,8 @@ static int make_schema(struct directory *d, struct err *e)
         rc = read_number(d, "PRAGMA user_version", &version, e);
     if (rc == 0 && version == 0)
         rc = apply(d, schema, "schema", e);
+    if (rc == 0 && version < 2)
+        rc = apply(d, schema_2, "schema", e);
     else if (rc == 0 && version != DIRECTORY_SCHEMA)
         rc = err_set(e, -EIO,
                      "schema version %d, this program knows %d: it was written by a newer sealpost",

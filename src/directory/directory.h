@@ -21,11 +21,12 @@
 #include "directory/name.h"
 
 enum {
-    DIRECTORY_SCHEMA = 1,
+    DIRECTORY_SCHEMA = 2,
     DIRECTORY_ACCOUNT_FIRST = 16, /* account numbers start here and are never used again */
     DIRECTORY_TARGETS_MAX = 1000, /* of one address, all groups expanded */
     DIRECTORY_VISITS_MAX = 4000,  /* addresses looked at while expanding */
     DIRECTORY_MEMBERS_MAX = 5000, /* of one group */
+    DIRECTORY_CERTIFICATES_MAX = 100, /* of one account */
 };
 
 struct directory;
@@ -100,6 +101,44 @@ int directory_account_delete_finish(struct directory *d, uint64_t id,
 int directory_account_each(struct directory *d, uint64_t after,
                            bool (*fn)(const struct directory_account *a, void *arg), void *arg);
 uint64_t directory_account_count(struct directory *d);
+
+/* ------------------------------------------------------------------ certificates
+ * What a client's certificate must have to stand for an account. Whether it holds at all is the virtual server's trust list's to say. */
+enum directory_certificate_kind {
+    CERTIFICATE_SPKI = 1,          /* value: SHA-256 of its key */
+    CERTIFICATE_ISSUER_SERIAL = 2, /* SHA-256 of the issuer's name ':' serial number */
+    CERTIFICATE_EMAIL = 3,         /* … ':' a mail address among its alternative names; "*" for account 0 */
+    CERTIFICATE_UPN = 4,           /* … ':' a user principal name; "*" for account 0 */
+    CERTIFICATE_KINDS
+};
+enum { CERTIFICATE_VALUE_MAX = 64 + 1 + NAME_ADDRESS_MAX, CERTIFICATE_TEXT = 200 };
+struct directory_certificate {
+    uint64_t id, account; /* account 0: a rule: the account whose address stands in the certificate */
+    char name[NAME_TITLE_MAX + 1]; /* "laptop"; one of an account's has it */
+    enum directory_certificate_kind kind;
+    char value[CERTIFICATE_VALUE_MAX + 1];
+    char serial[41]; /* of the certificate, if it was seen; "" for rules of names */
+    char subject[CERTIFICATE_TEXT + 1], issuer[CERTIFICATE_TEXT + 1]; /* for people */
+    int64_t ends_seconds, created_seconds;                            /* ends 0: not known */
+    bool issued; /* by our own CA for this account */
+};
+/* -ENOENT: no such account; -EEXIST: the name is taken; -E2BIG. */
+int directory_certificate_add(struct directory *d, const struct directory_certificate *c,
+                              struct err *e);
+/* Raises the account's epoch: who is logged in with it must log in anew. -ENOENT. */
+int directory_certificate_remove(struct directory *d, uint64_t account, struct span name,
+                                 struct err *e);
+int directory_certificate_get(struct directory *d, uint64_t account, struct span name,
+                              struct directory_certificate *ret); /* 0, -ENOENT, -EIO */
+/* Rows of exactly that kind and value. fn returns false to stop. */
+int directory_certificate_find(struct directory *d, enum directory_certificate_kind kind,
+                               const char *value,
+                               bool (*fn)(const struct directory_certificate *c, void *arg),
+                               void *arg);
+/* By number, after `after`; of one account, or of all (UINT64_MAX). */
+int directory_certificate_each(struct directory *d, uint64_t account, uint64_t after,
+                               bool (*fn)(const struct directory_certificate *c, void *arg),
+                               void *arg);
 
 /* ------------------------------------------------------------------ other addresses */
 enum directory_entry_kind {

@@ -484,5 +484,7 @@ static void session_main(void *arg)
     }
     if (!e->broken)
         conn_shutdown(s->conn);
+    if (e->busy)
+        conn_wait_end(s->conn); /* counts until then: refusals have a limit too */
     session_free(s);
 }

@@ -21,6 +21,8 @@ struct listener {
     struct list in_worker;
     struct worker *worker;
     int fd;
+    unsigned burst; /* so many connections are taken at once */
+    uint64_t last_ms;
     struct watch *watch;
     char vserver[64];
     const struct conf_endpoint *endpoint; /* in worker->conf */
@@ -202,7 +204,7 @@ static bool (*plain_grammar(const struct worker_vserver *v,
 
 static struct session *open_session(struct worker *w, struct worker_vserver *v,
                                     const struct conf_endpoint *endpoint, int take_fd,
-                                    const struct sockaddr_storage *peer)
+                                    bool accepted, const struct sockaddr_storage *peer)
 {
     struct in6_addr address;
     peer_address(peer, &address);
@@ -224,11 +226,9 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
         .in_max = (size_t)v->conf->limits.line_bytes + (64 << 10),
         .out_max = v->conf->limits.session_bytes,
         .write_timeout_ms = UINT64_C(1000) * v->conf->limits.write_timeout,
+        .accepted = accepted,
         .peer = *peer,
     };
-    socklen_t n = sizeof(p.local);
-    if (getsockname(take_fd, (struct sockaddr *)&p.local, &n) < 0)
-        p.local.ss_family = AF_UNSPEC;
     struct conn *c = conn_new(take_fd, &p);
     if (!c)
         return NULL;
@@ -275,7 +275,13 @@ static void on_connection(void *arg, int events)
         watch_set(l->watch, 0);
         return;
     }
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    /* the call that finds nobody is saved while connections come one by one */
+    uint64_t now = loop_now_ms(w->loop);
+    l->burst = now - l->last_ms > 1              ? 1
+               : l->burst < ACCEPTS_PER_TURN / 2 ? 2 * l->burst
+                                                 : ACCEPTS_PER_TURN;
+    l->last_ms = now;
+    for (unsigned i = 0; i < l->burst; i++) {
         struct sockaddr_storage peer = {0};
         socklen_t n = sizeof(peer);
         int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -283,9 +289,10 @@ static void on_connection(void *arg, int events)
             if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
                 log_error("%s: accept on %s port %u: %s", v->name, l->endpoint->address,
                           l->endpoint->port, strerror(errno));
+            l->burst = 1;
             return;
         }
-        open_session(w, v, l->endpoint, fd, &peer);
+        open_session(w, v, l->endpoint, fd, true, &peer);
     }
 }
 
@@ -352,7 +359,7 @@ struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpo
     }
     fd_nonblock(take_fd);
     return open_session(w, w->vservers[vserver], &w->conf->vservers[vserver].endpoints[endpoint],
-                        take_fd, peer);
+                        take_fd, false, peer);
 }
 
 /* ------------------------------------------------------------------ life */

@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <signal.h>
@@ -56,13 +55,13 @@ struct conn *conn_new(int take_fd, const struct conn_params *p)
     c->out_max = p->out_max > 0 ? p->out_max : CONN_BUFFER_DEFAULT;
     buf_init(&c->out, SIZE_MAX / 2); /* out_max counts what waits; conn_put holds it */
     c->peer = p->peer;
-    c->local = p->local;
     peer_to_text(&c->peer, c->peer_text, sizeof c->peer_text);
-    if ((fcntl(take_fd, F_GETFL) & O_NONBLOCK) == 0)
+    if (!p->accepted) {
         fd_nonblock(take_fd);
-    /* answers are sent whole: waiting for an acknowledgement first would cost 40 ms; fails for
-     * socketpairs */
-    setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        /* answers are sent whole: waiting for an acknowledgement first would cost 40 ms; fails for
+         * socketpairs */
+        setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
     c->watch = watch_new(c->loop, take_fd, on_ready, c);
     c->timer = timer_new(c->loop, on_time, c);
     return c;
@@ -84,9 +83,12 @@ void conn_free(struct conn *c)
     }
     SSL_SESSION_free(c->client.session);
     tls_context_unref(c->tls);
+    if (c->linger)
+        conn_linger(c->loop, fd_steal(&c->fd));
     fd_close(&c->fd);
     buf_done(&c->in);
     buf_done(&c->out);
+    buf_done(&c->wire);
     free(c);
 }
 
@@ -134,6 +136,8 @@ static void on_ready(void *arg, int events)
 {
     struct conn *c = arg;
 
+    if (events & WATCH_READ)
+        c->wire_dry = false;
     if (c->waiter != NULL)
         wake(c, events);
     else if (c->idle_fn != NULL)
@@ -194,7 +198,9 @@ static int idle_events_now(struct conn *c)
         return WATCH_READ;
     if (c->ssl == NULL || !SSL_has_pending(c->ssl))
         return 0;
-    return conn_read_some(c, &wait_for) == -EAGAIN ? 0 : WATCH_READ;
+    if (conn_read_some(c, &wait_for) != -EAGAIN)
+        return WATCH_READ;
+    return conn_wire_send(c) == 0 ? 0 : WATCH_READ;
 }
 
 void conn_idle(struct conn *c, uint64_t timeout_ms, conn_idle_fn fn, void *arg)
@@ -215,6 +221,7 @@ void conn_idle(struct conn *c, uint64_t timeout_ms, conn_idle_fn fn, void *arg)
     c->in_at = c->out_at = c->out_allowed = 0;
     buf_done(&c->in);
     buf_done(&c->out);
+    buf_done(&c->wire);
     watch_set(c->watch, WATCH_READ);
     if (timeout_ms != UINT64_MAX)
         timer_start(c->timer, timeout_ms);

@@ -27,7 +27,8 @@ struct conn_params {
     size_t in_max;  /* most bytes waiting unread; default 64 KiB */
     size_t out_max; /* most bytes waiting to be sent: then conn_put suspends; default 64 KiB */
     uint64_t write_timeout_ms;
-    struct sockaddr_storage peer, local;
+    bool accepted; /* non-blocking already, and TCP_NODELAY came with its listening socket */
+    struct sockaddr_storage peer;
 };
 
 /* Takes fd (non-blocking, TCP_NODELAY is set here). No TLS yet. */
@@ -73,8 +74,11 @@ struct conn_client_tls {
 };
 int conn_connect_tls(struct conn *c, const struct conn_client_tls *t,
                      uint64_t timeout_ms); /* suspends */
-/* close_notify (or FIN) after flushing. suspends shortly. Then conn_free. */
+/* close_notify and FIN after flushing. suspends shortly. Then conn_free, which leaves the descriptor open until the peer has closed too, at
+ * most half a second: our last answer must not be overtaken by a reset. */
 void conn_shutdown(struct conn *c);
+/* Between conn_shutdown and conn_free, where the peer is to be held up too. suspends: until it has closed, at most half a second. */
+void conn_wait_end(struct conn *c);
 
 /* Client side: the newest session that the server gave (TLS 1.3: it comes with the first input). The caller's: SSL_SESSION_free. NULL: none. */
 struct ssl_session_st *conn_client_session(struct conn *c);

@@ -26,11 +26,17 @@ struct conn {
     struct buf in, out;
     size_t in_at, out_at; /* already consumed, already sent */
     size_t out_max;       /* most bytes waiting to be sent */
+    struct buf wire;      /* records that go out with the next ones */
+    size_t wire_at;       /* already sent */
+    int wire_error;       /* stays */
+    bool wire_dry;        /* nothing more to read until the next event */
+    bool wire_end;        /* the peer's FIN was read */
     size_t out_allowed;   /* before TLS: up to here the grammar has said yes; >= out_at */
     uint64_t bytes_in, bytes_out, plaintext_bytes;
 
     bool aborted;
     bool write_ended;            /* FIN or close_notify sent */
+    bool linger;                 /* conn_free leaves the descriptor open for a moment */
     int read_error, write_error; /* stay */
     char error[160];
 
@@ -42,7 +48,7 @@ struct conn {
     void *idle_arg;
     int idle_now; /* events that need not be waited for */
 
-    struct sockaddr_storage peer, local;
+    struct sockaddr_storage peer;
     char peer_text[48];
 };
 
@@ -56,18 +62,39 @@ int conn_fail(struct conn *c, int code, const char *fmt, ...) __attribute__((for
 int conn_ssl_result(struct conn *c, int r, const char *doing, int *ret_wait);
 /* One attempt to read: > 0 bytes, 0 the end, -EAGAIN with *ret_wait set, or an error. */
 int conn_read_some(struct conn *c, int *ret_wait);
+/* Encrypts all output without sending more than has to make room: as conn_write_some. */
+int conn_encrypt_some(struct conn *c, int *ret_wait);
 /* Sends what the kernel takes: 0 all gone, -EAGAIN with *ret_wait set, or an error. `whole`: a last
  * line without its end goes too. */
 int conn_write_some(struct conn *c, bool whole, int *ret_wait);
+
+/* wire.c. Sends what the kernel takes of the collected records: 0 all gone, -EAGAIN, or an error.
+ */
+int conn_wire_send(struct conn *c);
+int conn_wire_send_last(struct conn *c); /* shutdown(SHUT_WR) follows at once */
+/* linger.c: closes it when the peer has closed, or soon. */
+void conn_linger(struct loop *l, int take_fd);
+void conn_wire_attach(struct conn *c, SSL *ssl);
+
+static inline size_t conn_wire_waiting(const struct conn *c)
+{
+    return c->wire.n - c->wire_at;
+}
 
 static inline size_t conn_in_waiting(const struct conn *c)
 {
     return c->in.n - c->in_at;
 }
 
-static inline size_t conn_out_waiting(const struct conn *c)
+/* Not yet encrypted. */
+static inline size_t conn_out_clear(const struct conn *c)
 {
     return c->out.n - c->out_at;
+}
+
+static inline size_t conn_out_waiting(const struct conn *c)
+{
+    return conn_out_clear(c) + conn_wire_waiting(c);
 }
 
 #endif

@@ -29,6 +29,7 @@ int conn_ssl_result(struct conn *c, int r, const char *doing, int *ret_wait)
         return conn_fail(c, -ECONNRESET, "%s: %s", doing,
                          saved != 0 ? strerror(saved) : "the connection was cut off");
     default:
+        conn_wire_send(c); /* the alert that says why, as far as it goes */
         if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             ERR_clear_error();
             return conn_fail(c, -ECONNRESET, "%s: cut off without a close_notify", doing);
@@ -115,10 +116,12 @@ int conn_fill(struct conn *c, uint64_t timeout_ms)
 
     if (r < 0)
         return r;
+    c->wire_dry = false; /* while a command ran, more may have come */
     for (;;) {
         r = conn_read_some(c, &wait_for);
         if (r != -EAGAIN)
             return r;
+        conn_wire_send(c); /* TLS itself may have answered; an error shows at the next write */
         r = conn_wait(c, wait_for, deadline);
         if (r < 0)
             return r;
@@ -175,7 +178,7 @@ static ssize_t write_plain(struct conn *c, int *ret_wait)
 
 static ssize_t write_tls(struct conn *c, int *ret_wait)
 {
-    size_t n = conn_out_waiting(c);
+    size_t n = conn_out_clear(c);
     int r;
 
     ERR_clear_error();
@@ -187,14 +190,10 @@ static ssize_t write_tls(struct conn *c, int *ret_wait)
     return r == 0 ? -EAGAIN : r == 1 ? -ECONNRESET : r;
 }
 
-int conn_write_some(struct conn *c, bool whole, int *ret_wait)
+static int write_out(struct conn *c, int *ret_wait)
 {
-    if (c->write_error != 0)
-        return c->write_error;
-    if (c->ssl == NULL && conn_out_waiting(c) > 0)
-        c->write_error = gate_plain(c, whole);
     while (c->write_error == 0 &&
-           (c->ssl != NULL ? conn_out_waiting(c) > 0 : c->out_allowed > c->out_at)) {
+           (c->ssl != NULL ? conn_out_clear(c) > 0 : c->out_allowed > c->out_at)) {
         ssize_t n = c->ssl != NULL ? write_tls(c, ret_wait) : write_plain(c, ret_wait);
         if (n == -EAGAIN)
             return -EAGAIN;
@@ -212,6 +211,31 @@ int conn_write_some(struct conn *c, bool whole, int *ret_wait)
         c->out_at = c->out_allowed = 0;
     }
     return 0;
+}
+
+int conn_encrypt_some(struct conn *c, int *ret_wait)
+{
+    CHECK(c->ssl != NULL);
+    return c->write_error != 0 ? c->write_error : write_out(c, ret_wait);
+}
+
+int conn_write_some(struct conn *c, bool whole, int *ret_wait)
+{
+    int r;
+
+    if (c->write_error != 0)
+        return c->write_error;
+    if (c->ssl == NULL && conn_out_clear(c) > 0)
+        c->write_error = gate_plain(c, whole);
+    r = write_out(c, ret_wait);
+    if (r < 0)
+        return r;
+    r = conn_wire_send(c);
+    if (r == -EAGAIN)
+        *ret_wait = WATCH_WRITE;
+    else if (r < 0)
+        c->write_error = conn_fail(c, -ECONNRESET, "TLS write: %s", strerror(-r));
+    return r == -EAGAIN ? r : c->write_error;
 }
 
 /* Until at most `leave` bytes wait. */

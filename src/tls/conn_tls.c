@@ -12,14 +12,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLOSE_MS = 5000, LINGER_MS = 500, LINGER_BYTES = 65536 };
+enum { CLOSE_MS = 5000 };
+
+/* What we said goes first: the peer waits for it. */
+static int handshake_wait(struct conn *c, int wait_for, uint64_t deadline)
+{
+    int r = conn_wire_send(c);
+
+    if (r < 0 && r != -EAGAIN)
+        return conn_fail(c, -ECONNRESET, "TLS handshake: %s", strerror(-r));
+    return conn_wait(c, r == -EAGAIN ? WATCH_WRITE : wait_for, deadline);
+}
 
 static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
 {
     uint64_t deadline = conn_deadline(timeout_ms);
     int r, wait_for;
 
-    CHECK(SSL_set_fd(ssl, c->fd) == 1);
+    conn_wire_attach(c, ssl);
     c->ssl = ssl;
     for (;;) {
         ERR_clear_error();
@@ -27,11 +37,13 @@ static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
         r = SSL_do_handshake(ssl); /* may suspend in the provider while keyd signs */
         if (c->aborted)
             return -ECONNABORTED;
-        if (r == 1)
+        /* a server's last words wait for what it says next; a client's are waited for */
+        if (r == 1 && (!c->outgoing || conn_wire_send(c) >= 0 || c->wire_error == 0))
             return 0;
-        r = conn_ssl_result(c, r, "TLS handshake", &wait_for);
+        r = r == 1 ? conn_fail(c, -ECONNRESET, "TLS handshake: %s", strerror(-c->wire_error))
+                   : conn_ssl_result(c, r, "TLS handshake", &wait_for);
         if (r == 0)
-            r = conn_wait(c, wait_for, deadline);
+            r = handshake_wait(c, wait_for, deadline);
         else if (r == 1)
             r = conn_fail(c, -EPROTO, "TLS handshake: the peer ended it");
         if (r == -ETIMEDOUT)
@@ -194,9 +206,23 @@ static void send_close_notify(struct conn *c)
         errno = 0;
         r = SSL_shutdown(c->ssl);
         if (r >= 0)
-            return;
+            break;
         r = conn_ssl_result(c, r, "TLS shutdown", &wait_for);
     } while (r == 0 && wait_for == WATCH_WRITE && conn_wait(c, wait_for, deadline) == 0);
+    deadline = conn_deadline(c->write_timeout_ms); /* our last answer may be among it */
+    while (conn_wire_send_last(c) == -EAGAIN && conn_wait(c, WATCH_WRITE, deadline) == 0)
+        ;
+}
+
+/* The last answer and close_notify make one packet if both fit. */
+static bool last_words(struct conn *c)
+{
+    int wait_for;
+
+    if (c->ssl != NULL && SSL_is_init_finished(c->ssl) && conn_out_waiting(c) <= CONN_SEND_AT &&
+        conn_encrypt_some(c, &wait_for) == 0)
+        return true;
+    return c->write_error == 0 && conn_flush(c) == 0;
 }
 
 static void end_output(struct conn *c)
@@ -211,26 +237,10 @@ static void end_output(struct conn *c)
 
 void conn_shutdown(struct conn *c)
 {
-    uint64_t deadline;
-    size_t total = 0;
-    char drop[4096];
-    bool sent = c->write_error == 0 && conn_flush(c) == 0;
-
-    if (!sent || c->aborted)
+    if (!last_words(c) || c->aborted)
         return;
     end_output(c);
-    /* closing with unread input sends a reset, which may overtake our last answer: take what comes
-     * for a moment */
-    deadline = conn_deadline(LINGER_MS);
-    while (total < LINGER_BYTES) {
-        ssize_t n = read(c->fd, drop, sizeof drop);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-            return;
-        if (n > 0)
-            total += (size_t)n;
-        else if (conn_wait(c, WATCH_READ, deadline) < 0)
-            return;
-    }
+    c->linger = c->wire_error == 0 && c->read_error == 0;
 }
 
 /* --- facts */
@@ -251,12 +261,6 @@ STACK_OF(X509) * conn_peer_chain(struct conn *c)
     return c->ssl == NULL ? NULL : SSL_get_peer_cert_chain(c->ssl);
 }
 
-static void hex(const unsigned char *p, size_t n, char *dst)
-{
-    for (size_t i = 0; i < n; i++)
-        snprintf(dst + 2 * i, 3, "%02x", p[i]);
-}
-
 static void peer_spki(const struct conn *c, char ret[65])
 {
     X509 *x = SSL_get0_peer_certificate(c->ssl);
@@ -264,7 +268,7 @@ static void peer_spki(const struct conn *c, char ret[65])
     int n = x == NULL ? 0 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
 
     if (n > 0 && EVP_Digest(der, (size_t)n, md, NULL, EVP_sha256(), NULL) == 1)
-        hex(md, sizeof md, ret);
+        tls_hex(md, sizeof md, ret);
     OPENSSL_free(der);
 }
 

@@ -27,6 +27,7 @@ void tls_client_state_set(SSL *ssl, struct tls_client_state *s);
 const char *tls_error_text(const char *other);
 /* Chain of wr_spans, leaf first; NULL with e set. */
 STACK_OF(X509) * tls_chain_parse(struct span chain, struct err *e);
+void tls_hex(const unsigned char *p, size_t n, char *dst); /* 2 n + 1 characters */
 void tls_serial_hex(const X509 *x, char ret[68]);
 /* Rules that both sides share: versions, ciphers, groups, modes. */
 SSL_CTX *tls_ctx_new(const SSL_METHOD *method, int min_version);

@@ -84,15 +84,24 @@ STACK_OF(X509) * tls_chain_parse(struct span chain, struct err *e)
     return certs;
 }
 
+void tls_hex(const unsigned char *p, size_t n, char *dst)
+{
+    static const char digits[16] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        *dst++ = digits[p[i] >> 4];
+        *dst++ = digits[p[i] & 15];
+    }
+    *dst = '\0';
+}
+
 void tls_serial_hex(const X509 *x, char ret[68])
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
     int n = ASN1_STRING_length(serial);
     const unsigned char *p = ASN1_STRING_get0_data(serial);
 
-    ret[0] = '\0';
-    for (int i = 0; i < n && i < 33; i++)
-        snprintf(ret + (size_t)2 * (size_t)i, 3, "%02x", p[i]);
+    tls_hex(p, n < 0 ? 0 : n > 33 ? 33 : (size_t)n, ret);
 }
 
 static int no_passphrase(char *buf, int size, int for_writing, void *arg)

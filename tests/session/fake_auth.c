@@ -8,6 +8,7 @@
  *   nosubmit@…          account 18, may not send outside    away@example.test someone@remote.test
  *   moderated@…, closed@…, nogroup@…: newsgroups local.moderated, local.closed and one that is not
  * there gone@…: an account that the store does not have; many@…: alice and 200 addresses elsewhere
+ *   EXTERNAL: every certificate that holds is alice's
  *   disabled@… RESOLVE_DISABLED, down@… RESOLVE_TEMPFAIL; password "down": AUTH_TEMPFAIL
  */
 #include "session/runner.h"
@@ -15,8 +16,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "sasl/auth.h"
-#include "store/store.h"
 #include "store/acl.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ struct auth_client {
 };
 struct auth_exchange {
     struct auth_context x;
-    bool login;
+    bool login, external;
     char user[AUTH_NAME_MAX + 1];
 };
 
@@ -89,9 +90,9 @@ enum auth_step auth_password(struct auth_client *c, const struct auth_context *x
                       .session = x->session,
                       .expires_seconds = clock_seconds() + 86400,
                       .epoch = 1};
-    grant_seal(&g, runner_grant_secret(), &token);
     if (span_is(span_cstr(p->name), "bob")) /* a member of staff@example.test */
         g.groups[g.group_count++] = acl_group(SPAN("staff@example.test"));
+    grant_seal(&g, runner_grant_secret(), &token);
     r.account = p->account;
     r.rights = p->rights;
     snprintf(r.address, sizeof(r.address), "%s@example.test", p->name);
@@ -111,20 +112,40 @@ static enum auth_step plain(struct auth_client *c, const struct auth_context *x,
     return auth_password(c, x, cid, m, ret);
 }
 
+static enum auth_step external(const struct auth_context *x, struct span authzid,
+                               struct auth_result *ret)
+{
+    if (authzid.n && find(authzid) != &people[0])
+        return AUTH_FAIL;
+    return auth_password(NULL, x, SPAN("alice"), SPAN("secret"), ret);
+}
+
+enum auth_step auth_certificate(struct auth_client *c, const struct auth_context *x,
+                                char ret_reason[AUTH_REASON_MAX + 1])
+{
+    (void)c;
+    ret_reason[0] = '\0';
+    return x->certificate.n ? AUTH_OK : AUTH_FAIL;
+}
+
 enum auth_step auth_start(struct auth_client *c, const struct auth_context *x,
                           struct span mechanism, struct span initial,
                           struct auth_exchange **ret_exchange, struct buf *challenge,
                           struct auth_result *ret)
 {
     bool login = span_is(mechanism, "LOGIN");
-    if (!login && !span_is(mechanism, "PLAIN"))
+    bool by_certificate = span_is(mechanism, "EXTERNAL") && x->certificate.n;
+    if (!login && !by_certificate && !span_is(mechanism, "PLAIN"))
         return AUTH_UNKNOWN;
+    if (by_certificate && initial.p)
+        return external(x, initial, ret);
     if (!login && initial.p)
         return plain(c, x, initial, ret);
     struct auth_exchange *e = calloc(1, sizeof(*e));
     CHECK(e);
     e->x = *x;
     e->login = login;
+    e->external = by_certificate;
     if (login)
         buf_put_cstr(challenge, "Username:");
     *ret_exchange = e;
@@ -143,8 +164,9 @@ enum auth_step auth_continue(struct auth_exchange *e, struct span response, stru
         buf_put_cstr(challenge, "Password:");
         return AUTH_CONTINUE;
     }
-    step = e->login ? auth_password(NULL, &e->x, span_cstr(e->user), response, ret)
-                    : plain(NULL, &e->x, response, ret);
+    step = e->external ? external(&e->x, response, ret)
+           : e->login  ? auth_password(NULL, &e->x, span_cstr(e->user), response, ret)
+                       : plain(NULL, &e->x, response, ret);
     free(e);
     return step;
 }
@@ -169,10 +191,10 @@ enum auth_step auth_regrant(struct auth_client *c, struct span grant, struct aut
     return AUTH_OK;
 }
 
-const char *auth_mechanisms(bool tls, bool binding)
+const char *auth_mechanisms(bool tls, bool binding, bool certificate)
 {
     (void)binding;
-    return tls ? "PLAIN LOGIN" : "";
+    return !tls ? "" : certificate ? "EXTERNAL PLAIN LOGIN" : "PLAIN LOGIN";
 }
 
 enum { MANY = 200 };

@@ -268,7 +268,8 @@ static void setting(struct span rest)
         world_option(run.w, rest);
     else if (span_eq(word, SPAN("root")))
         world_root_option(run.w, rest);
-    else if ((!span_eq(word, SPAN("policy")) || !world_policy(run.w, rest)) &&
+    else if ((!span_eq(word, SPAN("certificate")) || !world_client_certificate(run.w, rest)) &&
+             (!span_eq(word, SPAN("policy")) || !world_policy(run.w, rest)) &&
              (!span_eq(word, SPAN("kind")) || !world_smtp_kind(run.w, rest)))
         failed("unknown setting %.*s %.*s", SPAN_ARG(word), SPAN_ARG(rest));
 }

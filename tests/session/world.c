@@ -87,6 +87,12 @@ bool world_smtp_kind(struct world *w, struct span name)
     return w->smtp_kind == SMTP_SUBMISSION || span_is(name, "mx");
 }
 
+bool world_client_certificate(struct world *w, struct span name)
+{
+    w->certificate = span_is(name, "unknown") ? CLIENT_UNKNOWN : CLIENT_KNOWN;
+    return w->certificate == CLIENT_UNKNOWN || span_is(name, "known");
+}
+
 /* Options of "limits." are gathered into the group. */
 static void put_options(struct span options, bool of_limits, struct buf *out)
 {
@@ -154,6 +160,30 @@ static void show_identity(struct worker_vserver *v)
     sk_X509_pop_free(chain, X509_free);
 }
 
+/* The list has the CA of the harness; "unknown" has signed itself. */
+static void show_client(struct world *w)
+{
+    struct worker_vserver *v = w->worker->vservers[0];
+    EVP_PKEY *key = tls_harness_key("p384");
+    X509 *x = tls_harness_issued(key, NULL);
+    struct err e = {""};
+    SSL *ssl;
+
+    w->client_tls = tls_harness_client();
+    if (v->conf->client_certificates != CLIENT_CERTIFICATES_IGNORE)
+        CHECK(tls_context_trust(v->tls, tls_harness_trust_pem(), 1, &e) == 0);
+    if (w->certificate == CLIENT_UNKNOWN) {
+        X509_free(x);
+        x = tls_harness_certificate(key, NULL);
+    }
+    ssl = tls_client_context_ssl(w->client_tls);
+    if (w->certificate != CLIENT_NONE)
+        CHECK(SSL_CTX_use_certificate(SSL_get_SSL_CTX(ssl), x) == 1 &&
+              SSL_CTX_use_PrivateKey(SSL_get_SSL_CTX(ssl), key) == 1);
+    SSL_free(ssl);
+    X509_free(x);
+}
+
 static struct link *no_peer(struct worker *w, enum role role)
 {
     (void)w;
@@ -186,7 +216,7 @@ void world_start(struct world *w)
     w->worker->store = strangers ? store_harness_mx(w->harness) : store_harness_store(w->harness);
     CHECK(store_harness_wait(w->harness, 10000));
     show_identity(w->worker->vservers[0]);
-    w->client_tls = tls_harness_client();
+    show_client(w);
 }
 
 int world_connect(struct world *w, uint64_t *ret_session)

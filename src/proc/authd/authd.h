@@ -60,6 +60,15 @@ void msg_auth_password(void *arg, struct msg *m);
 void msg_auth_regrant(void *arg, struct msg *m);
 
 /* verify.c: one try. */
+struct attempt;
+enum verdict { VERDICT_GOOD, VERDICT_BAD, VERDICT_BUSY };
+/* The end of a try whose proof was good, bad, or not looked at: answers. */
+void login_conclude(struct attempt *t, const struct msg *m, enum verdict v, const char *authzid,
+                    struct span challenge);
+/* external.c: SASL EXTERNAL, and AUTH_CERTIFICATE. suspends */
+void external_try(struct authd *a, const struct msg *m, const struct authd_context *x,
+                  const char *authzid);
+void msg_auth_certificate(void *arg, struct msg *m);
 struct attempt {
     struct authd *a;
     const struct authd_context *context;
@@ -74,7 +83,6 @@ struct attempt {
 void attempt_init(struct attempt *t, struct authd *a, const struct authd_context *x,
                   const char *user);
 void attempt_done(struct attempt *t);
-enum verdict { VERDICT_GOOD, VERDICT_BAD, VERDICT_BUSY };
 /* Waits out the throttle's delay. GOOD: go on, attempt_leave is due. suspends */
 enum verdict attempt_enter(struct attempt *t);
 void attempt_leave(struct attempt *t, enum verdict v, uint64_t digest);
@@ -91,7 +99,7 @@ void attempt_refresh_hash(struct attempt *t, struct span password);
 void msg_resolve(void *arg, struct msg *m);
 void msg_may_send_as(void *arg, struct msg *m);
 
-/* manage.c, manage_entry.c (fibers where they write) */
+/* manage.c, manage_cert.c, manage_entry.c (fibers where they write) */
 void msg_account_add(void *arg, struct msg *m);
 void msg_account_set(void *arg, struct msg *m);
 void msg_account_show(void *arg, struct msg *m);
@@ -100,6 +108,9 @@ void msg_account_remove(void *arg, struct msg *m);
 void msg_quota_set(void *arg, struct msg *m);
 void msg_quota_list(void *arg, struct msg *m);
 void msg_account_password(void *arg, struct msg *m);
+void msg_account_cert_add(void *arg, struct msg *m);
+void msg_account_cert_remove(void *arg, struct msg *m);
+void msg_account_cert_list(void *arg, struct msg *m);
 void msg_entry_add(void *arg, struct msg *m);
 void msg_entry_set(void *arg, struct msg *m);
 void msg_entry_show(void *arg, struct msg *m);

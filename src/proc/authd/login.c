@@ -73,9 +73,8 @@ static void reply_ok(struct authd *a, const struct msg *m, const struct director
              });
 }
 
-/* The end of a try whose proof was good, bad, or not looked at. */
-static void conclude(struct attempt *t, const struct msg *m, enum verdict v, const char *authzid,
-                     struct span challenge)
+void login_conclude(struct attempt *t, const struct msg *m, enum verdict v, const char *authzid,
+                    struct span challenge)
 {
     struct authd *a = t->a;
 
@@ -100,7 +99,7 @@ static void try_password(struct authd *a, const struct msg *m, const struct auth
 
     attempt_init(&t, a, x, user);
     enum verdict v = attempt_password(&t, password);
-    conclude(&t, m, v, authzid, SPAN_EMPTY);
+    login_conclude(&t, m, v, authzid, SPAN_EMPTY);
     if (v == VERDICT_GOOD)
         attempt_refresh_hash(&t, password);
     attempt_done(&t);
@@ -165,7 +164,7 @@ static void check_proof(struct authd *a, const struct msg *m, const struct authd
         if (v == VERDICT_BAD)
             t.reason = t.known ? "wrong password" : "no such account";
     }
-    conclude(&t, m, v, x->authzid, buf_span(challenge));
+    login_conclude(&t, m, v, x->authzid, buf_span(challenge));
     attempt_done(&t);
 }
 
@@ -182,7 +181,7 @@ static void refuse(struct authd *a, const struct msg *m, const struct authd_cont
         t.reason = "refused by the mechanism";
         v = VERDICT_BAD;
     }
-    conclude(&t, m, v, "", SPAN_EMPTY);
+    login_conclude(&t, m, v, "", SPAN_EMPTY);
     attempt_done(&t);
 }
 
@@ -202,6 +201,9 @@ static void act(struct authd *a, const struct msg *m, const struct authd_context
         return;
     case SASL_PASSWORD:
         try_password(a, m, context, x->user, x->authzid, buf_span(&x->password));
+        return;
+    case SASL_EXTERNAL:
+        external_try(a, m, context, x->authzid);
         return;
     case SASL_FAILED:
     case SASL_PROVEN: /* comes out of sasl_credential only */
@@ -237,7 +239,7 @@ void msg_auth_start(void *arg, struct msg *m)
     }
     const struct sasl_mechanism *mechanism =
         sasl_mechanism_find(s.mechanism, s.context.tls, has_binding(&s.context));
-    if (!mechanism) {
+    if (!mechanism || (mechanism->certificate && !s.context.certificate.n)) {
         reply_step(a, m, AUTH_UNKNOWN, 0);
         return;
     }
