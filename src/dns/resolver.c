@@ -40,11 +40,11 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
                            "dns_servers: \"%s\": %s. Give a numeric address, or address@port.",
                            servers[i], ub_strerror(err));
     }
-    /* libunbound denies these itself (RFC 6761, RFC 8375); servers of one's own may well know them
-     */
-    static const char *const ours[] = {"test.", "home.arpa."};
+    /* libunbound denies these itself (RFC 6761, RFC 8375); servers of one's own may well know them.
+     * As options: ub_ctx_zone_add would end the setting up before ub_ctx_async. */
+    static const char *const ours[] = {"test. transparent", "home.arpa. transparent"};
     for (size_t i = 0; i < ARRAY_LEN(ours) && server_count; i++)
-        ub_ctx_zone_add(r->ub, ours[i], "nodefault");
+        CHECK(ub_ctx_set_option(r->ub, "local-zone:", ours[i]) == 0);
     if (!server_count)
         ub_ctx_resolvconf(r->ub, NULL); /* none there: libunbound asks the root servers itself */
     ub_ctx_hosts(r->ub, NULL);
@@ -60,7 +60,7 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
     }
     /* questions to servers on this machine are what tests and local resolvers need */
     ub_ctx_set_option(r->ub, "do-not-query-localhost:", "no");
-    ub_ctx_async(r->ub, 1); /* threads, not processes: the jail allows no fork */
+    CHECK(ub_ctx_async(r->ub, 1) == 0); /* threads, not processes: the jail allows no fork */
     return 0;
 }
 
@@ -215,6 +215,6 @@ enum dns_result dns_txt(struct resolver *r, const char *name, struct dns_txt_ans
 
 void resolver_uncached(struct resolver *r)
 {
-    ub_ctx_set_option(r->ub, "cache-max-ttl:", "0");
-    ub_ctx_set_option(r->ub, "cache-max-negative-ttl:", "0");
+    CHECK(ub_ctx_set_option(r->ub, "cache-max-ttl:", "0") == 0);
+    CHECK(ub_ctx_set_option(r->ub, "cache-max-negative-ttl:", "0") == 0);
 }
