@@ -274,17 +274,22 @@ static int keep_result(struct check_job *j, enum enrol_problem p, struct span wh
     return db_end(en->db, rc, e);
 }
 
-/* A server that is just being set up, an answer that has not reached every name server: some tries
- * (section 8.2). What a wrong answer says is final sooner than no answer. */
+/* No answer yet, or one that has not reached every name server: some tries (section 8.2). A server
+ * that answers with something else is not asked again. */
+static bool is_final(const struct check_job *j, enum enrol_problem p)
+{
+    return p == PROBLEM_NONE || (p == PROBLEM_UNAUTHORIZED && strcmp(j->check.kind, "dns-01") != 0);
+}
+
 static void run_check(void *arg)
 {
-    static const unsigned pause_ms[CHECK_TRIES] = {0, 1500, 4000};
+    static const unsigned pause_ms[CHECK_TRIES] = {0, 1000, 3000};
     struct check_job *j = arg;
     struct enrol *en = j->en;
-    enum enrol_problem p = PROBLEM_SERVER_INTERNAL;
+    enum enrol_problem p = PROBLEM_CONNECTION;
     struct err e = {""}, why = {""};
 
-    for (unsigned i = 0; i < CHECK_TRIES && p != PROBLEM_NONE; i++) {
+    for (unsigned i = 0; i < CHECK_TRIES && !(i && is_final(j, p)); i++) {
         if (i)
             en->hooks.sleep_ms(en->hooks.arg, pause_ms[i]);
         p = en->hooks.check(en->hooks.arg, &j->check, &why);

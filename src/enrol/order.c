@@ -249,7 +249,7 @@ static int set_status(struct enrol *en, struct order *o, const char *status, str
 /* A pending order is ready once all its authorizations are valid (section 7.1.6). */
 static int look_ready(struct enrol *en, struct order *o, struct err *e)
 {
-    int64_t now = clock_seconds(), open = 0;
+    int64_t now = clock_seconds(), open = 0, lost = 0;
     bool pending = strcmp(o->status, "pending") == 0;
     int rc = 0;
 
@@ -261,9 +261,14 @@ static int look_ready(struct enrol *en, struct order *o, struct err *e)
                    "SELECT count(*) FROM order_authz JOIN authz ON authz.id=authz WHERE orders=?"
                    " AND NOT (status='valid' AND expires>?)",
                    "ii", o->id, now);
+    if (rc == 0 && open)
+        rc = db_number(en->db, 0, &lost, e,
+                       "SELECT count(*) FROM order_authz JOIN authz ON authz.id=authz WHERE"
+                       " orders=? AND status NOT IN ('pending','valid')",
+                       "i", o->id);
     if (rc == 0 && pending && open == 0)
         rc = set_status(en, o, "ready", e);
-    else if (rc == 0 && !pending && open != 0) /* deactivated or expired meanwhile */
+    else if (rc == 0 && open && (lost || !pending)) /* given up or over meanwhile */
         rc = set_status(en, o, "invalid", e);
     return rc;
 }
