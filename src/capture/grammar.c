@@ -193,11 +193,12 @@ static bool offers_login(enum conf_protocol p, struct span line)
         return span_starts_nocase(line, SPAN("AUTH")) &&
                (line.n == 4 || line.p[4] == ' ' || line.p[4] == '=');
     case PROTOCOL_POP3:
-        return parse_word(&line, 64, &word) && (span_is(word, "USER") || span_is(word, "SASL"));
+        return parse_word(&line, 64, &word) &&
+               (span_is(word, "USER") || (span_is(word, "SASL") && span_trim(line).n > 0));
     case PROTOCOL_NNTP:
         /* the line itself may say that there is nothing now (RFC 4643 section 2.1) */
         return parse_word(&line, 64, &word) &&
-               ((span_is(word, "AUTHINFO") && span_trim(line).n > 0) || span_is(word, "SASL"));
+               (span_is(word, "AUTHINFO") || span_is(word, "SASL")) && span_trim(line).n > 0;
     case PROTOCOL_IMAP4:
         while (parse_word(&line, GRAMMAR_LINE_MAX, &word)) {
             word = span_starts(word, SPAN("[")) ? span_skip(word, 1) : word;

@@ -75,6 +75,12 @@ static bool ask_capabilities(struct talk *t, struct buf *out)
     }
 }
 
+/* A list without anything in it offers nothing (RFC 2449 section 6.3, RFC 4643 section 2.1). */
+static bool is_list(const char *word)
+{
+    return strcmp(word, "SASL") == 0 || strcmp(word, "AUTHINFO") == 0;
+}
+
 /* Is there a line (IMAP: a word) that begins with it? SMTP lines have their code in front. */
 static bool offers(const struct talk *t, struct span lines, const char *word)
 {
@@ -90,7 +96,7 @@ static bool offers(const struct talk *t, struct span lines, const char *word)
                 if (span_starts_nocase(one, span_cstr(word)))
                     return true;
         } else if (span_starts_nocase(line, span_cstr(word)) &&
-                   (line.n == strlen(word) || line.p[strlen(word)] == ' ')) {
+                   (line.n == strlen(word) ? !is_list(word) : line.p[strlen(word)] == ' ')) {
             return true;
         }
     }
