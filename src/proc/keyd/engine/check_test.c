@@ -656,6 +656,86 @@ TEST(ocsp_answers)
     EVP_PKEY_free(other);
 }
 
+/* --- challenges */
+
+struct challenge {
+    const char *what;
+    const char *cn, *issuer; /* NULL: as it must be */
+    bool other_key, not_critical, no_name, basic, short_hash;
+    int days;
+    bool ok;
+};
+
+static void challenge_text(const struct challenge *c, EVP_PKEY *own, EVP_PKEY *other,
+                           struct buf *out)
+{
+    static const char name[] = "sealpost ACME challenge";
+    X509 *x = X509_new();
+    X509_ALGOR *a = ecdsa_sha256();
+    ASN1_OBJECT *what = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    unsigned char hash[34] = {4, 32}, *der = NULL;
+    X509_EXTENSION *e;
+    int n;
+
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
+    set_name(x, c->cn != NULL ? c->cn : name, false);
+    set_name(x, c->issuer != NULL ? c->issuer : name, true);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 86400L * c->days);
+    X509_set_pubkey(x, c->other_key ? other : own);
+    if (!c->no_name)
+        add_extension(x, NID_subject_alt_name, "DNS:mail.example.org");
+    ASN1_OCTET_STRING_set(value, hash, c->short_hash ? 20 : sizeof hash);
+    e = X509_EXTENSION_create_by_OBJ(NULL, what, !c->not_critical, value);
+    CHECK(e != NULL && X509_add_ext(x, e, -1) == 1);
+    if (c->basic)
+        add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
+    CHECK(X509_ALGOR_copy((X509_ALGOR *)(uintptr_t)X509_get0_tbs_sigalg(x), a) == 1);
+    n = i2d_re_X509_tbs(x, &der);
+    CHECK(n > 0);
+    buf_put(out, der, (size_t)n);
+    OPENSSL_free(der);
+    X509_EXTENSION_free(e);
+    ASN1_OCTET_STRING_free(value);
+    ASN1_OBJECT_free(what);
+    X509_ALGOR_free(a);
+    X509_free(x);
+}
+
+TEST(challenges)
+{
+    static const struct challenge rows[] = {
+        {.what = "as RFC 8737 has it", .days = 7,  .ok = true                          },
+        {.what = "for another key",    .days = 7,  .other_key = true                   },
+        {.what = "lives long",         .days = 30},
+        {.what = "ends before it begins",                  .days = -1          },
+        {.what = "acmeIdentifier not critical",        .days = 7,                  .not_critical = true                                    },
+        {.what = "no digest",          .days = 7,                    .short_hash = true},
+        {.what = "without a name",             .days = 7,                       .no_name = true},
+        {.what = "a CA",               .days = 7,                         .basic = true             },
+        {.what = "another subject",    .days = 7,              .cn = "mail.example.org"                                         },
+        {.what = "another issuer",              .days = 7,                        .issuer = "ca"},
+    };
+    struct keyd_key *k = make("p256", KEY_CHALLENGE | KEY_TLS_SERVER, NULL);
+    EVP_PKEY *other = EVP_EC_gen("P-256");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf text BUF_AUTO = BUF(4096);
+        unit_case(rows[i].what);
+        challenge_text(&rows[i], k->pkey, other, &text);
+        EXPECT_INT(passes(k, KEY_CHALLENGE, buf_span(&text)), rows[i].ok);
+        EXPECT(!passes(k, KEY_TLS_SERVER, buf_span(&text)));
+        buf_putc(&text, '\0');
+        EXPECT(!passes(k, KEY_CHALLENGE, buf_span(&text)));
+    }
+    unit_case(NULL);
+    EXPECT(!passes(k, KEY_CHALLENGE, SPAN_EMPTY));
+    keyd_key_unref(k);
+    EVP_PKEY_free(other);
+}
+
 /* --- rights */
 
 TEST(rights)
