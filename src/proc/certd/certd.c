@@ -52,9 +52,9 @@ static void run_roots(void *arg)
 static void on_ready(struct child *c)
 {
     lives_follow_conf(c->state);
+    fiber_start(c->loop, run_tidy, c->state, "certd.tidy");
 }
 
-    fiber_start(c->loop, run_tidy, c->state, "certd.tidy");
 static void on_conf(struct child *c, const struct conf *old)
 {
     lives_follow_conf(c->state);
@@ -96,10 +96,10 @@ static void on_peer(struct child *c, struct link *l)
     }
     if (!(link_peer(l) & ROLE_SESSIOND))
         return;
+    proofs_show(d, l);
     for (unsigned i = 0; i < d->life_count; i++)
         if (d->lives[i]->loaded && d->lives[i]->wanted)
             life_show(&d->lives[i]->life, show_one, &s);
-    proofs_show(d, l);
 }
 
 /* --- figures
@@ -136,11 +136,11 @@ static void on_metrics(struct child *c, struct buf *text)
         if (d->lives[i]->wanted)
             buf_printf(text, "sealpost_certificate_failures{vserver=\"%s\"} %u\n",
                        d->lives[i]->name, d->lives[i]->life.failures);
+    orders_metrics(d, text);
 }
 
 const struct child_ops certd_ops = {
     .handlers = certd_handlers,
-    orders_metrics(d, text);
     .on_ready = on_ready,
     .on_peer = on_peer,
     .on_conf = on_conf,

@@ -34,6 +34,7 @@ struct certd {
     struct chain roots; /* of our own CA; empty: not known yet */
     struct fiber_lock roots_lock;
     uint64_t shown;
+    struct resolver *resolver; /* NULL: nobody has asked yet */
 };
 
 extern const struct child_ops certd_ops;
@@ -44,7 +45,6 @@ struct vserver_life *certd_find(struct certd *d, const char *vserver); /* NULL: 
 
 /* lives.c: makes lives for new virtual servers of the configuration, tells the others what is
  * wanted now. */
-    struct resolver *resolver; /* NULL: nobody has asked yet */
 void lives_follow_conf(struct certd *d);
 /* A new certificate now, whatever is there. suspends */
 int lives_issue(struct vserver_life *v, bool same_key, struct err *e);

@@ -178,6 +178,6 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_REMOVE,   msg_cert_remove,   true },
     {MSG_CERT_ROLLBACK, msg_cert_rollback, true },
     {MSG_CERT_CHAIN,    msg_cert_chain,    true },
-    {0,                 NULL,              false},
     {MSG_CERT_CHALLENGE, msg_cert_challenge, false},
+    {0,                 NULL,              false},
 };

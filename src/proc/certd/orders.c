@@ -24,6 +24,7 @@
 enum {
     LOOK_MS = 30000,
     LOOK_SOON_MS = 1000,
+    SHORT_LIFE = 7200,
     PEM_MAX = 256 * 1024,
     REHEARSAL_SECONDS = 7 * 86400,
     WINDOW_LOOK_MIN = 60,
@@ -35,9 +36,10 @@ enum {
 struct leader {
     struct vserver_life *v;
     struct order order;
-    bool running;
+    bool loaded, running;
     char progress[120];
     int64_t looks_at; /* at the CA, again */
+    struct fiber_lock file;
 };
 
 static struct leader *leader_of(const struct vserver_life *v)
@@ -85,8 +87,10 @@ static int save(struct leader *l, struct err *e)
     struct file_job j;
 
     name_file(l, &j);
+    fiber_lock(&l->file); /* two fibers write it */
     CHECK(order_write(&l->order, &j.bytes));
     fiber_offload(work_write, &j);
+    fiber_unlock(&l->file);
     buf_done(&j.bytes);
     if (j.rc < 0) {
         *e = j.e;
@@ -122,8 +126,9 @@ static bool wanted(const struct running *r)
 
     if (!r->l->v->wanted)
         return false;
-    return r->rehearsal || (s->state == IDENTITY_PENDING &&
-                            strcmp(s->key_id, r->l->order.key_id) == 0 && s->origin[0] != '\0');
+    return r->rehearsal ||
+           (s->state == IDENTITY_PENDING && strcmp(s->key_id, r->l->order.key_id) == 0 &&
+            strcmp(s->origin, r->a->conf->name) == 0);
 }
 
 static bool on_progress(void *arg, const char *words, uint32_t wait)
@@ -618,12 +623,6 @@ static void look(struct leader *l)
         else if (now - l->order.rehearsed >= REHEARSAL_SECONDS)
             rehearse(l, authority, now);
     }
-    now = clock_seconds();
-    if (!identity_is_served(&life->id.current))
-        return;
-    alarm_level(l, now);
-    if (authority_of(&life->id.current)[0] && l->order.tries > 0 && l->order.alarmed == 3)
-        fall_back(l);
 }
 
 /* A short life is looked at more often. */
@@ -636,7 +635,7 @@ static uint64_t pause_ms(const struct leader *l)
         next = l->order.retry_at;
     else if (authority_of(s)[0])
         next = renew_at(l);
-    if (identity_is_served(s) && s->not_after - s->not_before < 7200)
+    if (identity_is_served(s) && s->not_after - s->not_before < SHORT_LIFE)
         return LOOK_SOON_MS;
     if (next - now >= LOOK_MS / 1000)
         return LOOK_MS;
@@ -648,11 +647,30 @@ static void lead(void *arg)
     struct leader *l = arg;
 
     load(l);
+    l->loaded = true;
     for (;;) {
         bool ready = l->v->wanted && l->v->reconciled;
         if (ready)
             look(l);
         fiber_cond_wait(&l->v->wake, ready ? pause_ms(l) : LOOK_SOON_MS);
+    }
+}
+
+/* Beside that: a CA may let an order wait for days. */
+static void watch_end(void *arg)
+{
+    struct leader *l = arg;
+
+    for (;;) {
+        const struct identity_slot *s = &l->v->life.id.current;
+        bool ready = l->loaded && l->v->wanted && l->v->reconciled && identity_is_served(s);
+        if (ready) {
+            follow_serial(l);
+            alarm_level(l, clock_seconds());
+            if (authority_of(s)[0] && l->order.alarmed == 3)
+                fall_back(l);
+        }
+        fiber_sleep_ms(ready && s->not_after - s->not_before > SHORT_LIFE ? LOOK_MS : LOOK_SOON_MS);
     }
 }
 
@@ -664,6 +682,7 @@ void orders_begin(struct vserver_life *v)
     l->v = v;
     v->orders = l;
     fiber_start(v->certd->child->loop, lead, l, "certd.order");
+    fiber_start(v->certd->child->loop, watch_end, l, "certd.alarm");
 }
 
 void orders_placed(struct vserver_life *v)

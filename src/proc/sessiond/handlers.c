@@ -46,6 +46,18 @@ static void msg_tickets_new(void *arg, struct msg *m)
     sessiond_tickets(m->body);
 }
 
+/* From certd: the certificate of a challenge, for the CA that will look at it. */
+static void msg_cert_proof(void *arg, struct msg *m)
+{
+    struct cert_proof_msg p;
+    struct err e = {""};
+    int rc = rd_cert_proof(m->body, &p)
+                 ? tls_challenge_set(p.name, p.certificate, p.key_id, &e)
+                 : err_set(&e, -EBADMSG, "the message does not have the form of its row");
+
+    msg_reply(m, rc, rc < 0 ? span_cstr(e.text) : SPAN_EMPTY);
+}
+
 static void msg_session_list(void *arg, struct msg *m)
 {
     struct buf json BUF_AUTO = BUF(65000);
@@ -86,25 +98,13 @@ static void to_store(void *arg, struct msg *m)
 
 const struct msg_handler sessiond_handlers[] = {
     {MSG_CERT_IDENTITY,    msg_cert_identity, false},
+    {MSG_CERT_PROOF,       msg_cert_proof,    false},
+    {MSG_CERT_TRUST,       msg_cert_trust,    false},
     {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
     {MSG_SESSION_LIST,     msg_session_list,  false},
     {MSG_SESSION_KILL,     msg_session_kill,  false},
-/* From certd: the certificate of a challenge, for the CA that will look at it. */
-static void msg_cert_proof(void *arg, struct msg *m)
-{
-    struct cert_proof_msg p;
-    struct err e = {""};
-    int rc = rd_cert_proof(m->body, &p)
-                 ? tls_challenge_set(p.name, p.certificate, p.key_id, &e)
-                 : err_set(&e, -EBADMSG, "the message does not have the form of its row");
-
-    msg_reply(m, rc, rc < 0 ? span_cstr(e.text) : SPAN_EMPTY);
-}
-
     {MSG_STORE_FILES,      to_store,          false},
     {MSG_STORE_FILES_GONE, to_store,          false},
     {MSG_STORE_CHANGED,    to_store,          false},
     {0,                    NULL,              false},
 };
-    {MSG_CERT_PROOF,       msg_cert_proof,    false},
-    {MSG_CERT_TRUST,       msg_cert_trust,    false},
