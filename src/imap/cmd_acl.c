@@ -57,7 +57,7 @@ static void put_name(struct session *s, const struct mailbox_name *n, struct buf
     struct buf full BUF_AUTO = BUF(IMAP_NAME_MAX);
 
     name_full(n, &full);
-    name_print(imap_of(s)->rev2, buf_span(&full), out);
+    name_print(imap_utf8(s), buf_span(&full), out);
 }
 
 static void put_rights(uint32_t rights, struct buf *out)

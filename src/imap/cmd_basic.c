@@ -77,15 +77,16 @@ void cmd_starttls(struct session *s, struct command_line *c)
     session_start_tls(s);
 }
 
-enum { ENABLE_REV2 = 1, ENABLE_CONDSTORE = 2, ENABLE_QRESYNC = 4 };
+enum { ENABLE_REV2 = 1, ENABLE_CONDSTORE = 2, ENABLE_QRESYNC = 4, ENABLE_UTF8 = 8 };
 
 static const struct {
     const char *name;
     unsigned bit;
 } enable_rows[] = {
-    {"IMAP4rev2", ENABLE_REV2     },
-    {"CONDSTORE", ENABLE_CONDSTORE},
-    {"QRESYNC",   ENABLE_QRESYNC  },
+    {"IMAP4rev2",   ENABLE_REV2     },
+    {"CONDSTORE",   ENABLE_CONDSTORE},
+    {"QRESYNC",     ENABLE_QRESYNC  },
+    {"UTF8=ACCEPT", ENABLE_UTF8     },
 };
 
 /* capability *(SP capability); those that cannot be enabled are passed over (RFC 5161 3.1). */
@@ -119,6 +120,7 @@ void cmd_enable(struct session *s, struct command_line *c)
     m->rev2 |= (bits & ENABLE_REV2) != 0;
     m->condstore |= (bits & (ENABLE_CONDSTORE | ENABLE_QRESYNC)) != 0;
     m->qresync |= (bits & ENABLE_QRESYNC) != 0;
+    m->utf8 |= (bits & ENABLE_UTF8) != 0;
     buf_put_cstr(&out, "* ENABLED");
     for (size_t i = 0; i < ARRAY_LEN(enable_rows); i++)
         if (bits & enable_rows[i].bit) {

@@ -137,7 +137,7 @@ static bool parse_list(struct session *s, const struct command_line *c, bool lsu
  */
 static void resolve_patterns(struct session *s, struct list_args *a)
 {
-    bool rev2 = imap_of(s)->rev2;
+    bool rev2 = imap_utf8(s);
     size_t out = 0;
 
     for (size_t i = 0; i < a->patterns; i++) {
@@ -223,7 +223,7 @@ static void put_node(struct session *s, const struct list_args *a, const struct 
     struct buf wire BUF_AUTO = BUF(8 << 10);
     bool rev2 = imap_of(s)->rev2;
 
-    name_print(rev2, n->name, &wire);
+    name_print(imap_utf8(s), n->name, &wire);
     buf_put_cstr(out, "* LIST ");
     put_attributes(a, n, rev2, out);
     buf_put_cstr(out, " \"/\" ");
@@ -359,7 +359,7 @@ void cmd_lsub(struct session *s, struct command_line *c)
         if (!(n->subscribed || (level && n->selected_below)) || !matches(a, n->name))
             continue;
         buf_put_cstr(&out, n->subscribed ? "* LSUB () \"/\" " : "* LSUB (\\Noselect) \"/\" ");
-        name_print(imap_of(s)->rev2, n->name, &out);
+        name_print(imap_utf8(s), n->name, &out);
         buf_put_cstr(&out, "\r\n");
         flush_chunk(s, &out, CHUNK);
     }

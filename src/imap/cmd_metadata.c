@@ -216,7 +216,7 @@ static void put_name(struct session *s, const struct metadata *m, struct buf *ou
         return;
     }
     name_full(&m->name, &full);
-    name_print(imap_of(s)->rev2, buf_span(&full), out);
+    name_print(imap_utf8(s), buf_span(&full), out);
 }
 
 void cmd_getmetadata(struct session *s, struct command_line *c)

@@ -116,7 +116,7 @@ void cmd_getquotaroot(struct session *s, struct command_line *c)
     }
     buf_put_cstr(&out, "* QUOTAROOT ");
     name_full(&name, &full);
-    name_print(imap_of(s)->rev2, buf_span(&full), &out);
+    name_print(imap_utf8(s), buf_span(&full), &out);
     buf_put_cstr(&out, q.limit ? " \"\"" : "");
     if (q.domain_limit) {
         buf_putc(&out, ' ');

@@ -67,6 +67,8 @@ static bool parse_charset(struct session *s, struct span *c, struct search_args 
 {
     struct span name;
 
+    if (imap_of(s)->utf8) /* all is UTF-8 then, and BAD to name a charset (RFC 6855 3) */
+        return !span_starts_nocase(*c, SPAN("CHARSET "));
     if (!parse_lit_nocase(c, "CHARSET "))
         return true;
     if (!arg_astring(c, s->scratch, 100, &name) || !arg_sp(c))

@@ -42,7 +42,7 @@ void cmd_status(struct session *s, struct command_line *c)
         return;
     }
     name_full(&name, &full);
-    name_print(imap_of(s)->rev2, buf_span(&full), &wire);
+    name_print(imap_utf8(s), buf_span(&full), &wire);
     status_print(buf_span(&wire), items, &info, s, &out);
     session_put(s, buf_span(&out));
     imap_finish(s, c, true, "Status completed");

@@ -76,7 +76,7 @@ bool name_parse(struct session *s, struct span wire, bool slash, struct mailbox_
 {
     struct buf text BUF_AUTO = BUF(IMAP_NAME_MAX + 1);
 
-    if (!name_decode(imap_of(s)->rev2, wire, &text))
+    if (!name_decode(imap_utf8(s), wire, &text))
         return false;
 
     struct span utf8 = arena_span(s->scratch, buf_span(&text));

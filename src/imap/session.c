@@ -44,20 +44,25 @@ static void imap_tls_started(struct session *s)
 {
     struct imap *m = imap_of(s);
 
-    m->rev2 = m->condstore = m->qresync = false;
+    m->rev2 = m->condstore = m->qresync = m->utf8 = false;
 }
 
 /*
- * Is the literal that is announced the message of APPEND? Then all before it stands: "APPEND" SP
- * mailbox SP. The mailbox may be a literal itself: it is announced when astring does not parse yet.
+ * Is the literal that is announced the message of APPEND or REPLACE? Then all before it stands:
+ * "APPEND" SP mailbox SP, ["UID" SP] "REPLACE" SP number SP mailbox SP. The mailbox may be a literal
+ * itself: it is announced when astring does not parse yet.
  */
 static bool is_append_message(struct session *s, struct span so_far)
 {
-    struct span c = so_far, tag, verb, mailbox;
+    struct span c = so_far, tag, verb, set, mailbox;
 
-    return parse_word(&c, 200, &tag) && arg_sp(&c) && arg_atom(&c, 20, &verb) &&
-           span_is(verb, "APPEND") && arg_sp(&c) &&
-           arg_astring(&c, s->scratch, ARG_STRING_MAX, &mailbox) && arg_sp(&c);
+    if (!parse_word(&c, 200, &tag) || !arg_sp(&c) || !arg_atom(&c, 20, &verb) || !arg_sp(&c))
+        return false;
+    if (span_is(verb, "UID") && (!arg_atom(&c, 20, &verb) || !arg_sp(&c)))
+        return false;
+    if (span_is(verb, "REPLACE") ? !arg_set(&c, &set) || !arg_sp(&c) : !span_is(verb, "APPEND"))
+        return false;
+    return arg_astring(&c, s->scratch, ARG_STRING_MAX, &mailbox) && arg_sp(&c);
 }
 
 static enum literal_answer imap_literal(struct session *s, struct span so_far, uint64_t bytes,

@@ -25,6 +25,7 @@ struct imap {
     bool rev2;      /* after ENABLE IMAP4rev2 */
     bool condstore; /* after a CONDSTORE enabling command (RFC 7162 3.1) */
     bool qresync;   /* after ENABLE QRESYNC */
+    bool utf8;      /* after ENABLE UTF8=ACCEPT */
     /* the selected mailbox; view is NULL when there is none */
     uint64_t mailbox;
     uint32_t uidvalidity;
@@ -45,6 +46,12 @@ struct imap {
 static inline struct imap *imap_of(struct session *s)
 {
     return session_data(s);
+}
+/* Are mailbox names UTF-8 on the wire? Else modified UTF-7. */
+static inline bool imap_utf8(struct session *s)
+{
+    const struct imap *m = imap_of(s);
+    return m->rev2 || m->utf8;
 }
 static inline struct store *imap_store(struct session *s)
 {

@@ -97,6 +97,8 @@ struct store_body {
     bool finished;
 };
 
+/* What lies in memory of our own goes to the spool. suspends */
+int body_to_spool(struct store_body *b);
 /* A call to stored, repeated with the same number if stored is started anew meanwhile. payload
  * begins with room for a msg_head. suspends */
 int client_call(struct store *s, enum msg_id id, struct buf *payload, struct buf *reply);

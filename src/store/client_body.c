@@ -98,6 +98,11 @@ static int spool_room(struct store_body *b, uint64_t bytes)
     return 0;
 }
 
+int body_to_spool(struct store_body *b)
+{
+    return in_spool(b) || b->size == 0 ? 0 : spool_room(b, b->size);
+}
+
 int store_body_write(struct store_body *b, struct span bytes)
 {
     CHECK(!b->finished);

@@ -62,6 +62,7 @@ int store_append_many(struct store *s, struct store_body *const *b, const struct
     struct buf payload = BUF(MSG_INDIRECT_MAX), reply = BUF(8192);
     struct region *regions = calloc(count + 1, sizeof(*regions));
     struct msg_append m = {.count = count};
+    uint64_t ring = 0, most = (uint64_t)s->ring.pages * s->ring.page_bytes / 4;
     int err = count == 0 || count > STORE_BODIES_MAX ? -E2BIG : 0;
 
     m.items = calloc(count + 1, sizeof(*m.items));
@@ -71,6 +72,10 @@ int store_append_many(struct store *s, struct store_body *const *b, const struct
         m.mailbox = a[i].mailbox;
         if (a[i].mailbox != a[0].mailbox || a[i].keyword_count > STORE_KEYWORDS_MAX)
             err = -EINVAL;
+        /* many small ones would fill the ring, and wait for themselves */
+        ring += store_body_size(b[i]);
+        if (!err && ring > most)
+            err = body_to_spool(b[i]);
         if (!err)
             err = body_send(b[i], &regions[i], &m.items[i].body);
         struct msg_item *t = &m.items[i];
@@ -82,6 +87,8 @@ int store_append_many(struct store *s, struct store_body *const *b, const struct
         t->prefix = a[i].prefix;
     }
     if (!err) {
+        m.replace_mailbox = a[0].replace_mailbox;
+        m.replace_uid = a[0].replace_uid;
         wr_append(&payload, &m);
         err = client_call(s, MSG_STORE_APPEND, &payload, &reply);
     }

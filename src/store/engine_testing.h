@@ -69,7 +69,7 @@ HELPER int append(uint32_t number)
     };
     struct msg_append a = {
         {++counter, counter},
-        buf_span(&grant), 1, &item, 1
+        buf_span(&grant), 1, &item, 1, 0, 0
     };
     struct buf b = BUF(4096);
 

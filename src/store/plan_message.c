@@ -164,8 +164,28 @@ static int read_one(struct engine *e, const struct mbox *m, uint64_t account, ui
 struct appending {
     struct mbox *m;
     struct grant g;
-    uint64_t allowed; /* flags */
+    uint64_t allowed;      /* flags */
+    struct mbox *replaced; /* the mailbox of the message that goes; NULL: none does */
+    uint32_t replaced_bytes;
 };
+
+/* REPLACE takes a message away. */
+static int replace_check(struct engine *e, const struct msg_append *a, struct appending *ret)
+{
+    struct mbox *m = mbox_get(e, a->replace_mailbox);
+    struct key k = key_message(a->replace_mailbox, a->replace_uid);
+    struct row_message row;
+    int err = m ? mailbox_allows(e, a->grant, m, ACL_TRASH | ACL_EXPUNGE) : -ENOENT;
+
+    if (!err)
+        err = index_get_row(&e->index, e->txn, INDEX_MESSAGE, &k, &row, sizeof(row));
+    if (err)
+        return err;
+    ret->replaced = m;
+    if (m->row.account == ret->m->row.account)
+        ret->replaced_bytes = row.prefix_bytes + row.body_bytes;
+    return 0;
+}
 
 static int append_check(struct engine *e, struct intent *i, struct msg_append *a,
                         struct appending *ret)
@@ -201,7 +221,13 @@ static int append_check(struct engine *e, struct intent *i, struct msg_append *a
             return -E2BIG;
         bytes += (uint64_t)t->body.body.bytes + t->prefix.n;
     }
-    err = quota_check(e, m->row.account, bytes);
+    if (a->replace_mailbox) {
+        err = replace_check(e, a, ret);
+        if (err)
+            return err;
+    }
+    if (bytes > ret->replaced_bytes)
+        err = quota_check(e, m->row.account, bytes - ret->replaced_bytes);
     return err ? err : uid_room(m, a->count);
 }
 
@@ -301,8 +327,16 @@ int plan_append(struct engine *e, struct intent *i)
         return err;
     record_begin(e);
     effect_guard(e, to.m->id, to.m->row.highestmodseq);
+    if (to.replaced && to.replaced != to.m)
+        effect_guard(e, to.replaced->id, to.replaced->row.highestmodseq);
     for (size_t k = 0; k < a.count; k++) {
         err = append_one(e, i, &to, &a.items[k], &done[k]);
+        if (err)
+            return plan_broken(e, err);
+    }
+    if (to.replaced) {
+        err = effect_expunge(e, to.replaced->id, to.replaced->row.highestmodseq + 1, false,
+                             &a.replace_uid, 1);
         if (err)
             return plan_broken(e, err);
     }

@@ -89,7 +89,7 @@ static void hostile(void *arg)
     };
     struct msg_append a = {
         {1, 1},
-        buf_span(&token), 1, &item, 1
+        buf_span(&token), 1, &item, 1, 0, 0
     };
     EXPECT_INT(send_append(&a), -ENOTCONN);
     EXPECT_INT(attach(0, 4096, 4096, true), -EINVAL);
@@ -162,7 +162,7 @@ static void forged_texts(void *arg)
     struct msg_item item = {.body = {.body = {AREA_RING, 0, (uint32_t)body.n}}};
     struct msg_append a = {
         {1, 1},
-        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0, 0
     };
 
     EXPECT_INT(attach(5, 8192, 8192, true), 0);
@@ -291,7 +291,7 @@ static void stranger(void *arg)
     };
     struct msg_append a = {
         {1, 1},
-        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0, 0
     };
     EXPECT_INT(attach(5, 4096, 4096, true), 0);
     EXPECT_INT(send_append(&a), -EPIPE);

@@ -29,6 +29,7 @@ enum {
     STORE_GRANT_MAX = 256,
     STORE_PREFIX_MAX = 16384,    /* trace fields in front of a body */
     STORE_RECIPIENTS_MAX = 1000, /* of one delivery */
+    STORE_BODIES_MAX = 256,      /* of one MULTIAPPEND */
 };
 #define STORE_NUMBER_MAX UINT32_C(0x7fffffff) /* UIDs and article numbers */
 /* Public folders and newsgroups belong to this account; accounts of people start at 16. */
@@ -214,6 +215,10 @@ struct store_append {
     int64_t received_seconds;
     int16_t received_zone;
     struct span prefix;
+    /* REPLACE (RFC 8508): this message goes when the other is there, in one record; needs the rights
+     * to mark and to expunge it. -ENOENT: it is gone already. 0: none. */
+    uint64_t replace_mailbox;
+    uint32_t replace_uid;
 };
 struct store_appended {
     uint32_t uidvalidity, uid;
@@ -221,7 +226,8 @@ struct store_appended {
 };
 int store_append(struct store *s, struct store_body *b, const struct store_append *a,
                  struct store_appended *ret);
-/* Several bodies in one atomic record (MULTIAPPEND): all or none. */
+/* Several bodies in one atomic record (MULTIAPPEND): all or none. What is to be replaced stands in
+ * the first. */
 int store_append_many(struct store *s, struct store_body *const *b, const struct store_append *a,
                       size_t count, struct store_appended *ret);
 

@@ -186,6 +186,8 @@ void wr_append(struct buf *b, const struct msg_append *a)
     wr_head(b, &a->head);
     wr_span(b, a->grant);
     wr_u64(b, a->mailbox);
+    wr_u64(b, a->replace_mailbox);
+    wr_u32(b, a->replace_uid);
     wr_u16(b, (uint16_t)a->count);
     for (size_t i = 0; i < a->count; i++) {
         const struct msg_item *m = &a->items[i];
@@ -205,6 +207,8 @@ bool rd_append(struct span s, struct arena *a, struct msg_append *ret)
     rd_head(&r, &ret->head);
     ret->grant = rd_span(&r, STORE_GRANT_MAX);
     ret->mailbox = rd_u64(&r);
+    ret->replace_mailbox = rd_u64(&r);
+    ret->replace_uid = rd_u32(&r);
     ret->count = rd_u16(&r);
     if (r.bad || ret->count == 0 || ret->count > STORE_BODIES_MAX)
         return false;

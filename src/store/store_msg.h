@@ -15,7 +15,6 @@
 
 enum {
     STORE_RANGES_MAX = 12000, /* of a set of UIDs in one message */
-    STORE_BODIES_MAX = 256,   /* of one MULTIAPPEND */
     STORE_WINDOW = 1024,      /* requests that one client may have open: counter - floor */
     STORE_AREAS = 2,
     STORE_TEXT_MAX = 512, /* of a queue result */
@@ -97,6 +96,8 @@ struct msg_append {
         struct span prefix;
     } * items;
     size_t count;
+    uint64_t replace_mailbox; /* 0: none */
+    uint32_t replace_uid;
 };
 void wr_append(struct buf *b, const struct msg_append *a);
 bool rd_append(struct span s, struct arena *a, struct msg_append *ret);

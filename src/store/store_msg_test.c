@@ -23,7 +23,7 @@ static void wr_1(struct buf *b)
         {body,   3, words, 2, -5, -90, SPAN("prefix")},
         {.body = body}
     };
-    struct msg_append a = {head, SPAN("grant"), 5, items, 2};
+    struct msg_append a = {head, SPAN("grant"), 5, items, 2, 9, 77};
     wr_append(b, &a);
 }
 static bool again_1(struct span s, struct buf *b)

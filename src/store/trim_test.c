@@ -115,7 +115,7 @@ static int post(uint64_t group, const char *id)
     };
     struct msg_append a = {
         {++counter, counter},
-        buf_span(&grant), group, &item, 1
+        buf_span(&grant), group, &item, 1, 0, 0
     };
     struct buf b = BUF(4096);
 

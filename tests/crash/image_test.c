@@ -185,7 +185,7 @@ static void make_op(struct op *o, unsigned i)
         o->kind = OP_TRIM;
     } else if (what < 8) {
         struct msg_item item = {.body = some_body(), .flags = next_random() % 32};
-        struct msg_append a = {head, buf_span(&grant), some_mailbox(), &item, 1};
+        struct msg_append a = {head, buf_span(&grant), some_mailbox(), &item, 1, 0, 0};
         struct span word = SPAN("word");
         if (next_random() % 4 == 0) {
             item.keywords = &word;

@@ -70,7 +70,7 @@ static int append_again(uint64_t number)
     };
     struct msg_append a = {
         {number, number},
-        buf_span(&grant), 1, &item, 1
+        buf_span(&grant), 1, &item, 1, 0, 0
     };
     struct buf b = BUF(4096);
 

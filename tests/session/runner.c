@@ -368,7 +368,7 @@ static void describe(struct span c)
     if (!parse_word(&c, 90, &word) || !span_to_cstr(word, group, sizeof(group)) ||
         !span_to_cstr(span_trim(c), text, sizeof(text)) ||
         store_harness_describe(run.w->harness, group, text) != 0)
-        failed("T needs a newsgroup, and what is said about it");
+        failed("A needs a newsgroup, and what is said about it");
 }
 
 static void domain_quota(struct span c)
@@ -424,7 +424,7 @@ static bool behind_the_scenes(char who, struct span c)
     case 'V':
         expect_counter(c);
         return true;
-    case 'T':
+    case 'A':
         describe(c);
         return true;
     case 'U':

@@ -37,7 +37,7 @@ C: LIST NEWSGROUPS local.test
 S: 215 Descriptions follow
 S: local.test	local.test
 S: .
-T local.test Tests of all kinds
+A local.test Tests of all kinds
 C: LIST NEWSGROUPS local.test
 S: 215 Descriptions follow
 S: local.test	Tests of all kinds
