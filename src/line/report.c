@@ -35,6 +35,40 @@ static bool reported(const struct worker_vserver *v)
     return v->protocol && v->conf && v->conf->enabled;
 }
 
+/* ---- names that no certificate covers ------------------------------------------------------ */
+
+/* Strangers choose them: /metrics has one number a virtual server, the names stand in the status only. */
+enum { UNCOVERED_MAX = 40 };
+
+struct uncovered {
+    struct buf *json; /* NULL: only counted */
+    uint64_t count;
+    unsigned names;
+};
+
+static void on_sni(const char *name, uint64_t count, bool covered, void *arg)
+{
+    struct uncovered *u = arg;
+
+    if (covered || count == 0)
+        return;
+    u->count += count;
+    if (u->json == NULL || u->names >= UNCOVERED_MAX || u->json->n > u->json->max * 3 / 4)
+        return;
+    buf_printf(u->json, "%s{\"name\":", u->names++ ? "," : "");
+    json_put_string(u->json, span_cstr(name));
+    buf_printf(u->json, ",\"count\":%" PRIu64 "}", count);
+}
+
+static void put_uncovered(const struct worker_vserver *v, struct buf *text)
+{
+    struct uncovered u = {.json = NULL};
+
+    tls_context_sni_each(v->tls, on_sni, &u);
+    buf_printf(text, "sealpost_sni_uncovered_total{vserver=\"%s\"} %" PRIu64 "\n", v->name,
+               u.count);
+}
+
 void worker_metrics(struct worker *w, struct buf *text)
 {
 #define ROW(metric, type, help, value)                                                             \
@@ -48,6 +82,9 @@ void worker_metrics(struct worker *w, struct buf *text)
     }
     VSERVER_METRICS(ROW)
 #undef ROW
+    for (unsigned i = 0; i < w->vserver_count; i++)
+        if (reported(w->vservers[i]))
+            put_uncovered(w->vservers[i], text);
 }
 
 void worker_status(struct worker *w, struct buf *json)
@@ -68,7 +105,10 @@ void worker_status(struct worker *w, struct buf *json)
         VSERVER_METRICS(ROW)
 #undef ROW
         (void)t;
-        buf_putc(json, '}');
+        struct uncovered u = {.json = json};
+        buf_put_cstr(json, ",\"uncovered\":[");
+        tls_context_sni_each(v->tls, on_sni, &u);
+        buf_printf(json, "],\"sni_uncovered_total\":%" PRIu64 "}", u.count);
     }
     buf_putc(json, ']');
 }

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "conf/rows.h"
 #include "manager/control.h"
+#include "manager/observatory.h"
 #include "manager/table.h"
 #include "manager/text.h"
 #include "manager/view.h"
@@ -247,12 +248,14 @@ int cmd_vserver_show(struct call *c, struct err *e)
     json_object_set_new(all, "limits", limits_json(v));
     if ((certificate = ask_certificate(control, v->name)) != NULL)
         json_object_set_new(all, "certificate", certificate);
+    json_object_set_new(all, "uncovered", observatory_names(control, v->name));
     if (has_option(c, OPT_JSON)) {
         view_json(c, all);
     } else {
         view_fields(c, all, VIEW(show_fields));
         buf_putc(&c->out, '\n');
         view_table(c, json_object_get(all, "endpoints"), VIEW(endpoint_columns));
+        observatory_show(c, json_object_get(all, "uncovered"));
         put_limits(c, v);
     }
     json_decref(all);

@@ -2,6 +2,7 @@
 """What `sealpost verify` and `sealpost capture --audit` are for: on the real server they hold, and each leak that is planted in front of it is found and named."""
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -191,6 +192,18 @@ def test_page():
     assert "http://" not in text.replace("http://localhost", "") or "src=" not in text
     for name in ("imap4-default", "nntp-default", "weak-offers", "ECDHE-ECDSA", "TLS_AES"):
         assert name in text, name
+
+
+def test_names_that_nothing_covers():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for name in ("mail.other.example", "MAIL.other.example", "localhost"):
+        with socket.create_connection(("127.0.0.1", scene.server.port("imaps"))) as s, context.wrap_socket(s, server_hostname=name) as t:
+            t.recv(100)
+    rows = scene.server.json("vserver", "show", "imap4-default")["uncovered"]
+    assert [(r["name"], r["count"]) for r in rows] == [("mail.other.example", 2)], rows
+    assert "sealpost cert issue imap4-default" in rows[0]["add"]
+    assert scene.server.json("vserver", "show", "pop3-default")["uncovered"] == []
 
 
 def test_from_address():
