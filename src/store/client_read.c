@@ -318,6 +318,35 @@ void store_cursor_close(struct store_cursor *c)
     c->cursor = NULL;
 }
 
+static bool of_mailbox(const MDB_val *key, const struct key *k, uint32_t *ret_uid)
+{
+    if (key->mv_size != 12 || memcmp(key->mv_data, k->b, 8) != 0)
+        return false;
+    *ret_uid = key_get_u32((const char *)key->mv_data + 8);
+    return true;
+}
+
+/* Without gaps, the first and the last tell all. False: there are gaps. */
+static bool uids_without_gaps(struct store_read *r, MDB_cursor *c, uint64_t mailbox,
+                              struct rangeset *ret)
+{
+    struct key k = key_message(mailbox, 0), end = key_message(mailbox, UINT32_MAX);
+    MDB_val key = {k.n, k.b}, v;
+    struct mailbox_info m;
+    uint32_t first, last;
+
+    if (store_mailbox_get(r, mailbox, &m) != 0 || m.messages == 0 ||
+        mdb_cursor_get(c, &key, &v, MDB_SET_RANGE) != 0 || !of_mailbox(&key, &k, &first))
+        return false;
+    key = (MDB_val){end.n, end.b};
+    int err = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE);
+    if (mdb_cursor_get(c, &key, &v, err ? MDB_LAST : MDB_PREV) != 0 ||
+        !of_mailbox(&key, &k, &last) || last - first != m.messages - 1)
+        return false;
+    rangeset_add(ret, first, last);
+    return true;
+}
+
 int store_uids(struct store_read *r, uint64_t mailbox, struct rangeset *ret)
 {
     struct key k = key_message(mailbox, 0);
@@ -328,6 +357,10 @@ int store_uids(struct store_read *r, uint64_t mailbox, struct rangeset *ret)
 
     if (err)
         return index_error(err);
+    if (uids_without_gaps(r, c, mailbox, ret)) {
+        mdb_cursor_close(c);
+        return 0;
+    }
     err = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE);
     while (err == 0 && key.mv_size == 12 && memcmp(key.mv_data, k.b, 8) == 0) {
         uint32_t uid = key_get_u32((const char *)key.mv_data + 8);

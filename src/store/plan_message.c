@@ -412,14 +412,23 @@ static uint64_t new_flags(const struct msg_flags *f, uint64_t old, uint64_t want
     }
 }
 
+/* How many messages of the set one record changes at most: memory for a thousand is much to clear
+ * for one. */
+static size_t piece_max(const struct rangeset *uids)
+{
+    uint64_t n = rangeset_count(uids);
+    return n < ENGINE_PIECE_MAX ? (size_t)n + 1 : ENGINE_PIECE_MAX;
+}
+
 struct flags_plan {
     const struct msg_flags *f;
     struct mbox *m;
     uint64_t account, allowed, wanted; /* who; flags */
-    struct flag_change change[ENGINE_PIECE_MAX];
+    size_t max;                        /* of each of these */
+    struct flag_change *change;
     size_t count;
     /* of a public folder: what its reader has or has not seen any more */
-    uint32_t read[ENGINE_PIECE_MAX];
+    uint32_t *read;
     size_t read_count;
     struct rangeset modified;
     uint32_t next; /* where to go on; 0: all done */
@@ -427,7 +436,7 @@ struct flags_plan {
 
 static bool flags_full(const struct flags_plan *p)
 {
-    return p->count == ENGINE_PIECE_MAX || p->read_count == ENGINE_PIECE_MAX;
+    return p->count == p->max || p->read_count == p->max;
 }
 
 static void flags_one(struct flags_plan *p, uint32_t uid, const struct row_message *row,
@@ -493,14 +502,16 @@ static int flags_apply(struct engine *e, struct flags_plan *p, uint64_t *modseq)
 static int flags_piece(struct engine *e, struct intent *i, const struct msg_flags *f,
                        struct mbox *m, uint64_t account, uint64_t allowed)
 {
-    struct flags_plan *p = arena_try(e->arena, sizeof(*p));
+    struct flags_plan *p = &(struct flags_plan){
+        .f = f, .m = m, .account = account, .allowed = allowed, .max = piece_max(&f->uids)};
     uint64_t modseq = 0; /* of the change, if there is one */
     bool make = f->op != FLAGS_REMOVE && allowed >> 8;
     int err;
 
-    if (!p)
+    p->change = ARENA_ARRAY(e->arena, struct flag_change, p->max);
+    p->read = ARENA_ARRAY(e->arena, uint32_t, p->max);
+    if (!p->change || !p->read)
         return -ENOMEM;
-    *p = (struct flags_plan){.f = f, .m = m, .account = account, .allowed = allowed};
     if (i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &p->modified)) {
         rangeset_done(&p->modified);
         return -EIO;
@@ -623,15 +634,27 @@ int plan_expunge(struct engine *e, struct intent *i)
 enum { COPIED_RANGES_MAX = STORE_RANGES_MAX / 2 };
 
 struct copy_plan {
-    struct {
+    struct copy_one {
         uint32_t uid;
         struct row_message row;
-    } m[ENGINE_PIECE_MAX];
-    uint32_t gone[ENGINE_PIECE_MAX];
-    size_t count;
+    } * m;
+    uint32_t *gone;
+    size_t count, max;
     uint32_t next;
     uint64_t bytes;
 };
+
+static struct copy_plan *copy_plan_new(struct engine *e, const struct rangeset *uids)
+{
+    struct copy_plan *p = arena_try(e->arena, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->max = piece_max(uids);
+    p->m = ARENA_ARRAY(e->arena, struct copy_one, p->max);
+    p->gone = ARENA_ARRAY(e->arena, uint32_t, p->max);
+    return p->m && p->gone ? p : NULL;
+}
 
 static int copy_collect(struct engine *e, uint64_t mailbox, const struct rangeset *uids,
                         uint32_t from, struct copy_plan *p)
@@ -644,7 +667,7 @@ static int copy_collect(struct engine *e, uint64_t mailbox, const struct rangese
     if (err)
         return err;
     while (walk_next(&w, from, &uid, &row)) {
-        if (p->count == ENGINE_PIECE_MAX) {
+        if (p->count == p->max) {
             p->next = uid;
             break;
         }
@@ -745,7 +768,7 @@ int copy_messages(struct engine *e, struct mbox *from, struct mbox *to, struct c
 static int copy_piece(struct engine *e, struct intent *i, const struct msg_copy *q,
                       struct mbox *from, struct mbox *to, const struct copy_how *how)
 {
-    struct copy_plan *p = arena_try(e->arena, sizeof(*p));
+    struct copy_plan *p = copy_plan_new(e, &q->uids);
     struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
     int err = p ? 0 : -ENOMEM;
 
@@ -823,11 +846,11 @@ int plan_copy(struct engine *e, struct intent *i)
  * *ret_more: there are more. */
 int move_piece(struct engine *e, struct mbox *from, struct mbox *to, bool *ret_more)
 {
-    struct copy_plan *p = arena_try(e->arena, sizeof(*p));
     struct store_copied c = {.from = RANGESET_EMPTY, .to = RANGESET_EMPTY};
     struct copy_how how = {.move = true, .reader = from->row.account, .allowed = UINT64_MAX};
     struct range everything = {1, STORE_NUMBER_MAX};
     struct rangeset uids = {&everything, 1, 1};
+    struct copy_plan *p = copy_plan_new(e, &uids);
     int err = p ? copy_collect(e, from->id, &uids, 0, p) : -ENOMEM;
 
     if (!err && p->count)

@@ -352,3 +352,53 @@ TEST(many_recipients)
 {
     with_store(many_recipients);
 }
+
+/* The UIDs of a mailbox between two others, against what was kept. */
+static void left_in(uint64_t box, const struct rangeset *want)
+{
+    struct rangeset got = RANGESET_EMPTY;
+    struct store_read r;
+
+    REQUIRE(store_read_begin(s, &r) == 0);
+    EXPECT_INT(store_uids(&r, box, &got), 0);
+    store_read_end(&r);
+    EXPECT_INT(got.n, want->n);
+    for (size_t i = 0; i < got.n && i < want->n; i++)
+        EXPECT(got.r[i].lo == want->r[i].lo && got.r[i].hi == want->r[i].hi);
+    rangeset_done(&got);
+}
+
+static void gaps(void *arg)
+{
+    static const uint32_t gone[] = {4, 7, 1, 5, 8, 2, 3, 6};
+    static const char *const names[] = {"Drafts", "Sent", "Trash"};
+    struct rangeset left = RANGESET_EMPTY, none = RANGESET_EMPTY;
+    uint64_t box[3];
+
+    for (int k = 0; k < 3; k++)
+        box[k] = mailbox(ALICE, names[k]);
+    left_in(box[1], &none);
+    for (int i = 0; i < 8; i++)
+        for (int k = 0; k < 3; k++) {
+            struct store_appended done;
+            EXPECT_INT(append(box[k], "text", 0, &done), 0);
+        }
+    rangeset_add(&left, 1, 8);
+    for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
+        struct range r = {gone[i], gone[i]};
+        struct rangeset one = {&r, 1, 1};
+        for (int k = 0; k < 3; k++)
+            left_in(box[k], &left);
+        for (int k = 0; k < 3; k++)
+            EXPECT_INT(store_expunge(s, buf_span(&alice), box[k], &one, false, NULL), 0);
+        rangeset_remove(&left, gone[i], gone[i]);
+    }
+    for (int k = 0; k < 3; k++)
+        left_in(box[k], &none);
+    rangeset_done(&left);
+}
+
+TEST(uids_with_and_without_gaps)
+{
+    with_store(gaps);
+}
