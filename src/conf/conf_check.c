@@ -1,5 +1,6 @@
 #include "conf/check.h"
 
+#include "conf/lint.h"
 #include "conf/syntax.h"
 
 #include <arpa/inet.h>
@@ -412,4 +413,5 @@ void conf_check(const struct conf *c, const struct config_setting_t *root, struc
         check_vserver(c, i, root, r);
     for (uint32_t i = 0; i < c->connector_count; i++)
         check_connector(c, i, root, r);
+    conf_lint(c, root, r);
 }

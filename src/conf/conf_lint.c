@@ -1,0 +1,147 @@
+/* conf_lint.c: what is possible, but wiser done otherwise: warnings, each with its remedy. */
+#include "conf/check.h"
+
+#include "conf/lint.h"
+
+#include <libconfig.h>
+
+/* ---- places ------------------------------------------------------------------------------ */
+
+static const config_setting_t *element(const config_setting_t *s, const char *list, uint32_t i)
+{
+    const config_setting_t *l = s ? config_setting_get_member(s, list) : NULL;
+
+    return l ? config_setting_get_elem(l, i) : NULL;
+}
+
+static unsigned line_at(const config_setting_t *group, const char *option)
+{
+    const config_setting_t *s = group ? config_setting_get_member(group, option) : NULL;
+
+    return s ? config_setting_source_line(s) : group ? config_setting_source_line(group) : 0;
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+/* Trusted networks are exempt from throttling: a whole eighth of the Internet is nobody's own. */
+static void lint_trusted(const struct conf *c, const config_setting_t *root, struct report *r)
+{
+    for (uint32_t i = 0; i < c->trusted.n; i++) {
+        const struct conf_network *n = &c->trusted.v[i];
+        bool four = IN6_IS_ADDR_V4MAPPED(&n->address);
+        unsigned bits = four ? n->bits - 96u : n->bits;
+        struct buf text BUF_AUTO = BUF(64);
+        if (n->bits == 0 || (four && n->bits <= 96) || bits >= (four ? 8u : 16u))
+            continue;
+        conf_network_print(n, &text);
+        report_warning(r, line_at(root, "trusted"),
+                       "'trusted' names %s, more than any one owner has: passwords could be "
+                       "guessed from there without a brake. Name your own networks only",
+                       buf_cstr(&text));
+    }
+}
+
+static bool has_policy(const struct conf_vserver *v, enum conf_policy p)
+{
+    for (uint32_t i = 0; i < v->endpoint_count; i++)
+        if (v->endpoints[i].policy == p)
+            return true;
+    return false;
+}
+
+static void lint_secure(const struct conf_vserver *v, const config_setting_t *group,
+                        struct report *r)
+{
+    if (!v->require_secure_channel && has_policy(v, POLICY_STARTTLS_REQUIRED))
+        report_warning(r, line_at(group, "require_secure_channel"),
+                       "virtual server %s does not require a secure channel: what is done without "
+                       "a login may go in clear. Set require_secure_channel = true",
+                       v->name);
+    if (v->protocol == PROTOCOL_NNTP && v->anonymous_post && has_policy(v, POLICY_OPPORTUNISTIC))
+        report_warning(r, line_at(group, "anonymous_post"),
+                       "virtual server %s takes articles in clear without a login. Set the policy "
+                       "\"starttls\" or \"tls\"",
+                       v->name);
+}
+
+/* The first name is said in greetings and EHLO, and other servers look it up. */
+static void lint_names(const struct conf *c, const struct conf_vserver *v,
+                       const config_setting_t *group, struct report *r)
+{
+    struct conf_network address;
+    const char *first = v->names.n > 0 ? v->names.v[0] : c->hostname;
+
+    if (v->protocol == PROTOCOL_HTTP)
+        return;
+    if (conf_network_parse(span_cstr(first), &address))
+        report_warning(r, line_at(group, "names"),
+                       "virtual server %s greets with the address %s. Put a DNS name first in "
+                       "'names'",
+                       v->name, first);
+    else if (first[0] == '*')
+        report_warning(r, line_at(group, "names"),
+                       "virtual server %s greets with %s, which is no host. Put a DNS name first "
+                       "in 'names'",
+                       v->name, first);
+}
+
+static bool is_any(const char *address)
+{
+    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+static bool same_family(const char *a, const char *b)
+{
+    return !strchr(a, ':') == !strchr(b, ':');
+}
+
+/* One address is served by one virtual server and all others of the machine by another: clients
+ * meet another certificate depending on the way they come. */
+static void lint_overlap(const struct conf *c, uint32_t vi, const config_setting_t *root,
+                         struct report *r)
+{
+    const struct conf_vserver *v = &c->vservers[vi];
+
+    for (uint32_t i = 0; i < v->endpoint_count; i++)
+        for (uint32_t k = 0; k < c->vserver_count; k++)
+            for (uint32_t j = 0; k != vi && j < c->vservers[k].endpoint_count; j++) {
+                const struct conf_endpoint *a = &v->endpoints[i], *b = &c->vservers[k].endpoints[j];
+                if (a->port != b->port || is_any(a->address) || !is_any(b->address) ||
+                    !same_family(a->address, b->address))
+                    continue;
+                report_warning(
+                    r, line_at(element(element(root, "vservers", vi), "endpoints", i), "address"),
+                    "%s port %u is of virtual server %s, all other addresses of the machine are of "
+                    "%s: which one a client meets depends on the way it comes. Give each its own "
+                    "address or port",
+                    a->address, a->port, v->name, c->vservers[k].name);
+            }
+}
+
+/* More than the own CA lets clients in: whoever gets a certificate from there is believed. */
+static void lint_client_trust(const struct conf_vserver *v, const config_setting_t *group,
+                              struct report *r)
+{
+    for (uint32_t i = 0; i < v->client_trust.n; i++)
+        if (strcmp(v->client_trust.v[i], "own-ca") != 0)
+            report_warning(r, line_at(group, "client_trust"),
+                           "virtual server %s believes certificates of %s: whoever that CA says "
+                           "somebody is can log in as them. Keep \"own-ca\" only, unless that CA "
+                           "issues to your people alone",
+                           v->name, v->client_trust.v[i]);
+}
+
+void conf_lint(const struct conf *c, const struct config_setting_t *root, struct report *r)
+{
+    lint_trusted(c, root, r);
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        const config_setting_t *group = element(root, "vservers", i);
+        if (!v->enabled)
+            continue;
+        lint_secure(v, group, r);
+        lint_names(c, v, group, r);
+        lint_overlap(c, i, root, r);
+        lint_client_trust(v, group, r);
+    }
+}

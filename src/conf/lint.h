@@ -1,0 +1,13 @@
+/* lint.h: a configuration that can be used, but would be wiser otherwise. */
+#ifndef CONF_LINT_H
+#define CONF_LINT_H
+
+#include "conf/conf.h"
+#include "conf/report.h"
+
+struct config_setting_t;
+
+/* Warnings only. `root` as for conf_check. */
+void conf_lint(const struct conf *c, const struct config_setting_t *root, struct report *r);
+
+#endif
