@@ -120,6 +120,13 @@ static void op_fetch(struct worker *w)
         die("FETCH answered only %llu times", (unsigned long long)(w->units - before));
 }
 
+static void op_search(struct worker *w)
+{
+    conn_print(w->conn, "f UID SEARCH %s\r\n", opt.items);
+    answer(w, w->conn, "f");
+    w->units++;
+}
+
 static void op_select(struct worker *w)
 {
     conn_print(w->conn, "b SELECT %s\r\n", opt.mailbox);
@@ -205,6 +212,7 @@ const struct driver imap_drivers[] = {
     {"imap-login",  begin_none,     op_login,  begin_none},
     {"imap-append", begin_login,    op_append, end_logout},
     {"imap-fetch",  begin_selected, op_fetch,  end_logout},
+    {"imap-search", begin_selected, op_search, end_logout},
     {"imap-select", begin_login,    op_select, end_logout},
     {"imap-store",  begin_store,    op_store,  end_logout},
     {"imap-idle",   begin_idle,     NULL,      end_idle  },

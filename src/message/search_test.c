@@ -101,6 +101,35 @@ TEST(search_in_bodies)
     parsed_done(&p);
 }
 
+static void put_text(void *arg, struct span name, bool first, struct span folded)
+{
+    if (first) {
+        buf_putc(arg, '[');
+        buf_put_span(arg, name);
+        buf_putc(arg, ']');
+    }
+    buf_put_span(arg, folded);
+}
+
+/* What an index is made of: every text, in its order, folded, each begun once. */
+TEST(texts_of_a_message)
+{
+    struct buf header BUF_AUTO = BUF(10000), body BUF_AUTO = BUF(10000);
+    struct parsed p;
+    REQUIRE(parsed_text(
+        &p, "Subject: =?utf-8?q?Gr=C3=9C=C3=9Fe?=\nX-A:\n folded B\nContent-Type: multipart/mixed; "
+            "boundary=A\n\n--A\nContent-Type: text/plain; charset=utf-8\n"
+            "Content-Transfer-Encoding: base64\n\nS8OWTE4=\n--A\nContent-Type: image/png\n\nnone\n"
+            "--A\nContent-Type: message/rfc822\n\nTo: X\n\nINNER\n--A--\n"));
+    search_header_each(span_head(parsed_raw(&p), p.s.header_bytes), put_text, &header);
+    search_body_each(parsed_raw(&p), &p.s, put_text, &body);
+    EXPECT_STR(buf_cstr(&header), "[Subject]subject: gr\xc3\xbc\xc3\x9f"
+                                  "e[X-A]x-a: folded b[Content-Type]content-type: "
+                                  "multipart/mixed; boundary=a");
+    EXPECT_STR(buf_cstr(&body), "[]k\xc3\xb6ln[To]to: x[]inner");
+    parsed_done(&p);
+}
+
 /* A long text with the words anywhere in it, over the borders of the inner pieces, too. */
 TEST(search_across_pieces)
 {

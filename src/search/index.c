@@ -117,7 +117,7 @@ static int error_of(struct search_index *x, int rc)
             return -EIO;
         if (rc != SQLITE_IOERR_DATA && rc != SQLITE_IOERR_SHORT_READ)
             break;
-        /* fall through */
+        __attribute__((fallthrough));
     default: /* SQLITE_CORRUPT, SQLITE_NOTADB; FTS5 says SQLITE_ERROR where a table of its is gone */
         log_warn("search: %s is damaged: %s", x->path, x->db ? sqlite3_errmsg(x->db) : "");
         return -EBADMSG;

@@ -44,7 +44,7 @@ def made(i):
 
 
 def needle():
-    text = rnd.choice((sentence(1), sentence(2), sentence(3), f"number {rnd.randrange(300)}", f"m{rnd.randrange(300)}@", "example",
+    text = rnd.choice((sentence(1), sentence(2), sentence(3), f"number {rnd.randrange(200)}", f"m{rnd.randrange(200)}@", "example",
                        "the", "message", "boundary", "text/plain", "mikel", "test", "<p>", "e", "ab"))
     a = rnd.randrange(len(text))
     text = text[a:a + 1 + rnd.randrange(14)] if rnd.random() < 0.6 else text
@@ -120,18 +120,18 @@ def index_is_exact():
         c.select("INBOX")
         for _, raw in corpus():
             c.append("INBOX", None, None, raw)
-        fill(c, 300)
+        fill(c, 150)
         wait_for("all is indexed", lambda: settled(s), 30)
         alice = s.address("alice")
         own = s.json("store", "index", alice)
-        assert own["indexed"] == own["messages"] > 350 and own["sound"] is True, own
+        assert own["indexed"] == own["messages"] > 220 and own["sound"] is True, own
         raw = Raw(s)
-        queries = [key() for _ in range(1000)]
+        queries = [key() for _ in range(1500)]
         before = status(s)["queries"]
         begin = time.monotonic()
         with_index = [raw.search(q) for q in queries]
         took = time.monotonic() - begin
-        assert status(s)["queries"] > before + 800
+        assert status(s)["queries"] > before + 1000
         # it does not answer: everything is looked at
         searchd = pid_of(s, "searchd")
         os.kill(searchd, signal.SIGSTOP)
@@ -147,7 +147,7 @@ def index_is_exact():
 
         # delivered and expunged: exact at once, in the index within a second or so
         fill(c, 1, 5000)
-        assert len(raw_again(s).search(["BODY", "number 5000"])) == 1
+        assert len(Raw(s).search(["BODY", "number 5000"])) == 1
         c.select("INBOX")
         n = len(c.search(None, "ALL")[1][0].split())
         wait_for("it is indexed", lambda: s.json("store", "index", alice)["indexed"] == n, 5)
@@ -160,10 +160,6 @@ def index_is_exact():
         assert bob.search(None, "BODY", "number")[1][0] == b""
 
 
-def raw_again(server):
-    return Raw(server)
-
-
 def same_as_fetched(server):
     """A word of ASCII, found by the server and by looking at what it holds."""
     c = server.imap()
@@ -173,7 +169,7 @@ def same_as_fetched(server):
         if isinstance(part, tuple):
             texts[int(part[0].split(b"UID ")[1].split()[0])] = part[1]
     raw = Raw(server)
-    for i in rnd.sample(range(400), 60):
+    for i in rnd.sample(range(250), 50):
         want = [u for u, t in sorted(texts.items()) if b"<m%d@made" % i in t]
         got = raw.search(["HEADER Message-ID", f"<m{i}@made"])
         assert got == want, (i, got, want)
@@ -183,22 +179,22 @@ def same_as_fetched(server):
 def killed_at_any_time():
     with Server(sys.argv[1]) as s:
         c = s.imap()
-        for round in range(6):
-            fill(c, 60, round * 60)
+        for round in range(5):
+            fill(c, 40, round * 40)
             os.kill(pid_of(s, "searchd"), signal.SIGKILL)
             if round % 2:
                 time.sleep(rnd.random() * 0.3)
-        assert same_as_fetched(s) == 360
+        assert same_as_fetched(s) == 200
         wait_for("all is indexed", lambda: s.run("store", "index", check=False).returncode == 0 and settled(s), 30)
         own = s.json("store", "index", s.address("alice"))
-        assert own["indexed"] == own["messages"] == 360 and own["sound"] is True, own
-        assert same_as_fetched(s) == 360
+        assert own["indexed"] == own["messages"] == 200 and own["sound"] is True, own
+        assert same_as_fetched(s) == 200
 
 
 def damaged_and_rebuilt():
     with Server(sys.argv[1]) as s:
         c = s.imap()
-        fill(c, 200)
+        fill(c, 120)
         wait_for("all is indexed", lambda: settled(s), 30)
         folder = s.data / "search"
         file = max(folder.glob("*.db"), key=lambda p: p.stat().st_size)
@@ -217,20 +213,20 @@ def damaged_and_rebuilt():
             wal = file.with_name(file.name + "-wal")
             if wal.exists():
                 wal.unlink()
-            assert same_as_fetched(s) == 200
+            assert same_as_fetched(s) == 120
             wait_for("searchd is back", lambda: s.run("store", "index", check=False).returncode == 0, 10)
             fill(c, 1, 1000 + round)
             c.select("INBOX")
             uid = c.uid("search", "HEADER", "Message-ID", f"m{1000 + round}@made")[1][0].split()
             c.uid("store", uid[0].decode(), "+FLAGS", r"(\Deleted)")
             c.expunge()
-            wait_for("it is whole again", lambda: s.json("store", "index", s.address("alice"))["indexed"] == 200, 20)
-            assert same_as_fetched(s) == 200
+            wait_for("it is whole again", lambda: s.json("store", "index", s.address("alice"))["indexed"] == 120, 20)
+            assert same_as_fetched(s) == 120
         r = s.run("store", "index", "--rebuild", s.address("alice"), json=True)
         own = s.json("store", "index", s.address("alice"))
-        assert own["indexed"] == 200 and own["dead"] == 0 and own["sound"] is True, (own, r.stdout)
+        assert own["indexed"] == 120 and own["dead"] == 0 and own["sound"] is True, (own, r.stdout)
         s.run("store", "index", "--rebuild")
-        assert settled(s) and same_as_fetched(s) == 200
+        assert settled(s) and same_as_fetched(s) == 120
         assert s.json("store", "stat")["search"]["accounts"] >= 1
         assert s.run("store", "check").returncode == 0
         s.run("store", "index", "public")
