@@ -19,7 +19,7 @@ void wr_authd_context(struct buf *b, const struct authd_context *x)
     wr_u32(b, x->worker_generation);
     wr_span(b, x->binding_exporter);
     wr_span(b, x->binding_endpoint);
-    wr_span(b, x->peer_spki);
+    wr_span(b, x->certificate);
 }
 
 static void rd_context(struct rd *r, struct authd_context *x)
@@ -35,7 +35,97 @@ static void rd_context(struct rd *r, struct authd_context *x)
     x->worker_generation = rd_u32(r);
     x->binding_exporter = rd_span(r, AUTHD_BINDING_MAX);
     x->binding_endpoint = rd_span(r, AUTHD_BINDING_MAX);
-    x->peer_spki = rd_span(r, AUTHD_BINDING_MAX);
+    x->certificate = rd_span(r, AUTHD_CERTIFICATE_MAX);
+}
+
+bool rd_authd_context(struct span s, struct authd_context *ret)
+{
+    struct rd r = rd_of(s);
+    struct authd_context x = {.tls = false};
+
+    rd_context(&r, &x);
+    if (!rd_done(&r))
+        return false;
+    *ret = x;
+    return true;
+}
+
+static void wr_names(struct buf *b, unsigned count, const char (*v)[NAME_ADDRESS_MAX + 1])
+{
+    wr_u8(b, (uint8_t)count);
+    for (unsigned i = 0; i < count; i++)
+        wr_cstr(b, v[i]);
+}
+
+static unsigned rd_names(struct rd *r, char (*v)[NAME_ADDRESS_MAX + 1])
+{
+    unsigned count = rd_u8(r);
+
+    if (count > AUTHD_CERTIFICATE_NAMES)
+        rd_fail(r);
+    for (unsigned i = 0; i < count && !r->bad; i++)
+        rd_cstr(r, v[i], sizeof v[i]);
+    return r->bad ? 0 : count;
+}
+
+void wr_authd_certificate(struct buf *b, const struct authd_certificate *c)
+{
+    wr_cstr(b, c->spki_sha256);
+    wr_cstr(b, c->issuer_sha256);
+    wr_cstr(b, c->serial);
+    wr_cstr(b, c->subject);
+    wr_cstr(b, c->issuer);
+    wr_i64(b, c->not_before);
+    wr_i64(b, c->not_after);
+    wr_names(b, c->email_count, c->email);
+    wr_names(b, c->upn_count, c->upn);
+}
+
+static bool is_hex(const char *s)
+{
+    for (; *s; s++)
+        if (!ascii_is_digit(*s) && (*s < 'a' || *s > 'f'))
+            return false;
+    return true;
+}
+
+bool rd_authd_certificate(struct span s, struct authd_certificate *ret)
+{
+    struct rd r = rd_of(s);
+    struct authd_certificate c = {.serial = ""};
+
+    rd_cstr(&r, c.spki_sha256, sizeof c.spki_sha256);
+    rd_cstr(&r, c.issuer_sha256, sizeof c.issuer_sha256);
+    rd_cstr(&r, c.serial, sizeof c.serial);
+    rd_cstr(&r, c.subject, sizeof c.subject);
+    rd_cstr(&r, c.issuer, sizeof c.issuer);
+    c.not_before = rd_i64(&r);
+    c.not_after = rd_i64(&r);
+    c.email_count = rd_names(&r, c.email);
+    c.upn_count = rd_names(&r, c.upn);
+    if (!rd_done(&r) || strlen(c.spki_sha256) != 64 || strlen(c.issuer_sha256) != 64 ||
+        !c.serial[0] || !is_hex(c.spki_sha256) || !is_hex(c.issuer_sha256) || !is_hex(c.serial))
+        return false;
+    *ret = c;
+    return true;
+}
+
+void wr_authd_verdict(struct buf *b, uint8_t step, const char *reason)
+{
+    wr_u8(b, step);
+    wr_cstr(b, reason);
+}
+
+bool rd_authd_verdict(struct span s, uint8_t *ret_step, char ret_reason[AUTHD_LINE_MAX + 1])
+{
+    struct rd r = rd_of(s);
+    uint8_t step = rd_u8(&r);
+
+    rd_cstr(&r, ret_reason, AUTHD_LINE_MAX + 1);
+    if (!rd_done(&r) || step >= AUTHD_STEPS)
+        return false;
+    *ret_step = step;
+    return true;
 }
 
 void wr_authd_start(struct buf *b, struct span context, struct span mechanism, struct span initial)
@@ -338,6 +428,94 @@ bool rd_authd_account(struct rd *r, struct directory_account *ret)
     a.state = (enum directory_state)state;
     *ret = a;
     return true;
+}
+
+/* ------------------------------------------------------------------ certificates of accounts */
+static void wr_certificate(struct buf *b, const struct directory_certificate *c)
+{
+    wr_u64(b, c->id);
+    wr_u64(b, c->account);
+    wr_cstr(b, c->name);
+    wr_u8(b, (uint8_t)c->kind);
+    wr_cstr(b, c->value);
+    wr_cstr(b, c->serial);
+    wr_cstr(b, c->subject);
+    wr_cstr(b, c->issuer);
+    wr_i64(b, c->ends_seconds);
+    wr_i64(b, c->created_seconds);
+    wr_bool(b, c->issued);
+}
+
+static void rd_certificate(struct rd *r, struct directory_certificate *ret)
+{
+    *ret = (struct directory_certificate){.id = rd_u64(r)};
+    ret->account = rd_u64(r);
+    rd_cstr(r, ret->name, sizeof ret->name);
+    unsigned kind = rd_u8(r);
+    rd_cstr(r, ret->value, sizeof ret->value);
+    rd_cstr(r, ret->serial, sizeof ret->serial);
+    rd_cstr(r, ret->subject, sizeof ret->subject);
+    rd_cstr(r, ret->issuer, sizeof ret->issuer);
+    ret->ends_seconds = rd_i64(r);
+    ret->created_seconds = rd_i64(r);
+    ret->issued = rd_bool(r);
+    if (kind < CERTIFICATE_SPKI || kind >= CERTIFICATE_KINDS)
+        rd_fail(r);
+    else
+        ret->kind = (enum directory_certificate_kind)kind;
+}
+
+void wr_authd_cert_add(struct buf *b, struct span address, const struct directory_certificate *c)
+{
+    wr_span(b, address);
+    wr_certificate(b, c);
+}
+
+bool rd_authd_cert_add(struct span s, struct span *ret_address, struct directory_certificate *ret)
+{
+    struct rd r = rd_of(s);
+    struct directory_certificate c;
+    struct span address = rd_span(&r, NAME_ADDRESS_MAX);
+
+    rd_certificate(&r, &c);
+    if (!rd_done(&r))
+        return false;
+    *ret_address = address;
+    *ret = c;
+    return true;
+}
+
+void wr_authd_cert_list(struct buf *b, struct span address, uint64_t after)
+{
+    wr_span(b, address);
+    wr_u64(b, after);
+}
+
+bool rd_authd_cert_list(struct span s, struct span *ret_address, uint64_t *ret_after)
+{
+    struct rd r = rd_of(s);
+    struct span address = rd_span(&r, NAME_ADDRESS_MAX);
+    uint64_t after = rd_u64(&r);
+
+    if (!rd_done(&r))
+        return false;
+    *ret_address = address;
+    *ret_after = after;
+    return true;
+}
+
+void wr_authd_cert_row(struct buf *b, const char *address, const struct directory_certificate *c)
+{
+    wr_cstr(b, address);
+    wr_certificate(b, c);
+}
+
+bool rd_authd_cert_row(struct rd *r, char ret_address[NAME_ADDRESS_MAX + 1],
+                       struct directory_certificate *ret)
+{
+    rd_cstr(r, ret_address, NAME_ADDRESS_MAX + 1);
+    rd_certificate(r, ret);
+    return !r->bad;
 }
 
 static enum directory_entry_kind rd_kind(struct rd *r)

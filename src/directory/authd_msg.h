@@ -21,6 +21,9 @@ enum {
     AUTHD_MECHANISM_MAX = 32,
     AUTHD_VSERVER_MAX = 64,
     AUTHD_PROTOCOL_MAX = 16,
+    AUTHD_CERTIFICATE_MAX = 4096, /* facts of a client's certificate */
+    AUTHD_CERTIFICATE_NAMES = 4,
+    AUTHD_LINE_MAX = 200,
 };
 
 /* ------------------------------------------------------------------ logins */
@@ -31,9 +34,31 @@ struct authd_context { /* who asks */
     bool trusted, tls;
     uint64_t session;
     uint32_t worker_generation;
-    struct span binding_exporter, binding_endpoint, peer_spki;
+    struct span binding_exporter, binding_endpoint;
+    struct span certificate; /* struct authd_certificate, encoded; empty: none that holds, or not
+                                of interest */
 };
 void wr_authd_context(struct buf *b, const struct authd_context *x);
+
+/* What a client's certificate says, of which the session knows that it chains to the virtual
+ * server's trust list. Hex, lower case. */
+struct authd_certificate {
+    char spki_sha256[65], issuer_sha256[65];
+    char serial[41];
+    char subject[AUTHD_LINE_MAX + 1], issuer[AUTHD_LINE_MAX + 1];
+    int64_t not_before, not_after;
+    unsigned email_count, upn_count;
+    char email[AUTHD_CERTIFICATE_NAMES][NAME_ADDRESS_MAX + 1];
+    char upn[AUTHD_CERTIFICATE_NAMES][NAME_ADDRESS_MAX + 1];
+};
+void wr_authd_certificate(struct buf *b, const struct authd_certificate *c);
+bool rd_authd_certificate(struct span s, struct authd_certificate *ret);
+
+/* AUTH_CERTIFICATE: a context with a certificate → verdict (enum auth_step: OK, FAIL, TEMPFAIL) and
+ * why. */
+bool rd_authd_context(struct span s, struct authd_context *ret);
+void wr_authd_verdict(struct buf *b, uint8_t step, const char *reason);
+bool rd_authd_verdict(struct span s, uint8_t *ret_step, char ret_reason[AUTHD_LINE_MAX + 1]);
 
 struct authd_start { /* AUTH_START */
     struct authd_context context;
@@ -125,6 +150,17 @@ bool rd_authd_pair(struct span s, struct span *ret_one, struct span *ret_two);
  * accounts. */
 void wr_authd_account(struct buf *b, const struct directory_account *a);
 bool rd_authd_account(struct rd *r, struct directory_account *ret);
+
+/* ACCOUNT_CERT_ADD: account's address ("*": a rule for all), a row. ACCOUNT_CERT_REMOVE: address,
+ * name (wr_authd_pair). ACCOUNT_CERT_LIST: address ("": all accounts and rules), number to go on
+ * after → more, count, rows, each behind the account's address. */
+void wr_authd_cert_add(struct buf *b, struct span address, const struct directory_certificate *c);
+bool rd_authd_cert_add(struct span s, struct span *ret_address, struct directory_certificate *ret);
+void wr_authd_cert_list(struct buf *b, struct span address, uint64_t after);
+bool rd_authd_cert_list(struct span s, struct span *ret_address, uint64_t *ret_after);
+void wr_authd_cert_row(struct buf *b, const char *address, const struct directory_certificate *c);
+bool rd_authd_cert_row(struct rd *r, char ret_address[NAME_ADDRESS_MAX + 1],
+                       struct directory_certificate *ret);
 
 /* ENTRY_ADD, ENTRY_SET: an entry. ENTRY_SHOW: kind (u8), address → an entry. ENTRY_REMOVE: the
  * same, no answer. ENTRY_LIST: kind, address to go on after → more, count, entries. MEMBER_LIST →

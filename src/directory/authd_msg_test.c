@@ -24,7 +24,8 @@ static bool same_context(const struct authd_context *a, const struct authd_conte
            a->tls == b->tls && a->session == b->session &&
            a->worker_generation == b->worker_generation &&
            span_eq(a->binding_exporter, b->binding_exporter) &&
-           span_eq(a->binding_endpoint, b->binding_endpoint) && span_eq(a->peer_spki, b->peer_spki);
+           span_eq(a->binding_endpoint, b->binding_endpoint) &&
+           span_eq(a->certificate, b->certificate);
 }
 
 typedef bool (*reader)(struct span s);
@@ -314,4 +315,69 @@ TEST(values_that_make_no_sense)
     wr_authd_pair(&b, SPAN("a"), span_of(long_text, NAME_PASSWORD_MAX + 1));
     EXPECT(!read_two(buf_span(&b)));
     free(long_text);
+}
+
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+TEST(certificates_cut_anywhere_are_refused)
+{
+    struct authd_certificate c =
+                                 {
+                                     .spki_sha256 = HEX64,
+                                     .issuer_sha256 = HEX64,
+                                     .serial = "0a",
+                                     .subject = "CN=x",
+                                     .not_after = 5,
+                                     .email_count = 1,
+                                     .email = {"a@b.c" },
+                                     .upn_count = 2,
+                                     .upn = { "d@e.f", "g@h.i"}
+    },
+                             got;
+    BUF_AUTO struct buf b = BUF(AUTHD_CERTIFICATE_MAX);
+
+    wr_authd_certificate(&b, &c);
+    EXPECT(rd_authd_certificate(buf_span(&b), &got));
+    EXPECT_STR(got.upn[1], "g@h.i");
+    EXPECT_INT(got.not_after, 5);
+    for (size_t n = 0; n < b.n; n++)
+        EXPECT(!rd_authd_certificate(span_head(buf_span(&b), n), &got));
+    buf_putc(&b, '\0');
+    EXPECT(!rd_authd_certificate(buf_span(&b), &got));
+    /* no hexadecimal digits, or too few */
+    buf_clear(&b);
+    c.spki_sha256[3] = ':';
+    wr_authd_certificate(&b, &c);
+    EXPECT(!rd_authd_certificate(buf_span(&b), &got));
+    buf_clear(&b);
+    c.spki_sha256[3] = '\0';
+    wr_authd_certificate(&b, &c);
+    EXPECT(!rd_authd_certificate(buf_span(&b), &got));
+}
+
+TEST(rows_of_certificates)
+{
+    struct directory_certificate c = {.id = 3,
+                                      .account = 16,
+                                      .name = "laptop",
+                                      .kind = CERTIFICATE_UPN,
+                                      .value = HEX64 ":a@b.c",
+                                      .serial = "0b",
+                                      .ends_seconds = 7,
+                                      .issued = true},
+                                 got;
+    BUF_AUTO struct buf b = BUF(4096);
+    struct span address;
+
+    wr_authd_cert_add(&b, SPAN("joe@example.org"), &c);
+    EXPECT(rd_authd_cert_add(buf_span(&b), &address, &got));
+    EXPECT_SPAN(address, SPAN("joe@example.org"));
+    EXPECT_STR(got.value, HEX64 ":a@b.c");
+    EXPECT(got.kind == CERTIFICATE_UPN && got.issued && got.ends_seconds == 7);
+    for (size_t n = 0; n < b.n; n++)
+        EXPECT(!rd_authd_cert_add(span_head(buf_span(&b), n), &address, &got));
+    buf_clear(&b);
+    c.kind = CERTIFICATE_KINDS;
+    wr_authd_cert_add(&b, SPAN("joe@example.org"), &c);
+    EXPECT(!rd_authd_cert_add(buf_span(&b), &address, &got));
 }

@@ -22,10 +22,10 @@
 
 enum {
     DIRECTORY_SCHEMA = 2,
-    DIRECTORY_ACCOUNT_FIRST = 16, /* account numbers start here and are never used again */
-    DIRECTORY_TARGETS_MAX = 1000, /* of one address, all groups expanded */
-    DIRECTORY_VISITS_MAX = 4000,  /* addresses looked at while expanding */
-    DIRECTORY_MEMBERS_MAX = 5000, /* of one group */
+    DIRECTORY_ACCOUNT_FIRST = 16,     /* account numbers start here and are never used again */
+    DIRECTORY_TARGETS_MAX = 1000,     /* of one address, all groups expanded */
+    DIRECTORY_VISITS_MAX = 4000,      /* addresses looked at while expanding */
+    DIRECTORY_MEMBERS_MAX = 5000,     /* of one group */
     DIRECTORY_CERTIFICATES_MAX = 100, /* of one account */
 };
 
@@ -107,13 +107,14 @@ uint64_t directory_account_count(struct directory *d);
 enum directory_certificate_kind {
     CERTIFICATE_SPKI = 1,          /* value: SHA-256 of its key */
     CERTIFICATE_ISSUER_SERIAL = 2, /* SHA-256 of the issuer's name ':' serial number */
-    CERTIFICATE_EMAIL = 3,         /* … ':' a mail address among its alternative names; "*" for account 0 */
-    CERTIFICATE_UPN = 4,           /* … ':' a user principal name; "*" for account 0 */
+    CERTIFICATE_EMAIL = 3, /* … ':' a mail address among its alternative names; "*" for account 0 */
+    CERTIFICATE_UPN = 4,   /* … ':' a user principal name; "*" for account 0 */
     CERTIFICATE_KINDS
 };
 enum { CERTIFICATE_VALUE_MAX = 64 + 1 + NAME_ADDRESS_MAX, CERTIFICATE_TEXT = 200 };
 struct directory_certificate {
-    uint64_t id, account; /* account 0: a rule: the account whose address stands in the certificate */
+    uint64_t id,
+        account; /* account 0: a rule: the account whose address stands in the certificate */
     char name[NAME_TITLE_MAX + 1]; /* "laptop"; one of an account's has it */
     enum directory_certificate_kind kind;
     char value[CERTIFICATE_VALUE_MAX + 1];

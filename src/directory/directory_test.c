@@ -396,3 +396,56 @@ TEST(a_damaged_file_is_an_error)
     EXPECT(strstr(e.text, "directory.db") != NULL);
     remove_folder(NULL);
 }
+
+/* ------------------------------------------------------------------ certificates */
+static bool count_certificate(const struct directory_certificate *c, void *arg)
+{
+    ++*(unsigned *)arg;
+    return true;
+}
+
+TEST(certificates_go_with_their_account)
+{
+    struct directory *d = open_new();
+    struct directory_certificate c = {.kind = CERTIFICATE_SPKI, .name = "laptop", .value = "k"};
+    unsigned count = 0;
+    struct err e;
+
+    c.account = add(d, "joe@example.org");
+    EXPECT_INT(directory_certificate_add(d, &c, &e), 0);
+    EXPECT_INT(directory_certificate_add(d, &c, &e), -EEXIST);
+    snprintf(c.name, sizeof c.name, "phone");
+    EXPECT_INT(directory_certificate_add(d, &c, &e), 0);
+    EXPECT_INT(directory_certificate_find(d, CERTIFICATE_SPKI, "k", count_certificate, &count), 0);
+    EXPECT_INT(count, 2);
+    count = 0;
+    EXPECT_INT(directory_certificate_find(d, CERTIFICATE_EMAIL, "k", count_certificate, &count), 0);
+    EXPECT_INT(count, 0);
+    EXPECT_INT(directory_account_delete_begin(d, c.account, &e), 0);
+    EXPECT_INT(directory_account_delete_finish(d, c.account, &e), 0);
+    EXPECT_INT(directory_certificate_each(d, UINT64_MAX, 0, count_certificate, &count), 0);
+    EXPECT_INT(count, 0);
+    remove_folder(d);
+}
+
+/* A database of version 1, as it was before there were certificates. */
+TEST(a_database_of_version_1_is_taken_over)
+{
+    struct directory *d = open_new();
+    struct directory_certificate c = {.kind = CERTIFICATE_SPKI, .name = "laptop", .value = "k"};
+    char path[128];
+    sqlite3 *db;
+    struct err e;
+
+    c.account = add(d, "joe@example.org");
+    directory_close(d);
+    snprintf(path, sizeof path, "%s/directory.db", folder);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, "DROP TABLE certificate; PRAGMA user_version = 1;", NULL, NULL, NULL) ==
+          SQLITE_OK);
+    sqlite3_close(db);
+    d = open_again();
+    EXPECT_INT(directory_certificate_add(d, &c, &e), 0);
+    EXPECT_INT(directory_account_count(d), 1);
+    remove_folder(d);
+}

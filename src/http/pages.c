@@ -59,6 +59,23 @@ static void page_metrics(struct session *s, const struct http_request *q, struct
     }
 }
 
+/* Who it is that the client's certificate stands for. */
+static void page_account(struct session *s, const struct http_request *q, struct http_answer *a)
+{
+    enum auth_outcome outcome = session_external(s);
+
+    (void)q;
+    a->status = outcome == LOGIN_OK ? 200 : outcome == LOGIN_TEMPORARY ? 503 : 403;
+    if (outcome == LOGIN_OK) {
+        a->type = "application/json";
+        buf_printf(&a->body, "{\"account\":\"%s\"}\n", s->user.address);
+    } else if (outcome == LOGIN_TEMPORARY) {
+        buf_put_cstr(&a->body, "Logins are not possible at the moment.\n");
+    } else {
+        buf_put_cstr(&a->body, "Only with a client certificate that stands for an account.\n");
+    }
+}
+
 /* The root certificate, asked of certd; PEM. */
 static bool root_pem(struct session *s, struct buf *pem)
 {
@@ -168,6 +185,7 @@ enum route_flag {
 #define ROUTES(ROW)                                                                                \
     ROW("/", 0, page_status)                                                                       \
     ROW("/health", IN_CLEAR, page_health)                                                          \
+    ROW("/account", 0, page_account)                                                               \
     ROW("/metrics", 0, page_metrics)                                                               \
     ROW("/ca.pem", IN_CLEAR, page_ca_pem)                                                          \
     ROW("/ca.crt", IN_CLEAR, page_ca_der)                                                          \

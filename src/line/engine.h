@@ -18,6 +18,7 @@ struct session_engine {
     bool wake_pending;
     bool diverted;
     bool broken;            /* the connection failed: no more output */
+    bool certificate;       /* the client has shown one that holds */
     bool settled;           /* logged in, or shown to need no login: the login timeout is off */
     unsigned good_commands; /* since an error was last forgiven */
     uint64_t turn_began_ms; /* when this fiber last gave the others a turn */
@@ -40,6 +41,9 @@ struct held_conf {
 /* worker.c: a session is over: its counts and its configuration are given back. */
 void session_left(struct worker *w, struct worker_vserver *v, const struct in6_addr *peer,
                   struct held_conf *h);
+
+/* session_auth.c: after a handshake in which a certificate was asked for; false: the session ends. suspends */
+bool session_look_at_client(struct session *s);
 
 /* session.c */
 struct session *session_new(struct worker *w, struct worker_vserver *v, struct held_conf *h,

@@ -317,7 +317,8 @@ static bool shake_hands(struct session *s)
         session_end(s);
         return false;
     }
-    return true;
+    return s->vserver->client_certificates == CLIENT_CERTIFICATES_IGNORE ||
+           session_look_at_client(s);
 }
 
 bool session_start_tls(struct session *s)

@@ -227,6 +227,8 @@ enum auth_outcome session_sasl(struct session *s, struct span mechanism, struct 
                                const struct sasl_words *w, struct buf *final);
 enum auth_outcome session_password(struct session *s, struct span user,
                                    struct span password); /* suspends */
-const char *session_mechanisms(const struct session *s);  /* offered now; "" before TLS */
+/* By the client's certificate alone, as protocols without SASL do (HTTP). suspends */
+enum auth_outcome session_external(struct session *s);
+const char *session_mechanisms(const struct session *s); /* offered now; "" before TLS */
 
 #endif

@@ -6,12 +6,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "directory/authd_msg.h"
 
 #include <errno.h>
 
 struct login_context {
     struct auth_context x;
-    struct buf exporter, endpoint;
+    struct buf exporter, endpoint, certificate;
 };
 
 static void login_context_init(struct session *s, struct login_context *l)
@@ -20,6 +21,7 @@ static void login_context_init(struct session *s, struct login_context *l)
 
     l->exporter = BUF(256);
     l->endpoint = BUF(256);
+    l->certificate = BUF(AUTHD_CERTIFICATE_MAX);
     l->x = (struct auth_context){
         .vserver = s->vserver->name,
         .protocol = s->protocol->name,
@@ -41,15 +43,38 @@ static void login_context_bind(struct session *s, struct login_context *l)
         l->x.binding_endpoint = buf_span(&l->endpoint);
 }
 
+_Static_assert((int)CLIENT_NAMES_MAX == (int)AUTHD_CERTIFICATE_NAMES, "names");
+_Static_assert((int)CLIENT_NAME_MAX == (int)NAME_ADDRESS_MAX, "names");
+_Static_assert((int)CLIENT_LINE_MAX == (int)AUTHD_LINE_MAX, "lines");
+
+static void login_context_certificate(struct login_context *l, const struct client_certificate *c)
+{
+    struct authd_certificate a = {.not_before = c->not_before,
+                                  .not_after = c->not_after,
+                                  .email_count = c->email_count,
+                                  .upn_count = c->upn_count};
+
+    memcpy(a.spki_sha256, c->spki_sha256, sizeof a.spki_sha256);
+    memcpy(a.issuer_sha256, c->issuer_sha256, sizeof a.issuer_sha256);
+    memcpy(a.serial, c->serial, sizeof a.serial);
+    memcpy(a.subject, c->subject, sizeof a.subject);
+    memcpy(a.issuer, c->issuer, sizeof a.issuer);
+    memcpy(a.email, c->email, sizeof a.email);
+    memcpy(a.upn, c->upn, sizeof a.upn);
+    wr_authd_certificate(&l->certificate, &a);
+    l->x.certificate = buf_span(&l->certificate);
+}
+
 static void login_context_done(struct login_context *l)
 {
+    buf_done(&l->certificate);
     buf_done(&l->exporter);
     buf_done(&l->endpoint);
 }
 
 const char *session_mechanisms(const struct session *s)
 {
-    return s->tls ? auth_mechanisms(true, true) : "";
+    return s->tls ? auth_mechanisms(true, true, s->engine->certificate) : "";
 }
 
 void session_logged_in(struct session *s, const struct auth_result *user)
@@ -111,6 +136,73 @@ static enum auth_outcome read_response(struct session *s, const struct sasl_word
     return good ? LOGIN_OK : LOGIN_BAD_BASE64;
 }
 
+/* Of the handshake, or of the one that a resumed session goes back to. */
+static void show_certificate(struct session *s, struct login_context *l, struct span mechanism)
+{
+    struct client_certificate c;
+    const char *problem;
+
+    if (s->engine->certificate && span_is(mechanism, "EXTERNAL") &&
+        conn_client_certificate(s->conn, &c, &problem) && !problem)
+        login_context_certificate(l, &c);
+}
+
+static bool refused(struct session *s, const struct client_certificate *c, const char *why)
+{
+    log_info("%s %s: session %llu: client certificate %s of %s is refused: %s", s->vserver->name,
+             conn_peer_text(s->conn), (unsigned long long)s->number, c->serial,
+             log_quote(span_cstr(c->subject)), why);
+    return false;
+}
+
+bool session_look_at_client(struct session *s)
+{
+    char reason[AUTH_REASON_MAX + 1] = "";
+    struct client_certificate c;
+    struct login_context login;
+    const char *problem;
+    enum auth_step step;
+
+    if (!conn_client_certificate(s->conn, &c, &problem))
+        return s->vserver->client_certificates != CLIENT_CERTIFICATES_REQUIRE;
+    s->engine->certificate = !problem;
+    if (s->vserver->client_certificates != CLIENT_CERTIFICATES_REQUIRE) {
+        if (problem)
+            refused(s, &c, problem); /* which does no harm */
+        return true;
+    }
+    if (problem)
+        return refused(s, &c, problem);
+    login_context_init(s, &login);
+    login_context_certificate(&login, &c);
+    step = auth_certificate(s->worker->auth, &login.x, reason);
+    login_context_done(&login);
+    if (step == AUTH_OK)
+        return true;
+    s->protocol->say(s, SESSION_SHUTDOWN, NULL, span_cstr(reason));
+    session_end(s);
+    return refused(s, &c, reason);
+}
+
+enum auth_outcome session_external(struct session *s)
+{
+    struct buf challenge BUF_AUTO = BUF(AUTH_MESSAGE_MAX);
+    struct auth_exchange *exchange = NULL;
+    struct auth_result user = {0};
+    struct login_context login;
+    enum auth_step step;
+
+    if (!s->engine->certificate)
+        return LOGIN_UNKNOWN_MECHANISM;
+    login_context_init(s, &login);
+    show_certificate(s, &login, SPAN("EXTERNAL"));
+    step = auth_start(s->worker->auth, &login.x, SPAN("EXTERNAL"), SPAN(""), &exchange, &challenge,
+                      &user);
+    login_context_done(&login);
+    auth_cancel(exchange);
+    return login_outcome(s, step, &user);
+}
+
 enum auth_outcome session_sasl(struct session *s, struct span mechanism, struct span initial_base64,
                                const struct sasl_words *w, struct buf *final)
 {
@@ -133,6 +225,7 @@ enum auth_outcome session_sasl(struct session *s, struct span mechanism, struct 
     s->doing = "AUTHENTICATE";
     login_context_init(s, &login);
     login_context_bind(s, &login);
+    show_certificate(s, &login, mechanism);
     step = auth_start(s->worker->auth, &login.x, mechanism, initial, &exchange, &challenge, &user);
     while (step == AUTH_CONTINUE) {
         put_challenge(s, w, buf_span(&challenge));

@@ -72,7 +72,30 @@ struct worker_vserver *worker_vserver(struct worker *w, const char *name)
 static void vserver_free(struct worker_vserver *v)
 {
     tls_context_unref(v->tls);
+    buf_done(&v->trust);
     free(v);
+}
+
+/* The list comes from certd, perhaps before the configuration that asks for it. */
+static void apply_trust(struct worker_vserver *v)
+{
+    struct err e = {""};
+
+    if (!v->conf || v->conf->client_certificates == CLIENT_CERTIFICATES_IGNORE || !v->trust.n)
+        return;
+    if (tls_context_trust(v->tls, buf_span(&v->trust), v->trust_epoch, &e) < 0)
+        log_error("%s: the trust list cannot be used: %s", v->name, e.text);
+    else
+        log_info("%s: a trust list for client certificates", v->name);
+}
+
+void worker_trust(struct worker_vserver *v, struct span pem, uint64_t epoch)
+{
+    buf_done(&v->trust);
+    buf_init(&v->trust, WORKER_TRUST_MAX);
+    buf_put_span(&v->trust, pem);
+    v->trust_epoch = epoch;
+    apply_trust(v);
 }
 
 /* The rows of the new configuration, in its order; running counters and contexts go on by name. */
@@ -93,7 +116,8 @@ static void take_vservers(struct worker *w)
         }
         bool same = old && old->protocol == w->protocols[vc->protocol];
         v->protocol = w->protocols[vc->protocol];
-        if (!same || old->conf == NULL || old->conf->tls_min != vc->tls_min) {
+        if (!same || old->conf == NULL || old->conf->tls_min != vc->tls_min ||
+            old->conf->client_certificates != vc->client_certificates) {
             struct tls_context *before = v->tls;
             v->tls = tls_context_new(vc, v->protocol ? v->protocol->alpn : NULL, false);
             if (before)
@@ -101,6 +125,8 @@ static void take_vservers(struct worker *w)
             tls_context_unref(before);
         }
         v->conf = vc;
+        if (!tls_context_asks_clients(v->tls)) /* a new context, or asked from now on */
+            apply_trust(v);
         rows[n++] = v;
     }
     for (unsigned i = 0; i < w->vserver_count; i++) {

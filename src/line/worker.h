@@ -16,7 +16,9 @@ struct worker_vserver {
     unsigned sessions;
     uint64_t accepted, refused, logins, login_failures, commands, protocol_errors, timeouts;
     uint64_t bytes_in, bytes_out;
-    bool stopped; /* takes no new connection */
+    bool stopped;     /* takes no new connection */
+    struct buf trust; /* PEM: whose client certificates hold; empty: not known */
+    uint64_t trust_epoch;
 };
 
 struct worker {
@@ -57,6 +59,9 @@ struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpo
 void worker_identities(struct worker *w);
 /* Do all listening endpoints accept? (None waits for a certificate.) */
 bool worker_serving(const struct worker *w);
+/* From certd; in force with new handshakes, where the configuration asks for certificates. */
+enum { WORKER_TRUST_MAX = 8 << 20 };
+void worker_trust(struct worker_vserver *v, struct span pem, uint64_t epoch);
 struct worker_vserver *worker_vserver(struct worker *w, const char *name); /* NULL: none */
 void worker_conf(struct worker *w,
                  const struct conf *c); /* reload: running sessions keep the old one */

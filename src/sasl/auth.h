@@ -26,7 +26,7 @@ struct auth_context {
     struct span binding_exporter; /* tls-exporter data (RFC 9266), empty if none */
     struct span binding_endpoint; /* tls-server-end-point data, empty if none */
     struct span
-        peer_spki; /* SHA-256 of the client certificate's key, binary; empty: none (EXTERNAL, later) */
+        certificate; /* what the client's certificate says, if it holds (wr_authd_certificate); empty: none. EXTERNAL */
 };
 
 struct auth_result {
@@ -68,8 +68,14 @@ enum auth_step auth_password(struct auth_client *c, const struct auth_context *x
  * since. suspends. */
 enum auth_step auth_regrant(struct auth_client *c, struct span grant,
                             struct auth_result *ret_result);
-/* Mechanism names offered, separated by blanks; "" where login is not allowed. With binding: the -PLUS ones too. */
-const char *auth_mechanisms(bool tls, bool binding);
+/* Mechanism names offered, separated by blanks; "" where login is not allowed. With binding: the -PLUS ones too; certificate: the client has
+ * shown one that holds. */
+const char *auth_mechanisms(bool tls, bool binding, bool certificate);
+/* Where a client certificate is required: may the session go on with the one in x? (Dates and revocation are looked at anew.) AUTH_OK, AUTH_FAIL,
+ * AUTH_TEMPFAIL; the reason in words. suspends. */
+enum { AUTH_REASON_MAX = 200 };
+enum auth_step auth_certificate(struct auth_client *c, const struct auth_context *x,
+                                char ret_reason[AUTH_REASON_MAX + 1]);
 
 /* Where mail for an address goes. */
 enum auth_target_kind { TARGET_ACCOUNT, TARGET_FOLDER, TARGET_REMOTE };

@@ -14,10 +14,12 @@ enum {
     AWAY_MS = 15000, /* how long a call waits for an authd that is being restarted */
     CALL_MS = 40000, /* for an answer: throttling delays are part of it */
     RETRY_PAUSE_MS = 20,
+    CONTEXT_MAX = 1024 + AUTHD_CERTIFICATE_MAX,
     RESOLVE_TRIES = 3, /* when the directory changes between two pages */
 };
 
 _Static_assert((int)AUTH_NAME_MAX == (int)NAME_ADDRESS_MAX, "addresses");
+_Static_assert((int)AUTH_REASON_MAX == (int)AUTHD_LINE_MAX, "reasons");
 _Static_assert((int)AUTH_MESSAGE_MAX == (int)AUTHD_SASL_MAX, "messages");
 _Static_assert(AUTH_UNKNOWN + 1 == (int)AUTHD_STEPS, "steps");
 
@@ -91,7 +93,7 @@ static void put_context(struct buf *b, const struct auth_context *x)
         .worker_generation = x->worker_generation,
         .binding_exporter = x->binding_exporter,
         .binding_endpoint = x->binding_endpoint,
-        .peer_spki = x->peer_spki,
+        .certificate = x->certificate,
     };
 
     CHECK(span_to_cstr(span_cstr(x->vserver), c.vserver, sizeof c.vserver) &&
@@ -153,7 +155,7 @@ enum auth_step auth_start(struct auth_client *c, const struct auth_context *x,
         return AUTH_INVALID;
     struct auth_exchange *e = calloc(1, sizeof *e);
     CHECK(e);
-    *e = (struct auth_exchange){c, BUF(1024), BUF(AUTHD_STATE_MAX)};
+    *e = (struct auth_exchange){c, BUF(CONTEXT_MAX), BUF(AUTHD_STATE_MAX)};
     put_context(&e->context, x);
     wr_authd_start(&body, buf_span(&e->context), mechanism, initial);
     enum auth_step step = ask(c, MSG_AUTH_START, buf_span(&body), challenge, &e->state, ret_result);
@@ -210,34 +212,53 @@ enum auth_step auth_regrant(struct auth_client *c, struct span grant,
     return ask(c, MSG_AUTH_REGRANT, grant, NULL, NULL, ret_result);
 }
 
-/* Both lists are made once, from the rows. */
-static char offered[2][128];
+enum auth_step auth_certificate(struct auth_client *c, const struct auth_context *x,
+                                char ret_reason[AUTH_REASON_MAX + 1])
+{
+    BUF_AUTO struct buf body = BUF(LINK_PAYLOAD_MAX), reply = BUF(1024);
+    uint8_t step;
 
-__attribute__((constructor)) static void make_lists(void)
+    put_context(&body, x);
+    if (call(c, MSG_AUTH_CERTIFICATE, buf_span(&body), &reply) == 0 &&
+        rd_authd_verdict(buf_span(&reply), &step, ret_reason))
+        return (enum auth_step)step;
+    snprintf(ret_reason, AUTH_REASON_MAX + 1, "certificates cannot be checked at the moment");
+    return AUTH_TEMPFAIL;
+}
+
+/* All lists are made once, from the rows. */
+static char offered[2][2][128];
+
+static void make_list(bool binding, bool certificate)
 {
     static const struct {
         const char *name;
-        bool binds;
+        bool binds, certificate;
     } rows[] = {
-#define MECHANISM(name, id, binds, first, respond, credential, rfc) {name, binds},
+#define MECHANISM(name, id, binds, certificate, first, respond, credential, rfc)                   \
+    {name, binds, certificate},
 #include "sasl/mechanisms.def"
 #undef MECHANISM
     };
+    char *list = offered[binding][certificate];
+    size_t n = 0;
 
-    for (int binding = 0; binding < 2; binding++) {
-        char *list = offered[binding];
-        size_t n = 0;
-        for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-            if (binding || !rows[i].binds)
-                n += (size_t)snprintf(list + n, sizeof offered[0] - n, "%s%s", n ? " " : "",
-                                      rows[i].name);
-        CHECK(n < sizeof offered[0]);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if ((binding || !rows[i].binds) && (certificate || !rows[i].certificate))
+            n += (size_t)snprintf(list + n, sizeof offered[0][0] - n, "%s%s", n ? " " : "",
+                                  rows[i].name);
+    CHECK(n < sizeof offered[0][0]);
 }
 
-const char *auth_mechanisms(bool tls, bool binding)
+__attribute__((constructor)) static void make_lists(void)
 {
-    return tls ? offered[binding] : "";
+    for (int i = 0; i < 4; i++)
+        make_list(i & 1, i & 2);
+}
+
+const char *auth_mechanisms(bool tls, bool binding, bool certificate)
+{
+    return tls ? offered[binding][certificate] : "";
 }
 
 /* ------------------------------------------------------------------ addresses */

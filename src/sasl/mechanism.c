@@ -4,8 +4,8 @@
 #include "base/random.h"
 
 static const struct sasl_mechanism mechanisms[] = {
-#define MECHANISM(name, id, binds, first, respond, credential, rfc)                                \
-    {name, id, binds, first, respond, credential},
+#define MECHANISM(name, id, binds, certificate, first, respond, credential, rfc)                   \
+    {name, id, binds, certificate, first, respond, credential},
 #include "sasl/mechanisms.def"
 #undef MECHANISM
 };

@@ -29,6 +29,8 @@ enum sasl_outcome {
     SASL_PASSWORD,   /* is x->password the one of x->user? That decides */
     SASL_CREDENTIAL, /* look up the keys of x->user (or make some up) and call sasl_credential */
     SASL_PROOF,      /* the same, and it decides: a try in the sense of the throttle */
+    SASL_EXTERNAL,   /* does the certificate that the client has shown stand for x->authzid (empty:
+                        for whom)? */
     SASL_PROVEN,     /* the client has the password of x->user; challenge is the last word */
     SASL_FAILED,     /* it has not, or refuses what it must not refuse */
     SASL_INVALID,    /* not the grammar of the mechanism */
@@ -38,14 +40,15 @@ struct sasl_exchange;
 struct sasl_mechanism {
     const char *name;
     uint8_t id;
-    bool binds;
+    bool binds, certificate;
     const char *first_challenge;
     enum sasl_outcome (*respond)(struct sasl_exchange *x, struct span response,
                                  struct buf *challenge);
     enum sasl_outcome (*credential)(struct sasl_exchange *x, const struct scram_credential *c,
                                     struct buf *challenge);
 };
-/* NULL: none of that name, or not to be used with what this connection has. */
+/* NULL: none of that name, or not to be used with what this connection has; whether it has shown a
+ * certificate is the caller's to compare. */
 const struct sasl_mechanism *sasl_mechanism_find(struct span name, bool tls, bool binding);
 
 struct sasl_exchange {
@@ -83,6 +86,8 @@ bool rd_sasl_exchange(
 /* Mechanisms' own (mech_*.c). */
 enum sasl_outcome plain_respond(struct sasl_exchange *x, struct span response,
                                 struct buf *challenge);
+enum sasl_outcome external_respond(struct sasl_exchange *x, struct span response,
+                                   struct buf *challenge);
 enum sasl_outcome login_respond(struct sasl_exchange *x, struct span response,
                                 struct buf *challenge);
 enum sasl_outcome scram_respond(struct sasl_exchange *x, struct span response,

@@ -19,9 +19,43 @@ TEST(which_mechanisms_there_are)
     EXPECT(sasl_mechanism_find(SPAN("SCRAM-SHA-256-PLUS"), true, false) == NULL);
     EXPECT(sasl_mechanism_find(SPAN("PLAIN"), false, false) == NULL);
     EXPECT(sasl_mechanism_find(SPAN("SCRAM-SHA-256"), false, false) == NULL);
-    EXPECT(sasl_mechanism_find(SPAN("EXTERNAL"), true, true) == NULL);
+    EXPECT(sasl_mechanism_find(SPAN("EXTERNAL"), true, false)->certificate);
+    EXPECT(sasl_mechanism_find(SPAN("EXTERNAL"), false, false) == NULL);
+    EXPECT(!sasl_mechanism_find(SPAN("PLAIN"), true, false)->certificate);
     EXPECT(sasl_mechanism_find(SPAN("CRAM-MD5"), true, true) == NULL);
     EXPECT(sasl_mechanism_find(SPAN(""), true, true) == NULL);
+}
+
+TEST(external_messages)
+{
+    static const struct {
+        struct span in;
+        enum sasl_outcome want;
+        const char *authzid;
+    } rows[] = {
+        {S(""),                     SASL_EXTERNAL, ""                },
+        {S("anna"),                 SASL_EXTERNAL, "anna"            },
+        {S("anna@example.org"),     SASL_EXTERNAL, "anna@example.org"},
+        {S("I\xc2\xadX@b.example"), SASL_EXTERNAL, "IX@b.example"    },
+        {S("an\x07na"),             SASL_FAILED,   NULL              },
+        {S("anna\0"),               SASL_INVALID,  NULL              },
+        {S("\0anna"),               SASL_INVALID,  NULL              },
+        {S("\xff"),                 SASL_INVALID,  NULL              },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        BUF_AUTO struct buf challenge = BUF(SASL_CHALLENGE_MAX);
+        struct sasl_exchange x;
+        unit_case(rows[i].authzid);
+        sasl_exchange_init(&x, sasl_mechanism_find(SPAN("EXTERNAL"), true, false));
+        EXPECT_INT(sasl_begin(&x, SPAN_EMPTY, &challenge), SASL_CONTINUE);
+        EXPECT_INT(challenge.n, 0);
+        EXPECT_INT(sasl_respond(&x, rows[i].in, &challenge), rows[i].want);
+        if (rows[i].authzid)
+            EXPECT_STR(x.authzid, rows[i].authzid);
+        sasl_exchange_done(&x);
+    }
+    unit_case(NULL);
 }
 
 TEST(plain_messages)

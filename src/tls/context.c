@@ -442,19 +442,6 @@ int tls_context_trust(struct tls_context *c, struct span ca_pem, uint64_t epoch,
     return trust_set(c, store, names, epoch, e);
 }
 
-void tls_context_take_trust(struct tls_context *c, const struct tls_context *from)
-{
-    struct err e = {""};
-
-    if (from->trust == NULL)
-        return;
-    CHECK(X509_STORE_up_ref(from->trust) == 1);
-    if (trust_set(c, from->trust,
-                  sk_X509_NAME_deep_copy(from->trust_names, X509_NAME_dup, X509_NAME_free),
-                  from->trust_epoch, &e) < 0)
-        log_error("%s: %s", c->name, e.text);
-}
-
 bool tls_context_waits_for_trust(const struct tls_context *c)
 {
     return c->require && c->trust == NULL;

@@ -48,8 +48,6 @@ struct tls_counters *tls_context_counters(struct tls_context *c);
  * (client_certificates): then there is no handshake without one that holds, and none at all before the list is known. `epoch` changes whenever
  * the list does: tickets of another epoch are not resumed. Empty ca_pem: clients are not asked. Takes effect with new handshakes. */
 int tls_context_trust(struct tls_context *c, struct span ca_pem, uint64_t epoch, struct err *e);
-/* The list of `from`, if it has one, for a context with other rules that takes its place. */
-void tls_context_take_trust(struct tls_context *c, const struct tls_context *from);
 bool tls_context_waits_for_trust(const struct tls_context *c); /* required, and no list yet */
 bool tls_context_asks_clients(const struct tls_context *c);
 

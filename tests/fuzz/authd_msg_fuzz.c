@@ -18,7 +18,7 @@ static void fuzz_logins(struct span s)
     struct authd_continue cont;
     struct authd_password password;
     struct authd_answer answer;
-    BUF_AUTO struct buf x = BUF(4096), b = BUF(32768);
+    BUF_AUTO struct buf x = BUF(8192), b = BUF(32768);
 
     if (rd_authd_start(s, &start)) {
         wr_authd_context(&x, &start.context);
@@ -116,6 +116,30 @@ static void fuzz_managing(struct span s)
     rd_authd_page(&r, &more, &count);
 }
 
+static void fuzz_certificates(struct span s)
+{
+    struct authd_certificate facts;
+    struct directory_certificate row;
+    struct span address;
+    uint64_t after;
+    BUF_AUTO struct buf b = BUF(32768);
+
+    if (rd_authd_certificate(s, &facts)) {
+        wr_authd_certificate(&b, &facts);
+        expect_same(s, &b);
+    }
+    buf_clear(&b);
+    if (rd_authd_cert_add(s, &address, &row)) {
+        wr_authd_cert_add(&b, address, &row);
+        expect_same(s, &b);
+    }
+    buf_clear(&b);
+    if (rd_authd_cert_list(s, &address, &after)) {
+        wr_authd_cert_list(&b, address, after);
+        expect_same(s, &b);
+    }
+}
+
 /* Names are in all of them. */
 static void fuzz_names(struct span s)
 {
@@ -149,6 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_logins(span_of(copy, size));
     fuzz_addresses(span_of(copy, size));
     fuzz_managing(span_of(copy, size));
+    fuzz_certificates(span_of(copy, size));
     fuzz_names(span_of(copy, size));
     free(copy);
     return 0;

@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     unsigned head = (unsigned char)in.p[0];
     bool binding = head & 4;
-    const struct sasl_mechanism *m = sasl_mechanism_find(span_cstr(names[head & 3]), true, binding);
+    const struct sasl_mechanism *m =
+        sasl_mechanism_find(span_cstr(head & 8 ? "EXTERNAL" : names[head & 3]), true, binding);
     in = span_skip(in, 1);
     /* bytes that are no state */
     struct rd r = rd_of(in);

@@ -80,9 +80,202 @@ PROC_TEST(login_mechanism_and_cancel)
                AUTH_CONTINUE);
     auth_cancel(e);
     EXPECT_INT(auth_start(client, &x, SPAN("NTLM"), SPAN_EMPTY, &e, &challenge, &r), AUTH_UNKNOWN);
-    EXPECT_STR(auth_mechanisms(true, true), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN");
-    EXPECT_STR(auth_mechanisms(true, false), "SCRAM-SHA-256 PLAIN LOGIN");
-    EXPECT_STR(auth_mechanisms(false, true), "");
+    EXPECT_STR(auth_mechanisms(true, true, true),
+               "EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN");
+    EXPECT_STR(auth_mechanisms(true, true, false), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN");
+    EXPECT_STR(auth_mechanisms(true, false, false), "SCRAM-SHA-256 PLAIN LOGIN");
+    EXPECT_STR(auth_mechanisms(false, true, true), "");
+}
+
+/* ------------------------------------------------------------------ certificates */
+#define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static int map_certificate(const char *address, const char *name,
+                           enum directory_certificate_kind kind, const char *value)
+{
+    BUF_AUTO struct buf b = BUF(4096), reply = BUF(65536);
+    struct directory_certificate c = {.kind = kind};
+
+    span_to_cstr(span_cstr(name), c.name, sizeof c.name);
+    span_to_cstr(span_cstr(value), c.value, sizeof c.value);
+    wr_authd_cert_add(&b, span_cstr(address), &c);
+    return manage(MSG_ACCOUNT_CERT_ADD, buf_span(&b), &reply);
+}
+
+static struct authd_certificate certificate(const char *spki, const char *issuer,
+                                            const char *serial)
+{
+    struct authd_certificate c = {.not_before = clock_seconds() - 60,
+                                  .not_after = clock_seconds() + 60};
+
+    span_to_cstr(span_cstr(spki), c.spki_sha256, sizeof c.spki_sha256);
+    span_to_cstr(span_cstr(issuer), c.issuer_sha256, sizeof c.issuer_sha256);
+    span_to_cstr(span_cstr(serial), c.serial, sizeof c.serial);
+    span_to_cstr(SPAN("CN=Somebody"), c.subject, sizeof c.subject);
+    return c;
+}
+
+static enum auth_step external_at(const char *vserver, const struct authd_certificate *c,
+                                  const char *authzid, struct auth_result *ret)
+{
+    struct auth_context x = context_from("::1");
+    BUF_AUTO struct buf facts = BUF(AUTHD_CERTIFICATE_MAX), challenge = BUF(AUTH_MESSAGE_MAX);
+    struct auth_exchange *e = NULL;
+
+    x.vserver = vserver;
+    if (c) {
+        wr_authd_certificate(&facts, c);
+        x.certificate = buf_span(&facts);
+    }
+    enum auth_step step =
+        auth_start(client, &x, SPAN("EXTERNAL"), authzid[0] ? span_cstr(authzid) : SPAN(""), &e,
+                   &challenge, ret);
+    EXPECT(e == NULL);
+    return step;
+}
+
+static enum auth_step external(const struct authd_certificate *c, const char *authzid,
+                               struct auth_result *ret)
+{
+    return external_at("files", c, authzid, ret);
+}
+
+PROC_TEST(logins_by_certificate)
+{
+    struct authd_certificate key = certificate(HEX_A, HEX_B, "01"), other, serial, name;
+    struct auth_result r = {0};
+    uint64_t joe = add_account("joe", "pencil", 31), ann = add_account("ann", "pencil", 31);
+
+    EXPECT_INT(external(NULL, "", &r), AUTH_UNKNOWN);
+    EXPECT_INT(external(&key, "", &r), AUTH_FAIL); /* nobody's yet */
+    EXPECT_INT(map_certificate("joe", "laptop", CERTIFICATE_SPKI, HEX_A), 0);
+    EXPECT_INT(map_certificate("joe", "laptop", CERTIFICATE_SPKI, HEX_B), -EEXIST);
+    EXPECT_INT(map_certificate("nobody", "laptop", CERTIFICATE_SPKI, HEX_B), -ENOENT);
+    EXPECT_INT(map_certificate("joe", "", CERTIFICATE_SPKI, HEX_B), -EINVAL);
+    EXPECT_INT(map_certificate("*", "all", CERTIFICATE_SPKI, HEX_B), -EINVAL);
+    EXPECT_INT(map_certificate("joe", "any", CERTIFICATE_EMAIL, HEX_B ":*"), -EINVAL);
+    EXPECT_INT(external(&key, "", &r), AUTH_OK);
+    EXPECT_INT(r.account, joe);
+    EXPECT(r.grant_bytes > 0);
+    /* only as that account */
+    EXPECT_INT(external(&key, "joe", &r), AUTH_OK);
+    EXPECT_INT(external(&key, "JOE@Example.Org", &r), AUTH_OK);
+    EXPECT_INT(external(&key, "ann", &r), AUTH_FAIL);
+    EXPECT_INT(external(&key, "nobody@elsewhere", &r), AUTH_FAIL);
+    other = certificate(HEX_B, HEX_B, "01");
+    EXPECT_INT(external(&other, "", &r), AUTH_FAIL);
+    EXPECT_INT(external(&other, "joe", &r), AUTH_FAIL);
+    /* issuer and serial number, both */
+    EXPECT_INT(map_certificate("ann", "card", CERTIFICATE_ISSUER_SERIAL, HEX_A ":0c0d"), 0);
+    serial = certificate(HEX_B, HEX_A, "0c0d");
+    EXPECT_INT(external(&serial, "", &r), AUTH_OK);
+    EXPECT_INT(r.account, ann);
+    serial = certificate(HEX_B, HEX_B, "0c0d");
+    EXPECT_INT(external(&serial, "", &r), AUTH_FAIL);
+    /* names, of that issuer only */
+    EXPECT_INT(map_certificate("ann", "mail", CERTIFICATE_EMAIL, HEX_A ":a.person@corp.example"),
+               0);
+    name = certificate(HEX_B, HEX_A, "02");
+    name.email_count = 1;
+    snprintf(name.email[0], sizeof name.email[0], "a.person@corp.example");
+    EXPECT_INT(external(&name, "", &r), AUTH_OK);
+    EXPECT_INT(r.account, ann);
+    memcpy(name.issuer_sha256, HEX_B, 64);
+    EXPECT_INT(external(&name, "", &r), AUTH_FAIL);
+    memcpy(name.issuer_sha256, HEX_A, 64);
+    snprintf(name.email[0], sizeof name.email[0], "b.person@corp.example");
+    EXPECT_INT(external(&name, "", &r), AUTH_FAIL);
+    /* a rule for all: the name is the account's address */
+    EXPECT_INT(map_certificate("*", "corp", CERTIFICATE_UPN, HEX_A ":*"), 0);
+    name.email_count = 0;
+    name.upn_count = 1;
+    snprintf(name.upn[0], sizeof name.upn[0], "joe@example.org");
+    EXPECT_INT(external(&name, "", &r), AUTH_OK);
+    EXPECT_INT(r.account, joe);
+    snprintf(name.upn[0], sizeof name.upn[0], "nobody@example.org");
+    EXPECT_INT(external(&name, "", &r), AUTH_FAIL);
+    EXPECT_INT(external(&name, "joe", &r), AUTH_FAIL);
+    /* one key of two accounts: the client must say which */
+    EXPECT_INT(map_certificate("ann", "shared", CERTIFICATE_SPKI, HEX_A), 0);
+    EXPECT_INT(external(&key, "", &r), AUTH_FAIL);
+    EXPECT_INT(external(&key, "ann", &r), AUTH_OK);
+    EXPECT_INT(r.account, ann);
+    EXPECT_INT(external(&key, "joe", &r), AUTH_OK);
+    EXPECT_INT(r.account, joe);
+}
+
+PROC_TEST(certificates_that_are_not_good)
+{
+    struct authd_certificate c = certificate(HEX_A, HEX_B, "01"), late = c, early = c;
+    struct auth_result r = {0};
+    struct auth_context x = context_from("::1");
+    BUF_AUTO struct buf facts = BUF(AUTHD_CERTIFICATE_MAX);
+    char reason[AUTH_REASON_MAX + 1];
+
+    add_account("joe", "pencil", 31);
+    EXPECT_INT(map_certificate("joe", "laptop", CERTIFICATE_SPKI, HEX_A), 0);
+    EXPECT_INT(external(&c, "", &r), AUTH_OK);
+    late.not_after = clock_seconds() - 2;
+    early.not_before = clock_seconds() + 30;
+    EXPECT_INT(external(&late, "", &r), AUTH_FAIL);
+    EXPECT_INT(external(&early, "", &r), AUTH_FAIL);
+    /* where none are taken, and where nobody can say whether they are revoked */
+    EXPECT_INT(external_at("imap4-default", &c, "", &r), AUTH_FAIL);
+    EXPECT_INT(external_at("nowhere", &c, "", &r), AUTH_FAIL);
+    EXPECT_INT(external_at("own", &c, "", &r), AUTH_TEMPFAIL);
+    /* a required one */
+    wr_authd_certificate(&facts, &late);
+    x.vserver = "files";
+    x.certificate = buf_span(&facts);
+    EXPECT_INT(auth_certificate(client, &x, reason), AUTH_FAIL);
+    EXPECT_STR(reason, "the certificate has expired");
+    buf_clear(&facts);
+    wr_authd_certificate(&facts, &c);
+    x.certificate = buf_span(&facts);
+    EXPECT_INT(auth_certificate(client, &x, reason), AUTH_OK);
+    x.vserver = "own";
+    EXPECT_INT(auth_certificate(client, &x, reason), AUTH_TEMPFAIL);
+    /* an account that may not */
+    set_account("joe", (struct account_change){.set = ACCOUNT_SET_PROTOCOLS, .protocols = 1});
+    EXPECT_INT(external(&c, "", &r), AUTH_FAIL);
+    set_account("joe", (struct account_change){.set = ACCOUNT_SET_PROTOCOLS, .protocols = 31});
+    set_account("joe",
+                (struct account_change){.set = ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DISABLED});
+    EXPECT_INT(external(&c, "", &r), AUTH_FAIL);
+}
+
+PROC_TEST(an_unmapped_certificate_ends_its_sessions)
+{
+    struct authd_certificate c = certificate(HEX_A, HEX_B, "01");
+    struct auth_result r = {0}, again;
+    BUF_AUTO struct buf reply = BUF(65536), b = BUF(4096);
+    char address[NAME_ADDRESS_MAX + 1];
+    struct directory_certificate row;
+    uint16_t count = 0;
+    bool more = true;
+
+    add_account("joe", "pencil", 31);
+    EXPECT_INT(map_certificate("joe", "laptop", CERTIFICATE_SPKI, HEX_A), 0);
+    EXPECT_INT(map_certificate("*", "corp", CERTIFICATE_EMAIL, HEX_A ":*"), 0);
+    EXPECT_INT(external(&c, "", &r), AUTH_OK);
+    EXPECT_INT(auth_regrant(client, span_of(r.grant, r.grant_bytes), &again), AUTH_OK);
+    wr_authd_cert_list(&b, SPAN_EMPTY, 0);
+    EXPECT_INT(manage(MSG_ACCOUNT_CERT_LIST, buf_span(&b), &reply), 0);
+    struct rd rd = rd_of(buf_span(&reply));
+    EXPECT(rd_authd_page(&rd, &more, &count) && !more);
+    EXPECT_INT(count, 2);
+    EXPECT(rd_authd_cert_row(&rd, address, &row));
+    EXPECT_STR(address, "joe@example.org");
+    EXPECT_STR(row.name, "laptop");
+    EXPECT_STR(row.value, HEX_A);
+    EXPECT(rd_authd_cert_row(&rd, address, &row) && rd_done(&rd));
+    EXPECT_STR(address, "*");
+    EXPECT_INT(pair_call(MSG_ACCOUNT_CERT_REMOVE, "joe", "desktop", &reply), -ENOENT);
+    EXPECT_INT(pair_call(MSG_ACCOUNT_CERT_REMOVE, "joe", "laptop", &reply), 0);
+    EXPECT_INT(external(&c, "", &again), AUTH_FAIL);
+    EXPECT_INT(auth_regrant(client, span_of(r.grant, r.grant_bytes), &again), AUTH_FAIL);
+    EXPECT_INT(pair_call(MSG_ACCOUNT_CERT_REMOVE, "*", "corp", &reply), 0);
 }
 
 PROC_TEST(scram_logins)

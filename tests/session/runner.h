@@ -11,6 +11,7 @@
  *     ! root hops = 5;             an option beside it
  *     ! policy starttls            tls (the default), starttls, opportunistic, public
  *     ! kind submission            SMTP: mx (the default) or submission
+ *     ! certificate known          of the clients: known to the trust list, or unknown
  *   The dialogue:
  *     C: a1 NOOP                   the client sends this line and CR LF
  *     C+ text\r\n\x00              the client sends exactly these bytes (C escapes)

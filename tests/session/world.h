@@ -13,6 +13,7 @@ struct world {
     enum conf_protocol protocol;
     enum conf_policy endpoint_policy;
     enum conf_smtp_kind smtp_kind;
+    enum world_certificate { CLIENT_NONE, CLIENT_KNOWN, CLIENT_UNKNOWN } certificate;
     struct buf options, root_options; /* lines for the virtual server, and beside it */
     struct conf *conf;
     bool draining, drained, ending;
@@ -25,6 +26,8 @@ void world_option(struct world *w, struct span text);
 void world_root_option(struct world *w, struct span text);
 bool world_policy(struct world *w, struct span name);
 bool world_smtp_kind(struct world *w, struct span name);
+/* Of the clients: "known" (to the trust list) or "unknown". Before world_start. */
+bool world_client_certificate(struct world *w, struct span name);
 void world_start(struct world *w); /* nothing if it has been done. suspends */
 /* The client's end, and the number of the session at the other end. */
 int world_connect(struct world *w, uint64_t *ret_session);
