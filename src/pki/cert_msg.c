@@ -320,3 +320,18 @@ bool rd_cert_renew(struct span body, struct cert_renew_msg *ret)
     *ret = m;
     return true;
 }
+
+void wr_cert_trust(struct buf *b, const char *vserver, uint64_t epoch)
+{
+    wr_cstr(b, vserver);
+    wr_u64(b, epoch);
+}
+
+bool rd_cert_trust(struct span body, char ret_vserver[CERT_MSG_WORD_MAX + 1], uint64_t *ret_epoch)
+{
+    struct rd r = rd_of(body);
+
+    rd_cstr(&r, ret_vserver, CERT_MSG_WORD_MAX + 1);
+    *ret_epoch = rd_u64(&r);
+    return rd_done(&r);
+}

@@ -146,6 +146,10 @@ struct cert_renew_msg {
 void wr_cert_renew(struct buf *b, const struct cert_renew_msg *m);
 bool rd_cert_renew(struct span body, struct cert_renew_msg *ret);
 
+/* CERT_TRUST: cstr virtual server, u64 epoch; memfd: PEM. */
+void wr_cert_trust(struct buf *b, const char *vserver, uint64_t epoch);
+bool rd_cert_trust(struct span body, char ret_vserver[CERT_MSG_WORD_MAX + 1], uint64_t *ret_epoch);
+
 void wr_cert_names(struct buf *b, const struct cert_names *n);
 void rd_cert_names(struct rd *r,
                    struct cert_names *ret); /* adds; a name that is none is an error */

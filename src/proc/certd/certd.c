@@ -47,10 +47,12 @@ static void run_roots(void *arg)
     }
     for (unsigned i = 0; i < d->life_count; i++)
         fiber_cond_broadcast(&d->lives[i]->wake);
+    trust_follow(d);
 }
 
 static void on_ready(struct child *c)
 {
+    trust_follow(c->state);
     lives_follow_conf(c->state);
     fiber_start(c->loop, run_tidy, c->state, "certd.tidy");
 }
@@ -58,6 +60,7 @@ static void on_ready(struct child *c)
 static void on_conf(struct child *c, const struct conf *old)
 {
     lives_follow_conf(c->state);
+    trust_follow(c->state);
 }
 
 /* --- a worker that comes (again) learns what it shows
@@ -100,6 +103,7 @@ static void on_peer(struct child *c, struct link *l)
     for (unsigned i = 0; i < d->life_count; i++)
         if (d->lives[i]->loaded && d->lives[i]->wanted)
             life_show(&d->lives[i]->life, show_one, &s);
+    trust_show(d, l);
 }
 
 /* --- figures

@@ -25,7 +25,14 @@ struct vserver_life {
     struct leader *orders; /* at other CAs: orders.c */
 };
 
-enum { CERTD_VSERVERS_MAX = 256 };
+enum { CERTD_VSERVERS_MAX = 256, CERTD_TRUST_MAX = 8 << 20 };
+
+/* Whose client certificates hold at a virtual server: PEM. */
+struct vserver_trust {
+    char vserver[IDENTITY_NAME_MAX + 1];
+    struct buf pem;
+    uint64_t epoch;
+};
 
 struct certd {
     struct child *child;
@@ -33,6 +40,9 @@ struct certd {
     unsigned life_count;
     struct chain roots; /* of our own CA; empty: not known yet */
     struct fiber_lock roots_lock;
+    struct vserver_trust trust[CERTD_VSERVERS_MAX];
+    unsigned trust_count;
+    struct fiber_lock trust_lock;
     uint64_t shown;
     struct resolver *resolver; /* NULL: nobody has asked yet */
 };
@@ -53,6 +63,11 @@ typedef int (*life_fn)(struct vserver_life *v, void *arg, struct err *e);
 int lives_do(struct vserver_life *v, life_fn fn, void *arg, struct err *e);
 /* Shows what `from` shows. suspends */
 int lives_assign(struct vserver_life *v, const struct vserver_life *from, struct err *e);
+
+/* trust.c: reads the lists anew and tells the workers what has changed; tells one worker all. */
+void trust_follow(struct certd *d);
+void trust_show(struct certd *d, struct link *l);
+void msg_cert_trust_show(void *arg, struct msg *m);
 
 /* sources.c: the handlers of other sources than our own CA. All answer themselves. */
 void msg_cert_request(void *arg, struct msg *m);

@@ -8,6 +8,8 @@
 #include "tls/challenge.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct worker *worker_of(void *arg)
 {
@@ -38,6 +40,46 @@ static void msg_cert_identity(void *arg, struct msg *m)
     if (id.slot == TLS_SLOT_CURRENT)
         log_info("%s: serving certificate %s", id.vserver, id.serial);
     sessiond_identities(arg);
+}
+
+static bool read_memfd(int fd, struct buf *out)
+{
+    struct stat st;
+    char *p;
+    size_t got = 0;
+
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > out->max)
+        return false;
+    p = buf_reserve(out, (size_t)st.st_size);
+    while (p && got < (size_t)st.st_size) {
+        ssize_t n = pread(fd, p + got, (size_t)st.st_size - got, (off_t)got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        got += (size_t)n;
+    }
+    buf_commit(out, got);
+    return got > 0;
+}
+
+/* From certd: whose client certificates hold at a virtual server from now on. */
+static void msg_cert_trust(void *arg, struct msg *m)
+{
+    struct worker *w = worker_of(arg);
+    struct buf pem BUF_AUTO = BUF(WORKER_TRUST_MAX);
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    struct worker_vserver *v;
+    uint64_t epoch;
+
+    if (!rd_cert_trust(m->body, vserver, &epoch) ||
+        !read_memfd(m->fd_count ? m->fds[0] : -1, &pem)) {
+        log_error("certd sent a trust list that cannot be read");
+        return;
+    }
+    v = worker_vserver(w, vserver);
+    if (v && v->protocol)
+        worker_trust(v, buf_span(&pem), epoch);
 }
 
 static void msg_tickets_new(void *arg, struct msg *m)
