@@ -1,6 +1,7 @@
 /* vserver.c: the virtual servers as they run. */
 #include "base/check.h"
 #include "conf/rows.h"
+#include "manager/account_cert.h"
 #include "manager/control.h"
 #include "manager/observatory.h"
 #include "manager/table.h"
@@ -191,6 +192,89 @@ static json_t *ask_certificate(struct control *control, const char *name)
     return view_parse(buf_span(&bytes), "certd", &ignored);
 }
 
+/* ------------------------------------------------------------------ who in the world can log in */
+static const char *const modes[] = {"ignore", "accept", "require"};
+
+/* The trust list as the workers have it. */
+static json_t *clients_json(struct control *control, const struct conf_vserver *v)
+{
+    struct buf body BUF_AUTO = BUF(128), bytes BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    json_t *all = json_pack("{s:s}", "mode", modes[v->client_certificates]), *answer;
+    struct err ignored;
+
+    if (v->client_certificates == CLIENT_CERTIFICATES_IGNORE)
+        return all;
+    json_object_set_new(all, "from", strings_json(&v->client_trust));
+    wr_cert_word(&body, v->name);
+    if (control_call(control, ROLE_CERTD, 0, MSG_CERT_TRUST_SHOW, buf_span(&body), &bytes,
+                     &ignored) < 0 ||
+        (answer = view_parse(buf_span(&bytes), "certd", &ignored)) == NULL)
+        return all;
+    json_object_set(all, "trusted", json_object_get(answer, "trust"));
+    json_decref(answer);
+    return all;
+}
+
+struct holders {
+    json_t *names; /* accounts with certificates, each once */
+    bool anybody;  /* a rule for all */
+};
+
+static void count_holder(const char *address, const struct directory_certificate *row, void *arg)
+{
+    struct holders *h = arg;
+    size_t i;
+    json_t *one;
+
+    h->anybody |= row->account == 0;
+    json_array_foreach(h->names, i, one)
+    {
+        if (strcmp(json_string_value(one), address) == 0)
+            return;
+    }
+    if (row->account != 0)
+        json_array_append_new(h->names, json_string(address));
+}
+
+/* Sentences: by what, and who. */
+static json_t *logins_json(struct call *c, const struct conf_vserver *v)
+{
+    struct buf text BUF_AUTO = BUF(4096);
+    struct holders h = {.names = json_array()};
+    struct err ignored;
+    size_t n;
+
+    if (v->protocol == PROTOCOL_SMTP && v->smtp_kind == SMTP_MX) {
+        buf_put_cstr(&text, "nobody: it takes mail of strangers");
+    } else {
+        buf_put_cstr(&text, v->protocol == PROTOCOL_HTTP
+                                ? "nobody by password"
+                                : "every account that may use the protocol, by password");
+        if (v->client_certificates == CLIENT_CERTIFICATES_REQUIRE)
+            buf_put_cstr(&text, ", behind a client certificate that holds");
+        if (v->client_certificates != CLIENT_CERTIFICATES_IGNORE &&
+            account_cert_each(c, "", count_holder, &h, &ignored) == 0) {
+            n = json_array_size(h.names);
+            buf_printf(&text, "; by certificate %s", n == 0 && !h.anybody ? "nobody yet" : "");
+            for (size_t i = 0; i < n && i < 8; i++)
+                buf_printf(&text, "%s%s", i > 0 ? ", " : "",
+                           json_string_value(json_array_get(h.names, i)));
+            if (n > 8)
+                buf_printf(&text, " and %zu more", n - 8);
+            if (h.anybody)
+                buf_printf(&text, "%swhoever a rule for all names", n > 0 ? ", and " : "");
+        }
+    }
+    json_decref(h.names);
+    return json_string(buf_cstr(&text));
+}
+
+static const struct view trusted_columns[] = {
+    {"TRUSTED FOR CLIENTS", "subject",   VIEW_TEXT,  COLUMN_WRAP },
+    {"SHA-256",             "sha256",    VIEW_TEXT,  0           },
+    {"ENDS",                "not_after", VIEW_UNTIL, COLUMN_WHOLE},
+};
+
 static const struct view show_fields[] = {
     {"Name",            "name",                          VIEW_TEXT, 0},
     {"Protocol",        "protocol",                      VIEW_TEXT, 0},
@@ -205,6 +289,9 @@ static const struct view show_fields[] = {
     {"Denied from",     "deny",                          VIEW_TEXT, 0},
     {"Read by anyone",  "anonymous_read",                VIEW_YES,  0},
     {"Posts by anyone", "anonymous_post",                VIEW_YES,  0},
+    {"Client certs",    "client_certificates.mode",      VIEW_TEXT, 0},
+    {"Trusted CAs",     "client_certificates.from",      VIEW_TEXT, 0},
+    {"Who logs in",     "logins",                        VIEW_TEXT, 0},
     {"Certificate",     "certificate.current.serial",    VIEW_TEXT, 0},
     {"State",           "certificate.current.state",     VIEW_TEXT, 0},
     {"Ends",            "certificate.current.not_after", VIEW_TIME, 0},
@@ -241,6 +328,8 @@ int cmd_vserver_show(struct call *c, struct err *e)
     json_object_set_new(all, "require_128bit", json_boolean(v->require_128bit));
     json_object_set_new(all, "tls_min", json_string(v->tls_min == TLS_MIN_1_3 ? "1.3" : "1.2"));
     json_object_set_new(all, "key_type", view_text(v->key_type));
+    json_object_set_new(all, "client_certificates", clients_json(control, v));
+    json_object_set_new(all, "logins", logins_json(c, v));
     json_object_set_new(all, "allow", networks_json(&v->allow));
     json_object_set_new(all, "deny", networks_json(&v->deny));
     json_object_set_new(all, "anonymous_read", json_boolean(v->anonymous_read));
@@ -256,6 +345,10 @@ int cmd_vserver_show(struct call *c, struct err *e)
         buf_putc(&c->out, '\n');
         view_table(c, json_object_get(all, "endpoints"), VIEW(endpoint_columns));
         observatory_show(c, json_object_get(all, "uncovered"));
+        if (view_get(all, "client_certificates.trusted") != NULL) {
+            buf_putc(&c->out, '\n');
+            view_table(c, view_get(all, "client_certificates.trusted"), VIEW(trusted_columns));
+        }
         put_limits(c, v);
     }
     json_decref(all);

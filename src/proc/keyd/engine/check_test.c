@@ -765,6 +765,10 @@ TEST(rights)
         {ROLE_CAD,     "vserver/a",             KEY_CA,                                    false},
         {ROLE_ACCESS,  "vserver/a",             KEY_TLS_SERVER,                            false},
         {ROLE_MANAGER, "vserver/a",             KEY_TLS_SERVER,                            false},
+        {ROLE_MANAGER, "vserver/a",             KEY_TLS_CLIENT,                            false},
+        {ROLE_MANAGER, "account/anna",          KEY_TLS_CLIENT,                            true },
+        {ROLE_MANAGER, "account/anna",          KEY_TLS_CLIENT | KEY_TLS_SERVER,           false},
+        {ROLE_CERTD,   "account/anna",          KEY_TLS_CLIENT,                            false},
     };
     static const unsigned may_sign[] = {
         /* in the order of enum key_purpose */
@@ -789,4 +793,6 @@ TEST(rights)
     EXPECT(right_to_delete(ROLE_CAD, "ca/x") && !right_to_delete(ROLE_CERTD, "ca/x"));
     EXPECT(right_to_delete(ROLE_CERTD, "vserver/x") && !right_to_delete(ROLE_CAD, "vserver/x"));
     EXPECT(!right_to_delete(ROLE_ACCESS, "vserver/x"));
+    EXPECT(right_to_delete(ROLE_MANAGER, "account/x") && !right_to_delete(ROLE_CERTD, "account/x"));
+    EXPECT(!right_to_delete(ROLE_MANAGER, "vserver/x") && !right_to_delete(ROLE_MANAGER, "ca/x"));
 }

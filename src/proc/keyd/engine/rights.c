@@ -10,24 +10,36 @@ static const struct {
     unsigned with; /* purposes that one key may have besides */
 } purposes[] = {
     {KEY_TLS_SERVER, "tls-server", ROLE_SESSIOND,                           ROLE_CERTD,
-     KEY_TLS_CLIENT | KEY_CSR | KEY_CHALLENGE                                                                                  },
-    {KEY_TLS_CLIENT, "tls-client", ROLE_RELAYD,                             ROLE_CERTD,            KEY_TLS_SERVER | KEY_CSR    },
-    {KEY_CA,         "ca",         ROLE_CAD,                                ROLE_CAD,              KEY_CRL | KEY_OCSP | KEY_CSR},
-    {KEY_CRL,        "crl",        ROLE_CAD,                                ROLE_CAD,              KEY_CA | KEY_OCSP | KEY_CSR },
-    {KEY_OCSP,       "ocsp",       ROLE_CAD,                                ROLE_CAD,              KEY_CA | KEY_CRL | KEY_CSR  },
+     KEY_TLS_CLIENT | KEY_CSR | KEY_CHALLENGE                                                                                      },
+    {KEY_TLS_CLIENT, "tls-client", ROLE_RELAYD,                             ROLE_CERTD | ROLE_MANAGER,
+     KEY_TLS_SERVER | KEY_CSR                                                                                                      },
+    {KEY_CA,         "ca",         ROLE_CAD,                                ROLE_CAD,                  KEY_CRL | KEY_OCSP | KEY_CSR},
+    {KEY_CRL,        "crl",        ROLE_CAD,                                ROLE_CAD,                  KEY_CA | KEY_OCSP | KEY_CSR },
+    {KEY_OCSP,       "ocsp",       ROLE_CAD,                                ROLE_CAD,                  KEY_CA | KEY_CRL | KEY_CSR  },
     {KEY_CSR,        "csr",        ROLE_CERTD | ROLE_CAD,                   ROLE_CERTD | ROLE_CAD,
-     KEY_TLS_SERVER | KEY_TLS_CLIENT | KEY_CA | KEY_CRL | KEY_OCSP | KEY_EVIDENCE                                              },
-    {KEY_ACME,       "acme",       ROLE_CERTD,                              ROLE_CERTD,            0                           },
-    {KEY_DKIM,       "dkim",       ROLE_RELAYD,                             ROLE_CERTD,            0                           },
-    {KEY_EVIDENCE,   "evidence",   ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER, ROLE_CERTD,            KEY_CSR                     },
-    {KEY_CHALLENGE,  "challenge",  ROLE_CERTD,                              ROLE_CERTD,            KEY_TLS_SERVER              },
+     KEY_TLS_SERVER | KEY_TLS_CLIENT | KEY_CA | KEY_CRL | KEY_OCSP | KEY_EVIDENCE                                                  },
+    {KEY_ACME,       "acme",       ROLE_CERTD,                              ROLE_CERTD,                0                           },
+    {KEY_DKIM,       "dkim",       ROLE_RELAYD,                             ROLE_CERTD,                0                           },
+    {KEY_EVIDENCE,   "evidence",   ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER, ROLE_CERTD,                KEY_CSR                     },
+    {KEY_CHALLENGE,  "challenge",  ROLE_CERTD,                              ROLE_CERTD,                KEY_TLS_SERVER              },
 };
 
-/* Labels begin with the kind of owner: the CA's keys are cad's, all others certd's. */
+/* Labels begin with the kind of owner: the CA's keys are cad's; keys made to be handed to people,
+ * and to be forgotten then, the command line's; all others certd's. */
 static bool label_of(enum role who, struct span label)
 {
-    bool ca = span_starts(label, SPAN("ca/"));
-    return who == ROLE_CAD ? ca : who == ROLE_CERTD && !ca;
+    bool ca = span_starts(label, SPAN("ca/")), account = span_starts(label, SPAN("account/"));
+
+    switch (who) {
+    case ROLE_CAD:
+        return ca;
+    case ROLE_MANAGER:
+        return account;
+    case ROLE_CERTD:
+        return !ca && !account;
+    default:
+        return false;
+    }
 }
 
 static bool label_is_valid(struct span label)

@@ -1,0 +1,13 @@
+/* account_cert.h: certificates that stand for accounts, for other commands. */
+#ifndef MANAGER_ACCOUNT_CERT_H
+#define MANAGER_ACCOUNT_CERT_H
+
+#include "manager/directory.h"
+
+typedef void (*account_cert_fn)(const char *address, const struct directory_certificate *row,
+                                void *arg);
+/* Of an account, of all rules ("*"), or of everybody (""). 0 or negative errno with the reason. */
+int account_cert_each(struct call *c, const char *address, account_cert_fn fn, void *arg,
+                      struct err *e);
+
+#endif
