@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/clock.h"
+#include "conf/lint.h"
 #include "manager/verify_foreign.h"
 #include "manager/verify_html.h"
 #include "manager/verify_table.h"
@@ -31,6 +32,17 @@ static int come_from(struct verify_plan *v, const char *text, struct err *e)
     return 0;
 }
 
+/* What the running configuration allows, but should not. */
+static void lint(const struct conf *conf, struct buf *out)
+{
+    struct report r;
+
+    report_init(&r, "the running configuration");
+    conf_lint(conf, NULL, &r);
+    report_write(&r, out);
+    report_done(&r);
+}
+
 static int show(struct call *c, const struct verify_report *r, struct err *e)
 {
     unsigned failed = verify_show(c, r);
@@ -48,6 +60,7 @@ int cmd_verify(struct call *c, struct err *e)
     struct probe_result *results = NULL;
     struct verify_report report = {.start = clock_seconds()};
     uint64_t start = clock_mono_ms();
+    struct buf warnings BUF_AUTO = BUF(1 << 20);
     bool foreign = c->arg_count > 0 && is_foreign(c->args[0]);
     int r =
         foreign ? verify_foreign_make(c, &v, e) : verify_plan_make(c, c->args, c->arg_count, &v, e);
@@ -62,6 +75,9 @@ int cmd_verify(struct call *c, struct err *e)
         probe_all(&v->plan, &results, &report.count);
         report.results = results;
         report.plan = &v->plan;
+        if (!foreign)
+            lint(v->conf, &warnings);
+        report.warnings = buf_span(&warnings);
         report.took_ms = clock_mono_ms() - start;
         r = show(c, &report, e);
     }

@@ -148,6 +148,19 @@ static void show_table(struct call *c, const struct probe_result *results, unsig
     table_free(rows.table);
 }
 
+static json_t *warnings_json(struct span lines)
+{
+    json_t *all = json_array();
+    struct span line;
+
+    while (span_split(&lines, '\n', &line)) {
+        char *text = span_dup(line);
+        json_array_append_new(all, view_text(text));
+        free(text);
+    }
+    return all;
+}
+
 static json_t *facts_json(const struct verify_report *r)
 {
     json_t *all = json_array();
@@ -181,10 +194,11 @@ unsigned verify_show(struct call *c, const struct verify_report *r)
     for (unsigned i = 0; i < count; i++)
         n[results[i].verdict]++;
     if (has_option(c, OPT_JSON)) {
-        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o,s:o}", "passed_all", n[PROBE_FAIL] == 0, "passed",
-                      (int)n[PROBE_PASS], "failed", (int)n[PROBE_FAIL], "skipped",
+        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o,s:o,s:o}", "passed_all", n[PROBE_FAIL] == 0,
+                      "passed", (int)n[PROBE_PASS], "failed", (int)n[PROBE_FAIL], "skipped",
                       (int)n[PROBE_SKIP], "ms", (json_int_t)took_ms, "results",
-                      results_json(results, count), "served", facts_json(r));
+                      results_json(results, count), "served", facts_json(r), "warnings",
+                      warnings_json(r->warnings));
         view_json(c, v);
         json_decref(v);
         return n[PROBE_FAIL];
@@ -193,5 +207,8 @@ unsigned verify_show(struct call *c, const struct verify_report *r)
     buf_printf(&c->out, "\n%u checks in %u.%u s: %u passed, %u failed, %u skipped\n", count,
                (unsigned)(took_ms / 1000), (unsigned)(took_ms % 1000 / 100), n[PROBE_PASS],
                n[PROBE_FAIL], n[PROBE_SKIP]);
+    if (r->warnings.n > 0)
+        buf_putc(&c->out, '\n');
+    text_put_safe(&c->out, r->warnings, true);
     return n[PROBE_FAIL];
 }

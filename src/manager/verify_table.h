@@ -11,6 +11,7 @@ struct verify_report {
     unsigned count;
     int64_t start; /* wall clock seconds */
     uint64_t took_ms;
+    struct span warnings; /* lines about the configuration */
 };
 
 /* Shows them; returns how many failed. Where all endpoints of a virtual server agree about a check

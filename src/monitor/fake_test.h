@@ -40,6 +40,7 @@ enum leak {
     LEAK_NO_NAME,     /* nothing for clients that ask for no name */
     LEAK_CHAIN,       /* of another CA */
     LEAK_EXPIRED,
+    LEAK_OUTLIVES,  /* its issuer */
     LEAK_NAME,      /* a certificate for another name */
     LEAK_GREETING,  /* another name */
     LEAK_TLS_TALKS, /* a TLS endpoint that speaks in clear */
@@ -725,7 +726,13 @@ static void fake_context(struct fake *f, struct fake_ca *ca, struct fake_ca *oth
         SSL_CTX_set_max_proto_version(f->ctx, TLS1_2_VERSION);
     CHECK(SSL_CTX_use_certificate(f->ctx, leaf->x509) == 1);
     CHECK(SSL_CTX_use_PrivateKey(f->ctx, by->leaf_key) == 1);
-    CHECK(SSL_CTX_add1_chain_cert(f->ctx, by->issuing->x509) == 1);
+    /* the same CA and key, with less time left */
+    struct certificate *brief =
+        f->leak == LEAK_OUTLIVES
+            ? fake_issue(by, PROFILE_ISSUING, NULL, by->root, by->issuing_key, by->root_key, 30)
+            : NULL;
+    CHECK(SSL_CTX_add1_chain_cert(f->ctx, (brief ? brief : by->issuing)->x509) == 1);
+    certificate_free(brief);
     snprintf(f->serial, sizeof f->serial, "%s", leaf->serial);
     snprintf(f->spki, sizeof f->spki, "%s", leaf->spki_sha256);
     certificate_free(leaf);

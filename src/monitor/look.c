@@ -151,6 +151,24 @@ void check_chain(struct probe_run *p)
                  (long long)(s->chain.v[0]->not_after - clock_seconds()) / 86400);
 }
 
+/* A certificate is worth nothing after its issuer has ended, whatever it says itself. */
+void check_issuer_life(struct probe_run *p)
+{
+    const struct probe_seen *s = run_look(p);
+
+    if (s == NULL)
+        return;
+    for (size_t i = 1; i < s->chain.n; i++) {
+        const struct certificate *c = s->chain.v[i - 1], *issuer = s->chain.v[i];
+        if (issuer->not_after >= c->not_after)
+            continue;
+        run_fail(p, "%.150s ends %lld days before %.150s, which it has issued", issuer->subject,
+                 (long long)(c->not_after - issuer->not_after + 86399) / 86400, c->subject);
+        return;
+    }
+    run_pass(p, "%zu certificates", s->chain.n);
+}
+
 void check_names(struct probe_run *p)
 {
     const struct probe_seen *s = run_look(p);
