@@ -145,6 +145,17 @@ void account_leave(struct searcher *s, struct account *a, int status)
         close_account(s, a);
 }
 
+void account_pause(struct account *a)
+{
+    fiber_unlock(&a->lock);
+}
+
+bool account_resume(struct account *a)
+{
+    fiber_lock(&a->lock);
+    return a->index != NULL;
+}
+
 void account_forget(struct searcher *s, uint64_t id)
 {
     struct account *a = account_enter(s, id, false);

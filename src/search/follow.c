@@ -192,12 +192,14 @@ static int compare(struct searcher *s, struct account *a, struct batch *b)
     return e;
 }
 
-/* Reads the messages whose documents are not there yet. suspends */
+/* Reads the messages whose documents are not there yet; queries have their turn meanwhile. -ECANCELED: the
+ * index was removed. suspends */
 static int read_batch(struct searcher *s, struct account *a, struct batch *b)
 {
     uint64_t grams = 0, doc;
+    bool there = true;
 
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = 0; there && i < b->n; i++) {
         const struct message_info *m = &b->message[i];
         if (grams > BATCH_GRAMS) { /* the rest another time */
             b->n = i;
@@ -222,9 +224,11 @@ static int read_batch(struct searcher *s, struct account *a, struct batch *b)
             s->count.unreadable++;
         grams += b->grams[i]->n;
         b->made++;
+        account_pause(a);
         fiber_yield();
+        there = account_resume(a);
     }
-    return 0;
+    return there ? 0 : -ECANCELED;
 }
 
 static int write_message(struct account *a, struct batch *b, size_t i)
@@ -301,11 +305,15 @@ static bool worn_out(struct account *a)
 /* suspends */
 static int tidy(struct searcher *s, struct account *a)
 {
-    int e;
+    bool there = true;
+    int e = 0;
 
-    while ((e = search_index_tidy(a->index)) > 0 && !s->stopping)
+    while (there && !s->stopping && (e = search_index_tidy(a->index)) > 0) {
+        account_pause(a);
         fiber_yield();
-    return e;
+        there = account_resume(a);
+    }
+    return there ? e : -ECANCELED;
 }
 
 /* A mailbox that is not there any more: whose it was is known by whoever has it open. */
@@ -356,7 +364,7 @@ static int follow(struct searcher *s, uint64_t mailbox)
     if (a) {
         e = step(s, a, b);
         int t = e >= 0 && b->made ? tidy(s, a) : 0;
-        bool worn = e >= 0 && t >= 0 && worn_out(a);
+        bool worn = e >= 0 && t == 0 && worn_out(a);
         account_leave(s, a, e < 0 ? e : t);
         if (e == -ESTALE || worn) {
             log_info("search: the index of account %" PRIu64 " is made anew: %s", account,
@@ -366,7 +374,7 @@ static int follow(struct searcher *s, uint64_t mailbox)
             follow_account(s, account);
             e = 0;
         }
-        if (e == -EBADMSG)
+        if (e == -EBADMSG || e == -ECANCELED)
             e = 0; /* it is looked at again as all mailboxes of the account are */
     } else if (e == -ENOENT) {
         mailbox_gone(s, mailbox);
@@ -431,9 +439,11 @@ void follow_fiber(void *arg)
             continue;
         }
         began = clock_mono_ms();
+        s->busy = true;
         int e = follow(s, mailbox);
         if (e > 0)
             follow_mailbox(s, mailbox);
+        s->busy = false;
         uint64_t took = clock_mono_ms() - began;
         if (e < 0)
             failed(s, mailbox, e);

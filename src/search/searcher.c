@@ -68,7 +68,7 @@ struct searcher_counts searcher_counts(const struct searcher *s)
 {
     struct searcher_counts c = s->count;
 
-    c.waiting = map64_size(s->dirty);
+    c.waiting = map64_size(s->dirty) + s->busy;
     return c;
 }
 

@@ -33,7 +33,7 @@ struct searcher {
     uint64_t walked; /* all mailboxes up to this id have been looked at since `walking` */
     struct fiber_cond work;
     struct searcher_counts count;
-    bool stopping;
+    bool stopping, busy; /* busy: a mailbox is being looked at */
     unsigned fibers;
 };
 
@@ -42,6 +42,9 @@ struct searcher {
 struct account *account_enter(struct searcher *s, uint64_t id, bool make);
 /* status: what went wrong, if something did; a damaged index is removed and will be made anew. */
 void account_leave(struct searcher *s, struct account *a, int status);
+/* Between: others may use it. True if the index is still there when it is locked again. suspends */
+void account_pause(struct account *a);
+bool account_resume(struct account *a);
 /* Removes the index. The account must not be entered by this fiber. suspends */
 void account_forget(struct searcher *s, uint64_t id);
 void accounts_close(struct searcher *s);
