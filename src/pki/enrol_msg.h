@@ -35,8 +35,8 @@ struct enrol_request {
     char account[ENROL_WORD_MAX + 1]; /* address of the account whose password was right; "" */
     char user[ENROL_WORD_MAX + 1],
         password[ENROL_WORD_MAX + 1]; /* of HTTP Basic, not an account's */
-    struct span certificate; /* of the client, DER, checked against the own CA; empty: none */
-    struct span body;        /* both into the message */
+    struct span certificate;          /* of the client, DER; it holds the key; empty: none */
+    struct span body;                 /* both into the message */
 };
 void wr_enrol_request(struct buf *b, const struct enrol_request *m);
 bool rd_enrol_request(struct span body, struct enrol_request *ret);
