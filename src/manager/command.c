@@ -248,12 +248,14 @@ static int unknown_command(const char *const *words, unsigned n, struct err *e)
                        text_quote(buf_span(&all)));
 }
 
-/* The row whose words are the first one to three; the rest are arguments. */
+enum { WORDS_MAX = 4 }; /* of a command */
+
+/* The row whose words are the first one to four; the rest are arguments. */
 static int choose_command(struct call *c, const char *const *words, unsigned n, struct err *e)
 {
     unsigned used = 0;
 
-    for (unsigned take = n < 3 ? n : 3; take > 0 && c->command == NULL; take--) {
+    for (unsigned take = n < WORDS_MAX ? n : WORDS_MAX; take > 0 && c->command == NULL; take--) {
         struct buf all BUF_AUTO = BUF(65536);
         for (unsigned i = 0; i < take; i++)
             buf_printf(&all, "%s%s", i ? " " : "", words[i]);
