@@ -141,6 +141,7 @@ static void to_store(void *arg, struct msg *m)
 const struct msg_handler sessiond_handlers[] = {
     {MSG_CERT_IDENTITY,    msg_cert_identity, false},
     {MSG_CERT_PROOF,       msg_cert_proof,    false},
+    {MSG_CERT_TRUST,       msg_cert_trust,    false},
     {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
     {MSG_SESSION_LIST,     msg_session_list,  false},
     {MSG_SESSION_KILL,     msg_session_kill,  false},
