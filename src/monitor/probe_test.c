@@ -184,7 +184,7 @@ static const struct {
     {"imap injection in clear",          I, ST, SMTP_SUBMISSION, LEAK_BUFFER_CLEAR,  "injection"                },
     {"mx injection in clear",            S, OP, SMTP_MX,         LEAK_BUFFER_CLEAR,  "injection"                },
     {"tls 1.1",                          I, TL, SMTP_SUBMISSION, LEAK_TLS11,         "tls-1.1 weak-offers"      },
-    {"outlives its issuer",              I, TL, SMTP_SUBMISSION, LEAK_OUTLIVES,      "issuer-life"        },
+    {"outlives its issuer",              I, TL, SMTP_SUBMISSION, LEAK_OUTLIVES,      "chain issuer-life"        },
     {"weak ciphers",                     I, TL, SMTP_SUBMISSION, LEAK_WEAK,          "weak-offers"              },
     {"renegotiation",                    I, TL, SMTP_SUBMISSION, LEAK_RENEGOTIATE,   "renegotiation"            },
     {"pop3 renegotiation",               P, ST, SMTP_SUBMISSION, LEAK_RENEGOTIATE,   "renegotiation"            },
