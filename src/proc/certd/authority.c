@@ -21,31 +21,43 @@ enum {
 };
 #define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
 
-/* Where accounts are, found once: by directory. */
+/* Where accounts are, found once: of an authority's key, at a directory. */
 static struct account {
+    char authority[IDENTITY_NAME_MAX + 1];
     char directory[WEB_URL_MAX + 1], url[WEB_URL_MAX + 1];
 } accounts[ACCOUNTS_MAX];
 static unsigned account_count;
 
-static void account_recall(struct acme_client *c)
+static struct account *account_find(const struct authority *a)
 {
     for (unsigned i = 0; i < account_count; i++)
-        if (strcmp(accounts[i].directory, c->url) == 0)
-            memcpy(c->account, accounts[i].url, sizeof(c->account));
+        if (strcmp(accounts[i].authority, a->conf->name) == 0 &&
+            strcmp(accounts[i].directory, a->client.url) == 0)
+            return &accounts[i];
+    return NULL;
+}
+
+static void account_recall(struct authority *a)
+{
+    const struct account *found = account_find(a);
+
+    if (found)
+        memcpy(a->client.account, found->url, sizeof(a->client.account));
 }
 
 /* Also that it is gone. */
-static void account_keep(const struct acme_client *c)
+static void account_keep(const struct authority *a)
 {
-    unsigned i = 0;
+    struct account *v = account_find(a);
 
-    while (i < account_count && strcmp(accounts[i].directory, c->url) != 0)
-        i++;
-    if (i == ACCOUNTS_MAX)
+    if (!v && account_count == ACCOUNTS_MAX)
         return;
-    snprintf(accounts[i].directory, sizeof(accounts[i].directory), "%s", c->url);
-    memcpy(accounts[i].url, c->account, sizeof(accounts[i].url));
-    account_count += i == account_count;
+    if (!v) {
+        v = &accounts[account_count++];
+        snprintf(v->authority, sizeof(v->authority), "%s", a->conf->name);
+        snprintf(v->directory, sizeof(v->directory), "%s", a->client.url);
+    }
+    memcpy(v->url, a->client.account, sizeof(v->url));
 }
 
 /* --- files
@@ -233,7 +245,7 @@ int authority_open(struct certd *d, const char *name, bool rehearsal, struct aut
         return rc;
     }
     a->client.eab_key = buf_span(&a->eab);
-    account_recall(&a->client);
+    account_recall(a);
     *ret = a;
     return 0;
 }
@@ -250,7 +262,7 @@ void authority_close(struct certd *d, struct authority *a)
     if (!a)
         return;
     if (a->conf->kind == AUTHORITY_ACME)
-        account_keep(&a->client);
+        account_keep(a);
     EVP_PKEY_free(a->client.signer);
     EVP_PKEY_free(a->client.public);
     tls_client_context_free(a->client.web.tls);
