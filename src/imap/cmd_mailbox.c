@@ -2,6 +2,7 @@
 #include "imap/arg.h"
 #include "imap/commands.h"
 #include "imap/name.h"
+#include "imap/preview.h"
 #include "imap/special_use.h"
 
 #include "base/check.h"
@@ -88,6 +89,16 @@ static void put_created(struct session *s, struct span wire, const struct mailbo
         session_put(s, buf_span(&out));
 }
 
+static void put_done(struct session *s, const struct command_line *c, uint64_t id)
+{
+    struct buf text BUF_AUTO = BUF(200);
+
+    buf_put_cstr(&text, "[MAILBOXID (");
+    objectid_mailbox(id, &text);
+    buf_put(&text, ")] Mailbox created", sizeof(")] Mailbox created"));
+    imap_finish(s, c, true, text.p);
+}
+
 void cmd_create(struct session *s, struct command_line *c)
 {
     /* \All and \Flagged are views of other mailboxes, not mailboxes that could be made */
@@ -127,7 +138,7 @@ void cmd_create(struct session *s, struct command_line *c)
     }
     if (imap_of(s)->rev2)
         put_created(s, wire, &name);
-    imap_finish(s, c, true, "Mailbox created");
+    put_done(s, c, id);
 }
 
 static int find_id(struct session *s, const struct mailbox_name *name, uint64_t *ret_id)

@@ -4,6 +4,7 @@
 #include "imap/commands.h"
 #include "imap/modseq.h"
 #include "imap/name.h"
+#include "imap/preview.h"
 
 #include <errno.h>
 
@@ -26,6 +27,9 @@ static void put_mailbox(struct session *s, struct store_read *r, const struct ma
     }
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", info->uidvalidity);
     buf_printf(out, "* OK [UIDNEXT %u] Predicted next UID\r\n", info->uidnext);
+    buf_put_cstr(out, "* OK [MAILBOXID (");
+    objectid_mailbox(info->id, out);
+    buf_put_cstr(out, ")] What it is called for ever\r\n");
     if (m->condstore)
         buf_printf(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
                    (unsigned long long)info->highestmodseq);

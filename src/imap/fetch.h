@@ -20,6 +20,9 @@ enum { /* fetch_plan.items */
        FETCH_BODYSTRUCTURE = 64,
        FETCH_MODSEQ = 128,
        FETCH_SAVEDATE = 256,
+       FETCH_EMAILID = 512,
+       FETCH_THREADID = 1024,
+       FETCH_PREVIEW = 2048,
 };
 
 enum section_kind {

@@ -171,6 +171,9 @@ static const struct {
     {"BODY",          FETCH_BODY         },
     {"MODSEQ",        FETCH_MODSEQ       },
     {"SAVEDATE",      FETCH_SAVEDATE     },
+    {"EMAILID",       FETCH_EMAILID      },
+    {"THREADID",      FETCH_THREADID     },
+    {"PREVIEW",       FETCH_PREVIEW      },
 };
 
 static const struct {
@@ -221,6 +224,9 @@ static bool parse_item(struct parser *p, struct span *c)
     for (size_t i = 0; i < ARRAY_LEN(item_rows); i++)
         if (span_is(word, item_rows[i].name)) {
             p->plan->items |= item_rows[i].item;
+            /* what it asks for is always made at once */
+            if (item_rows[i].item == FETCH_PREVIEW)
+                parse_lit_nocase(c, " (LAZY)");
             return true;
         }
     for (size_t i = 0; i < ARRAY_LEN(whole_rows); i++)
@@ -305,7 +311,7 @@ bool fetch_parse(struct span *c, struct arena *a, struct fetch_plan *ret)
     if (plan.changed_since)
         plan.items |= FETCH_MODSEQ;
     plan.seen_items = FETCH_FLAGS;
-    plan.needs_summary = plan.items & (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE);
+    plan.needs_summary = plan.items & (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETCH_PREVIEW);
     for (size_t i = 0; i < plan.section_count; i++)
         plan.needs_summary |= plan.sections[i].kind != SECTION_ALL || plan.sections[i].depth;
     *ret = plan;

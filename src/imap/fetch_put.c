@@ -5,6 +5,7 @@
 #include "imap/fetch.h"
 #include "imap/modseq.h"
 #include "imap/moved.h"
+#include "imap/preview.h"
 #include "imap/state.h"
 
 #include "base/check.h"
@@ -457,6 +458,17 @@ static void put_simple(struct fetch_run *r, unsigned items, const struct keyword
         date_print_imap(out, (struct date){r->m->saved_seconds, 0});
         buf_putc(out, '"');
     }
+    if (items & FETCH_EMAILID) {
+        put_name(out, "EMAILID (");
+        r->unreadable += !objectid_email(r->store, r->m, out);
+        buf_putc(out, ')');
+    }
+    if (items & FETCH_THREADID) {
+        put_name(out, r->m->thread ? "THREADID (" : "THREADID NIL");
+        objectid_thread(r->m, out);
+        if (r->m->thread)
+            buf_putc(out, ')');
+    }
     if (items & FETCH_MODSEQ) {
         put_name(out, "");
         modseq_put(r->m->modseq, out);
@@ -470,6 +482,10 @@ static void put_from_summary(struct fetch_run *r, unsigned items)
     if (items & FETCH_ENVELOPE) {
         put_name(out, "ENVELOPE ");
         buf_put_span(out, r->summary.envelope);
+    }
+    if (items & FETCH_PREVIEW) {
+        put_name(out, "PREVIEW ");
+        r->unreadable += !preview_put(r->store, r->m, &r->summary, out);
     }
     if (items & FETCH_BODY) {
         put_name(out, "BODY ");

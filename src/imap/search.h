@@ -35,6 +35,8 @@ enum search_op {
     SEARCH_SAVEDSINCE,
     SEARCH_YOUNGER, /* `day` is a second here */
     SEARCH_OLDER,
+    SEARCH_EMAILID,
+    SEARCH_THREADID,
     /* by the summary */
     SEARCH_SENTBEFORE,
     SEARCH_SENTON,

@@ -2,11 +2,13 @@
 #include "imap/search.h"
 
 #include "imap/moved.h"
+#include "imap/preview.h"
 
 #include "base/check.h"
 #include "base/date.h"
 #include "loop/fiber.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -167,6 +169,24 @@ static bool match_sent(const struct search_node *n, struct search_message *m)
                                       : day >= n->day;
 }
 
+/* The body alone tells most others apart; only then what stands before it is read. */
+static bool match_object(const struct search_node *n, struct search_message *m)
+{
+    struct buf id BUF_AUTO = BUF(OBJECTID_MAX);
+    char head[OBJECTID_MAX];
+
+    if (n->op == SEARCH_THREADID) {
+        objectid_thread(m->info, &id);
+        return span_eq_cstr(buf_span(&id), n->name);
+    }
+    snprintf(head, sizeof(head), "M%016llx", (unsigned long long)m->info->body);
+    if (strncmp(n->name, head, strlen(head)) != 0)
+        return false;
+    if (!objectid_email(m->store, m->info, &id))
+        return unreadable(m);
+    return span_eq_cstr(buf_span(&id), n->name);
+}
+
 /* Dates are compared without time and zone (RFC 9051 6.4.4): the day is that of the zone it was
  * written with. */
 static int64_t received_day(const struct message_info *i)
@@ -219,6 +239,9 @@ static bool match(const struct search_node *n, struct search_message *m)
         return info->received_seconds >= n->day;
     case SEARCH_OLDER:
         return info->received_seconds <= n->day;
+    case SEARCH_EMAILID:
+    case SEARCH_THREADID:
+        return match_object(n, m);
     case SEARCH_SENTBEFORE:
     case SEARCH_SENTON:
     case SEARCH_SENTSINCE:

@@ -58,6 +58,7 @@ enum key_kind {
     KEY_MODSEQ,
     KEY_INTERVAL,
     KEY_UID,
+    KEY_OBJECT,
     KEY_NOT,
     KEY_OR
 };
@@ -110,6 +111,8 @@ static const struct key_row {
     {"KEYWORD",           KEY_KEYWORD,  SEARCH_KEYWORD,     0,              1,              NULL     },
     {"UNKEYWORD",         KEY_KEYWORD,  SEARCH_KEYWORD,     0,              0,              NULL     },
     {"UID",               KEY_UID,      SEARCH_UIDS,        0,              0,              NULL     },
+    {"EMAILID",           KEY_OBJECT,   SEARCH_EMAILID,     0,              0,              NULL     },
+    {"THREADID",          KEY_OBJECT,   SEARCH_THREADID,    0,              0,              NULL     },
     {"NOT",               KEY_NOT,      SEARCH_NOT,         0,              0,              NULL     },
     {"OR",                KEY_OR,       SEARCH_OR,          0,              0,              NULL     },
 };
@@ -233,6 +236,8 @@ static bool parse_row(struct parser *p, struct span *c, const struct key_row *ro
         return parse_name(p, c, true, n);
     case KEY_UID:
         return arg_sp(c) && parse_set(p, c, true, n);
+    case KEY_OBJECT: /* objectid = 1*255(ALPHA / DIGIT / "_" / "-") */
+        return parse_name(p, c, true, n);
     case KEY_NOT:
         if (!arg_sp(c) || !parse_key(p, c, &n->child))
             return false;

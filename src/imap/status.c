@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "imap/arg.h"
+#include "imap/preview.h"
 
 static uint64_t item_zero(const struct mailbox_info *m, struct session *s)
 {
@@ -50,6 +51,11 @@ static uint64_t item_size(const struct mailbox_info *m, struct session *s)
     return m->bytes;
 }
 
+static uint64_t item_mailboxid(const struct mailbox_info *m, struct session *s)
+{
+    return m->id; /* printed as a name */
+}
+
 /* Of the messages with \Deleted; only where there are some are they looked for. */
 static uint64_t item_deleted_storage(const struct mailbox_info *m, struct session *s)
 {
@@ -83,6 +89,7 @@ static const struct {
     {"HIGHESTMODSEQ",   item_highestmodseq  },
     {"APPENDLIMIT",     item_appendlimit    },
     {"DELETED-STORAGE", item_deleted_storage},
+    {"MAILBOXID",       item_mailboxid      },
 };
 
 static bool parse_item(struct span *c, unsigned *items)
@@ -140,6 +147,12 @@ void status_print(struct span name_wire, unsigned items, const struct mailbox_in
             first = false;
             buf_put_cstr(out, items_table[i].name);
             buf_putc(out, ' ');
+            if (items_table[i].value == item_mailboxid) {
+                buf_putc(out, '(');
+                objectid_mailbox(info->id, out);
+                buf_putc(out, ')');
+                continue;
+            }
             buf_put_u64(out, items_table[i].value(info, s));
         }
     buf_put_cstr(out, ")\r\n");

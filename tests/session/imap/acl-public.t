@@ -48,7 +48,7 @@ S2: * 1 EXPUNGE
 S2: b7 OK Expunge completed
 # a folder that is no newsgroup may be hidden
 C1: c1 CREATE Public/board
-S1: c1 OK Mailbox created
+S1: /^c1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C2: d1 LIST "" Public/b%
 S2: * LIST (\HasNoChildren) "/" Public/board
 S2: d1 OK List completed
@@ -64,7 +64,7 @@ S1: c3 OK Setacl completed
 C2: d4 EXAMINE Public/board
 S2* /^d4 OK /
 C2: d5 CREATE Public/board/minutes
-S2: d5 OK Mailbox created
+S2: /^d5 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C2: d6 DELETE Public/board/minutes
 S2: /^d6 NO \[NOPERM\] /
 C1: c4 GETACL Public/board/minutes

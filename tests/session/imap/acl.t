@@ -9,7 +9,7 @@ C1: a1 NAMESPACE
 S1: * NAMESPACE (("" "/")) (("Other Users/" "/")) (("Public/" "/"))
 S1: a1 OK Namespace completed
 C1: a2 CREATE Work/Plans
-S1: a2 OK Mailbox created
+S1: /^a2 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: a3 GETACL Work
 S1: * ACL Work alice@example.test lrswipkxteacd
 S1: a3 OK Getacl completed
@@ -124,7 +124,7 @@ S2: * 1 EXPUNGE
 S2: e5 OK Expunge completed
 # a mailbox below takes over the rights
 C2: e6 CREATE "Other Users/alice@example.test/Work/New"
-S2: e6 OK Mailbox created
+S2: /^e6 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: d3 GETACL Work/New
 S1: * ACL Work/New alice@example.test lrswipkxteacd $staff@example.test lrwikxtecd bob@example.test lrs
 S1: d3 OK Getacl completed

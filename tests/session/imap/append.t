@@ -56,6 +56,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 5] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: b1 FETCH 1:4 (FLAGS)
 S: * 1 FETCH (FLAGS ())

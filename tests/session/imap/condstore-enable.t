@@ -33,6 +33,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 1] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 2] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 C1: x1 STATUS INBOX (HIGHESTMODSEQ)
 S1: /^\* OK \[HIGHESTMODSEQ 2\] /
@@ -49,6 +50,7 @@ S2: * 0 RECENT
 S2: * OK [UNSEEN 1] First unseen
 S2: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S2: * OK [UIDNEXT 2] Predicted next UID
+S2: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S2: /^s[0-9]* OK \[READ-WRITE\]/
 C2: x1 SEARCH MODSEQ 1
 S2: /^\* OK \[HIGHESTMODSEQ 2\] /
@@ -65,6 +67,7 @@ S3: * 0 RECENT
 S3: * OK [UNSEEN 1] First unseen
 S3: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S3: * OK [UIDNEXT 2] Predicted next UID
+S3: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S3: /^s[0-9]* OK \[READ-WRITE\]/
 C3: x1 FETCH 1 UID (CHANGEDSINCE 1)
 S3: /^\* OK \[HIGHESTMODSEQ 2\] /
@@ -81,6 +84,7 @@ S4: * 0 RECENT
 S4: * OK [UNSEEN 1] First unseen
 S4: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S4: * OK [UIDNEXT 2] Predicted next UID
+S4: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S4: /^s[0-9]* OK \[READ-WRITE\]/
 C4: x1 STORE 1 (UNCHANGEDSINCE 1) FLAGS (\Seen)
 S4: /^\* OK \[HIGHESTMODSEQ 2\] /
@@ -97,6 +101,7 @@ S5: * 0 RECENT
 S5: * OK [UNSEEN 1] First unseen
 S5: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S5: * OK [UIDNEXT 2] Predicted next UID
+S5: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S5: /^s[0-9]* OK \[READ-WRITE\]/
 C5: x1 LIST "" INBOX RETURN (STATUS (HIGHESTMODSEQ))
 S5: /^\* OK \[HIGHESTMODSEQ 2\] /
@@ -118,6 +123,7 @@ S6: * 0 RECENT
 S6: * OK [UNSEEN 1] First unseen
 S6: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S6: * OK [UIDNEXT 2] Predicted next UID
+S6: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S6: * OK [HIGHESTMODSEQ 2] Highest
 S6: /^s[0-9]* OK \[READ-WRITE\]/
 C6: x EXAMINE INBOX (QRESYNC (1 1))

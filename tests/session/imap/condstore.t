@@ -41,6 +41,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 1] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 4] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 C1: a1 STORE 1 +FLAGS (\Flagged)
 S1: * 1 FETCH (FLAGS (\Flagged))
@@ -54,6 +55,7 @@ S2: * 0 RECENT
 S2: * OK [UNSEEN 1] First unseen
 S2: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S2: * OK [UIDNEXT 4] Predicted next UID
+S2: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S2: * OK [HIGHESTMODSEQ 5] Highest
 S2: /^s[0-9]* OK \[READ-WRITE\]/
 C2: b1 FETCH 1:3 (MODSEQ)

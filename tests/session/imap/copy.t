@@ -31,7 +31,7 @@ C: bye
 C:
 S: /^f2 OK \[APPENDUID [0-9]+ 3\]/
 C: a0 CREATE box
-S: a0 OK Mailbox created
+S: /^a0 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: s SELECT INBOX
 S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft)
 S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft \*)] Flags that are kept
@@ -40,6 +40,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: a1 COPY 1:2 box
 S: /^a1 OK \[COPYUID [0-9]+ 1:2 1:2\] Copy completed$/
@@ -71,6 +72,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY /
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^a9 OK \[READ-ONLY\]/
 C: a10 MOVE 1 box
 S: /^a10 NO /

@@ -3,7 +3,7 @@ S1: /^\* OK \[CAPABILITY IMAP4rev1 IMAP4rev2 /
 C1: l LOGIN alice secret
 S1: /^l OK \[CAPABILITY /
 C1: a1 CREATE box
-S1: a1 OK Mailbox created
+S1: /^a1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: f0 APPEND box {155}
 S1: /^\+ /
 C1: From: Ann <ann@example.org>
@@ -35,6 +35,7 @@ S1: /^\* /
 S1: /^\* /
 S1: /^\* /
 S1: /^\* /
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: /^s OK \[READ-/
 C2: b1 DELETE box
 S2: b1 OK Mailbox deleted

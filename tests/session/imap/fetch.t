@@ -38,6 +38,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: a1 FETCH 1 (UID FLAGS RFC822.SIZE)
 S: * 1 FETCH (UID 1 FLAGS () RFC822.SIZE 155)

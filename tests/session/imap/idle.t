@@ -41,6 +41,7 @@ S1: /^\* /
 S1: /^\* /
 S1: /^\* /
 S1: /^\* /
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: /^s OK \[READ-/
 C2: s SELECT INBOX
 S2: /^\* /
@@ -50,6 +51,7 @@ S2: /^\* /
 S2: /^\* /
 S2: /^\* /
 S2: /^\* /
+S2: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S2: /^s OK \[READ-/
 C1: a1 IDLE
 S1: /^\+ /

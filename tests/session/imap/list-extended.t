@@ -3,7 +3,7 @@ S: /^\* OK \[CAPABILITY IMAP4rev1 IMAP4rev2 /
 C: l LOGIN alice secret
 S: /^l OK \[CAPABILITY /
 C: a1 CREATE Vital (USE (\Important))
-S: a1 OK Mailbox created
+S: /^a1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a2 CREATE Sent2 (USE (\Sent))
 S: /^a2 NO \[USEATTR\]/
 C: a3 CREATE Every (USE (\All))
@@ -13,7 +13,7 @@ S: /^a4 NO \[USEATTR\]/
 C: a5 CREATE Bad (USE Sent)
 S: /^a5 BAD /
 C: a6 CREATE top/mid/leaf
-S: a6 OK Mailbox created
+S: /^a6 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a7 SUBSCRIBE top/mid/leaf
 S: a7 OK Subscribed
 C: a8 SUBSCRIBE lost

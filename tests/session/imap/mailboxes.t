@@ -3,11 +3,11 @@ S: /^\* OK \[CAPABILITY IMAP4rev1 IMAP4rev2 /
 C: l LOGIN alice secret
 S: /^l OK \[CAPABILITY /
 C: a1 CREATE a/b/c
-S: a1 OK Mailbox created
+S: /^a1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a2 CREATE a/b/c
 S: /^a2 NO \[ALREADYEXISTS\]/
 C: a3 CREATE folder/
-S: a3 OK Mailbox created
+S: /^a3 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a4 CREATE inbox
 S: /^a4 NO /
 C: a5 CREATE a//b

@@ -38,6 +38,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: d0 COPY 1:* INBOX
 S: * 6 EXISTS

@@ -98,7 +98,7 @@ C1: g7 SETMETADATA Nowhere (/private/a "x")
 S1: /^g7 NO \[NONEXISTENT\] /
 # a mailbox takes its annotations along; one that is made anew has none
 C1: h1 CREATE Box
-S1: h1 OK Mailbox created
+S1: /^h1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: h2 SETMETADATA Box (/shared/comment "x")
 S1: h2 OK Setmetadata completed
 C1: h3 RENAME Box Other
@@ -110,7 +110,7 @@ S1: h4 OK Getmetadata completed
 C1: h5 DELETE Other
 S1: h5 OK Mailbox deleted
 C1: h6 CREATE Other
-S1: h6 OK Mailbox created
+S1: /^h6 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: h7 GETMETADATA Other /shared/comment
 S1: * METADATA Other (/shared/comment NIL)
 S1: h7 OK Getmetadata completed

@@ -48,6 +48,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 2] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: b1 FETCH 1 BODYSTRUCTURE
 S: /^\* 1 FETCH \(BODYSTRUCTURE \(\("text" "plain" \("charset" "utf-8"\) NIL NIL "quoted-printable" 13 .*\("message" "rfc822" .*"inside".*"alternative".*\("application" "octet-stream" \("name" "f.bin"\) NIL NIL "base64" 8 NIL \("attachment" \("filename" "f.bin"\)\).*"mixed" \("boundary" "B"\)/

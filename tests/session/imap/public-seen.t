@@ -38,6 +38,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 1] First unseen
 S1: /^\* OK \[UIDVALIDITY /
 S1: * OK [UIDNEXT 4] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: /^\* OK \[HIGHESTMODSEQ /
 S1: /^a5 OK \[READ-WRITE\]/
 C1: a6 FETCH 1:3 FLAGS

@@ -29,6 +29,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY /
 S: * OK [UIDNEXT 2] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^a4 OK \[READ-WRITE\]/
 C: a5 FETCH 1 (BODY.PEEK[TEXT]<0.5> FLAGS)
 S: * 1 FETCH (FLAGS () BODY[TEXT]<0> {5}

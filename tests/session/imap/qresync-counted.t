@@ -40,6 +40,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 1] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 4] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 4] Highest
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 C2: s2 SELECT INBOX
@@ -50,6 +51,7 @@ S2: * 0 RECENT
 S2: * OK [UNSEEN 1] First unseen
 S2: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S2: * OK [UIDNEXT 4] Predicted next UID
+S2: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S2: /^s[0-9]* OK \[READ-WRITE\]/
 C2: b1 UID STORE 2 FLAGS (\Deleted)
 S2: * 2 FETCH (UID 2 FLAGS (\Deleted))

@@ -64,6 +64,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 1] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 7] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 7] Highest
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 C2: s2 SELECT INBOX
@@ -74,6 +75,7 @@ S2: * 0 RECENT
 S2: * OK [UNSEEN 1] First unseen
 S2: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S2: * OK [UIDNEXT 7] Predicted next UID
+S2: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S2: /^s[0-9]* OK \[READ-WRITE\]/
 # Expunges here and there.
 C1: a1 STORE 2:3 +FLAGS.SILENT (\Deleted)
@@ -121,7 +123,7 @@ C1: a8 NOOP
 S1: a8 OK Completed
 # MOVE
 C1: m0 CREATE box
-S1: m0 OK Mailbox created
+S1: /^m0 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C1: m1 UID MOVE 4 box
 S1: /^\* OK \[COPYUID /
 S1: * VANISHED 4
@@ -154,6 +156,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 # That UIDVALIDITY is another's: nothing is told. Now with the right one.
@@ -169,6 +172,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 2:5,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -186,6 +190,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 4:5,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -203,6 +208,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 4,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -219,6 +225,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: /^s[0-9]* OK \[READ-WRITE\]/
 # Only UIDs that the client knows of.
@@ -234,6 +241,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 2:4
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -250,6 +258,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 7
 S1: * 2 FETCH (UID 6 FLAGS (\Flagged) MODSEQ (12))
@@ -267,6 +276,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 2:5,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -284,6 +294,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -301,6 +312,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 2:5,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))
@@ -318,6 +330,7 @@ S1: * 0 RECENT
 S1: * OK [UNSEEN 2] First unseen
 S1: /^\* OK \[UIDVALIDITY ([0-9]+)\]/
 S1: * OK [UIDNEXT 8] Predicted next UID
+S1: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S1: * OK [HIGHESTMODSEQ 16] Highest
 S1: * VANISHED (EARLIER) 2:5,7
 S1: * 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (13))

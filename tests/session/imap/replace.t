@@ -85,7 +85,7 @@ S1: /^c6 BAD /
 C2: d1 APPEND Work {17}
 S2: /^d1 NO \[TRYCREATE\] /
 C2: d2 CREATE Work
-S2: d2 OK Mailbox created
+S2: /^d2 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C2: d3 APPEND Work {17+}
 C2: Subject: x
 C2:

@@ -38,6 +38,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: a1 UNSELECT
 S: a1 OK Mailbox closed
@@ -53,7 +54,7 @@ C2: bye
 C2:
 S2: /^b1 OK /
 C2: b2 CREATE box
-S2: b2 OK Mailbox created
+S2: /^b2 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a2 SELECT INBOX
 S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft)
 S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft \*)] Flags that are kept
@@ -62,6 +63,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 5] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^a2 OK \[READ-WRITE\]/
 C: a3 MOVE 2 box
 S: /^\* OK \[COPYUID /
@@ -88,6 +90,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 6] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^a5 OK \[READ-WRITE\]/
 C: a6 FETCH 1:* FLAGS
 S: * 1 FETCH (FLAGS ())

@@ -39,6 +39,7 @@ S: /^\* OK \[PERMANENTFLAGS /
 S: * 3 EXISTS
 S: /^\* OK \[UIDVALIDITY /
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: * LIST () "/" INBOX
 S: /^a2 OK \[READ-WRITE\]/
 C: a3 SEARCH SUBJECT third
@@ -56,6 +57,6 @@ S* * LIST () "/" INBOX ("OLDNAME" (inbox))
 S: /^a6 OK \[READ-ONLY\]/
 C: a7 CREATE inbox/sub/
 S: * LIST () "/" INBOX/sub ("OLDNAME" (inbox/sub/))
-S: a7 OK Mailbox created
+S: /^a7 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a8 CREATE plain
-S: a8 OK Mailbox created
+S: /^a8 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/

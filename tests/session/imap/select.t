@@ -38,6 +38,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^s OK \[READ-WRITE\]/
 C: a1 SELECT nowhere
 S: * OK [CLOSED] Previous mailbox closed
@@ -52,6 +53,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^a3 OK \[READ-ONLY\]/
 C: a4 STORE 1 +FLAGS (\Seen)
 S: /^a4 NO /
@@ -76,6 +78,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^b1 OK \[READ-WRITE\]/
 C: b2 STORE 2 +FLAGS.SILENT (\Deleted)
 S: b2 OK Store completed
@@ -89,6 +92,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^b4 OK \[READ-WRITE\]/
 C: b5 CLOSE
 S: b5 OK Mailbox closed
@@ -100,6 +104,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 1] First unseen
 S: /^\* OK \[UIDVALIDITY [0-9]+\]/
 S: * OK [UIDNEXT 4] Predicted next UID
+S: /^\* OK \[MAILBOXID \(F[0-9a-f]+\)\]/
 S: /^b6 OK \[READ-WRITE\]/
 C: b7 FETCH 1:* UID
 S: * 1 FETCH (UID 1)

@@ -3,7 +3,7 @@ S: /^\* OK \[CAPABILITY /
 C: l LOGIN alice secret
 S: /^l OK \[CAPABILITY .* UTF8=ACCEPT /
 C: a1 CREATE Entw&APw-rfe
-S: a1 OK Mailbox created
+S: /^a1 OK \[MAILBOXID \(F[0-9a-f]+\)\] Mailbox created/
 C: a2 LIST "" Ent*
 S: * LIST (\HasNoChildren) "/" Entw&APw-rfe
 S: a2 OK List completed
