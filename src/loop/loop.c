@@ -163,7 +163,8 @@ void loop_run(struct loop *l)
     loop_clock(l);
     while (!l->stop) {
         timers_run(l);
-        if (l->next.n > 0)
+        /* twice: what deferred work has answered goes out before more questions are read */
+        for (int i = 0; i < 2 && l->next.n > 0; i++)
             run_deferred(l);
         if (l->uv_news)
             run_uv(l);

@@ -17,7 +17,7 @@ void loop_stop(struct loop *l);
 struct loop *loop_current(void);      /* the loop that is running in this process, or NULL */
 uint64_t loop_now_ms(struct loop *l); /* monotonic, as of this turn */
 
-/* Calls fn(arg) in the next turn. */
+/* Calls fn(arg) when the callbacks at hand are through. */
 void loop_defer(struct loop *l, void (*fn)(void *arg), void *arg);
 
 /* A descriptor that is looked at. The owner keeps the descriptor open until watch_free. Level-triggered. */

@@ -52,6 +52,30 @@ TEST(deferred_work_runs_in_the_next_turn_in_order)
     loop_free(t.l);
 }
 
+static void readable(void *arg, int events)
+{
+    put(arg, 'w');
+}
+
+TEST(what_deferred_work_defers_comes_before_descriptors)
+{
+    struct trace t = {.l = loop_new()};
+    struct watch *w;
+    int p[2];
+
+    REQUIRE(pipe(p) == 0);
+    EXPECT_INT(write(p[1], "x", 1), 1);
+    w = watch_new(t.l, p[0], readable, &t);
+    watch_set(w, WATCH_READ);
+    loop_defer(t.l, first, &t);
+    loop_run(t.l);
+    EXPECT_STR(t.text, "a.bw");
+    watch_free(w);
+    loop_free(t.l);
+    close(p[0]);
+    close(p[1]);
+}
+
 static void check_current(void *arg)
 {
     struct trace *t = arg;

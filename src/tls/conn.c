@@ -75,7 +75,7 @@ void conn_free(struct conn *c)
     watch_free(c->watch);
     timer_free(c->timer);
     if (c->ssl != NULL) {
-        ERR_clear_error();
+        tls_errors_forget();
         /* without this OpenSSL takes a connection that ended roughly as a reason to forget its
          * session */
         SSL_set_quiet_shutdown(c->ssl, 1);

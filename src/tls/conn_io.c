@@ -25,13 +25,13 @@ int conn_ssl_result(struct conn *c, int r, const char *doing, int *ret_wait)
     case SSL_ERROR_ZERO_RETURN:
         return 1;
     case SSL_ERROR_SYSCALL:
-        ERR_clear_error();
+        tls_errors_forget();
         return conn_fail(c, -ECONNRESET, "%s: %s", doing,
                          saved != 0 ? strerror(saved) : "the connection was cut off");
     default:
         conn_wire_send(c); /* the alert that says why, as far as it goes */
         if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-            ERR_clear_error();
+            tls_errors_forget();
             return conn_fail(c, -ECONNRESET, "%s: cut off without a close_notify", doing);
         }
         return conn_fail(c, -EPROTO, "%s: %s", doing, tls_error_text("TLS error"));
@@ -75,7 +75,7 @@ static int read_tls(struct conn *c, size_t room, int *ret_wait)
 {
     int r;
 
-    ERR_clear_error();
+    tls_errors_forget();
     errno = 0;
     r = SSL_read(c->ssl, scratch, (int)room);
     if (r > 0)
@@ -181,7 +181,7 @@ static ssize_t write_tls(struct conn *c, int *ret_wait)
     size_t n = conn_out_clear(c);
     int r;
 
-    ERR_clear_error();
+    tls_errors_forget();
     errno = 0;
     r = SSL_write(c->ssl, c->out.p + c->out_at, n > INT_MAX ? INT_MAX : (int)n);
     if (r > 0)

@@ -1,5 +1,10 @@
 /* conn_test.c: bytes: before TLS, cut off, late, many, none. */
+#include "tls/conn_internal.h"
 #include "tls/ends_test.h"
+
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 
 /* --- before TLS */
 
@@ -237,6 +242,65 @@ TEST(a_handshake_cut_anywhere_fails)
         EXPECT_INT(t.server_result, -EPROTO);
         finish();
     }
+}
+
+/* --- packets */
+
+static int server_fd;
+
+static unsigned packets_out(struct conn *c)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+
+    CHECK(getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0);
+    return info.tcpi_data_segs_out;
+}
+
+static void terse_server(struct end *e)
+{
+    t.server_result = conn_accept_tls(e->c, 5000);
+    EXPECT_INT(packets_out(e->c), 1); /* from ServerHello to Finished; the ticket waits */
+    EXPECT_INT(conn_put(e->c, SPAN("* OK hello\r\n")), 0);
+    EXPECT_INT(conn_fill(e->c, 5000), 6);
+    EXPECT_INT(packets_out(e->c), 2); /* ticket and greeting */
+    EXPECT_INT(conn_put(e->c, SPAN("* BYE\r\n")), 0);
+    EXPECT_INT(conn_put(e->c, SPAN("a OK\r\n")), 0);
+    server_fd = e->c->fd;
+    conn_shutdown(e->c);
+    EXPECT_INT(packets_out(e->c), 3); /* with close_notify */
+}
+
+static void slow_to_go_client(struct end *e)
+{
+    REQUIRE(conn_connect_tls(e->c, &t.how, 5000) == 0);
+    EXPECT_INT(fill_to(e->c, 12), 0);
+    conn_consume(e->c, 12);
+    EXPECT_INT(conn_put(e->c, SPAN("LOGOUT")), 0);
+    EXPECT_INT(fill_to(e->c, 13), 0);
+    conn_consume(e->c, 13);
+    EXPECT_INT(conn_fill(e->c, 5000), 0);
+    /* the server's end has freed the connection: what we still say meets no reset */
+    EXPECT_INT(conn_put(e->c, SPAN("late")), 0);
+    EXPECT_INT(conn_flush(e->c), 0);
+    fiber_sleep_ms(60);
+    EXPECT_INT(conn_put(e->c, SPAN("later")), 0);
+    EXPECT_INT(conn_flush(e->c), 0);
+    EXPECT(fcntl(server_fd, F_GETFD) >= 0);
+    shutdown(e->c->fd, SHUT_RDWR);
+    fiber_sleep_ms(200);
+    EXPECT(fcntl(server_fd, F_GETFD) < 0);
+}
+
+TEST(what_belongs_together_is_one_packet_and_the_end_is_no_reset)
+{
+    struct setting s;
+
+    begin("p256", &s);
+    s.tcp = true;
+    run(&s, terse_server, slow_to_go_client);
+    EXPECT_INT(t.server_result, 0);
+    finish();
 }
 
 /* --- time */

@@ -32,7 +32,7 @@ static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
     conn_wire_attach(c, ssl);
     c->ssl = ssl;
     for (;;) {
-        ERR_clear_error();
+        tls_errors_forget();
         errno = 0;
         r = SSL_do_handshake(ssl); /* may suspend in the provider while keyd signs */
         if (c->aborted)
@@ -95,7 +95,7 @@ int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
 
     if (r < 0)
         return r;
-    ERR_clear_error();
+    tls_errors_forget();
     ssl = c->tls == NULL ? NULL : tls_context_ssl(c->tls, c->slot);
     if (ssl == NULL) {
         c->read_error = c->write_error = -EPROTO;
@@ -131,7 +131,7 @@ static bool is_address(const char *name)
 
 static int client_name(struct conn *c, SSL *ssl, const char *name)
 {
-    ERR_clear_error();
+    tls_errors_forget();
     if (is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
                          : SSL_set1_host(ssl, name) == 1 &&
                                SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name) == 1)
@@ -202,7 +202,7 @@ static void send_close_notify(struct conn *c)
     int r, wait_for = 0;
 
     do {
-        ERR_clear_error();
+        tls_errors_forget();
         errno = 0;
         r = SSL_shutdown(c->ssl);
         if (r >= 0)
@@ -321,7 +321,7 @@ void conn_tls_info(struct conn *c, struct conn_tls_info *ret)
         tls_serial_hex(x, ret->serial);
     if (SSL_is_server(c->ssl))
         peer_spki(c, ret->peer_spki);
-    ERR_clear_error();
+    tls_errors_forget();
 }
 
 /* RFC 5929 section 4.1: the hash of the certificate's signature, SHA-256 instead of MD5 and SHA-1.
@@ -351,7 +351,7 @@ bool conn_channel_binding(struct conn *c, const char *type, struct buf *out)
 
     if (c->ssl == NULL || !SSL_is_init_finished(c->ssl))
         return false;
-    ERR_clear_error();
+    tls_errors_forget();
     if (strcmp(type, "tls-server-end-point") == 0) {
         ok = end_point_binding(c, out);
     } else if (strcmp(type, "tls-exporter") == 0 &&
@@ -361,6 +361,6 @@ bool conn_channel_binding(struct conn *c, const char *type, struct buf *out)
                                         (const unsigned char *)"", 0, 1) == 1 &&
              buf_put(out, material, sizeof material);
     }
-    ERR_clear_error();
+    tls_errors_forget();
     return ok;
 }

@@ -4,6 +4,7 @@
 
 #include "tls/context.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 /* A new server connection with the identity of that slot; NULL: the slot is empty. */
@@ -22,6 +23,14 @@ struct tls_client_state {
 /* On an SSL of a client context; NULL before tls_client_state_set. */
 struct tls_client_state *tls_client_state(const SSL *ssl);
 void tls_client_state_set(SSL *ssl, struct tls_client_state *s);
+
+/* An error in the queue would be taken for that of the next call. Emptying an empty queue is not
+ * free. */
+static inline void tls_errors_forget(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
 
 /* "in words": the oldest error of OpenSSL's queue, or `other`. Empties the queue. */
 const char *tls_error_text(const char *other);

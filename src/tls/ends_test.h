@@ -48,7 +48,23 @@ static inline void end_start(void *arg)
 struct setting {
     struct conn_params server, client;
     bool raw_client; /* the client end gets the descriptor, blocking */
+    bool tcp;
 };
+
+static inline void tcp_pair(int fds[2])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK(bind(listener, (struct sockaddr *)&a, sizeof a) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&a, &n) == 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fds[1], (struct sockaddr *)&a, sizeof a) == 0);
+    fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(fds[0] >= 0);
+    close(listener);
+}
 
 static inline void run(struct setting *s, end_fn server, end_fn client)
 {
@@ -57,7 +73,10 @@ static inline void run(struct setting *s, end_fn server, end_fn client)
     unsigned running = 2;
     int fds[2];
 
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+    if (s->tcp)
+        tcp_pair(fds);
+    else
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
     s->server.loop = s->client.loop = l;
     for (int i = 0; i < 2; i++) {
         bool raw = i == 1 && s->raw_client;
