@@ -41,17 +41,23 @@ static int refused(const json_t *v, const char *vserver, struct err *e)
                    view_string(v, "order_failure"), vserver);
 }
 
-static json_t *watch(struct call *c, const char *vserver, int tty, struct err *e)
+/* The answer is there, and on its way into service. */
+static bool is_coming(const json_t *v, const char *key)
+{
+    return strcmp(view_string(v, "next.key"), key) == 0;
+}
+
+static json_t *watch(struct call *c, const char *vserver, const char *key, int tty, struct err *e)
 {
     uint64_t end = clock_mono_ms() + WATCH_MS;
     char last[200] = "";
 
     for (;;) {
         json_t *v = cert_ask(c, MSG_CERT_SHOW, vserver, e);
-        if (v == NULL || !is_pending(v))
+        if (v == NULL || (!is_pending(v) && !is_coming(v, key)))
             return v;
         show_progress(tty, v, last);
-        if (json_integer_value(json_object_get(v, "tries")) > 0) {
+        if (is_pending(v) && json_integer_value(json_object_get(v, "tries")) > 0) {
             refused(v, vserver, e);
             json_decref(v);
             return NULL;
@@ -78,7 +84,7 @@ json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, 
     if (!wait)
         return v;
     json_decref(v);
-    v = watch(c, m->vserver, tty, e);
+    v = watch(c, m->vserver, key, tty, e);
     if (v != NULL && !is_pending(v) && strcmp(view_string(v, "current.key"), key) != 0) {
         json_decref(v);
         err_set(e, -ECANCELED, "the request of %s was cancelled meanwhile", m->vserver);

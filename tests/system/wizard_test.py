@@ -574,7 +574,7 @@ Number [1]: 1
 
 --- Delayed or Immediate Request ---
   1  Prepare the request now, but send it later (another CA)
-  2  Send the request immediately to an online certification authority (the own CA)
+  2  Send the request immediately to an online certification authority
 Number [1]: 
 
 --- Name and Bit Length ---
