@@ -1,0 +1,589 @@
+/*
+ * evidence.c: `sealpost evidence`: one report that can be shown to others: what each virtual server serves and has served, who asked for
+ * it, what the probe saw, under which settings; signed, with the head of a log that cannot be rewritten unseen.
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "conf/lint.h"
+#include "manager/ca.h"
+#include "manager/evidence_log.h"
+#include "manager/evidence_sign.h"
+#include "manager/text.h"
+#include "manager/verify_html.h"
+#include "manager/verify_plan.h"
+#include "pki/cert_msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { REPORT_MAX_BYTES = 64 << 20, SIGNATURE_MAX = 64 << 10, CONF_TEXT_MAX = 16 << 20 };
+
+#define JSON_BEGIN "<script type=\"application/json\" id=\"evidence\">"
+#define JSON_END "</script>"
+
+struct evidence {
+    struct call *call;
+    struct verify_plan *plan;
+    struct evidence_log log;
+    char log_file[4200];
+    json_t *register_rows, *certificates; /* of the CA; by virtual server, as certd has them */
+    struct probe_result *results;
+    unsigned count;
+    int64_t now;
+};
+
+/* ---- what there is ----------------------------------------------------------------------- */
+
+static int take_register(struct evidence *v, struct err *e)
+{
+    struct ca_find_msg q = {.after = 0};
+
+    v->register_rows = json_array();
+    for (;;) {
+        struct buf body BUF_AUTO = BUF(1024);
+        json_t *page;
+        int64_t next;
+        wr_ca_find(&body, &q);
+        if ((page = ca_ask(v->call, MSG_CA_FIND, buf_span(&body), e)) == NULL)
+            return -EIO;
+        json_array_extend(v->register_rows, json_object_get(page, "certificates"));
+        next = json_integer_value(json_object_get(page, "next"));
+        json_decref(page);
+        if (next <= q.after)
+            return 0;
+        q.after = next;
+    }
+}
+
+static void take_certificates(struct evidence *v)
+{
+    const struct conf *conf = v->plan->conf;
+
+    v->certificates = json_object();
+    for (uint32_t i = 0; i < conf->vserver_count; i++) {
+        struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+        struct err ignored;
+        json_t *one = NULL;
+        wr_cert_word(&body, conf->vservers[i].name);
+        if (control_call(v->plan->control, ROLE_CERTD, 0, MSG_CERT_SHOW, buf_span(&body), &reply,
+                         &ignored) >= 0)
+            one = view_parse(buf_span(&reply), "certd", &ignored);
+        json_object_set_new(v->certificates, conf->vservers[i].name,
+                            one != NULL ? one : json_null());
+    }
+}
+
+static void sha256_text(struct span s, char ret[65])
+{
+    unsigned char digest[32];
+
+    CHECK(EVP_Digest(s.p ? s.p : "", s.n, digest, NULL, EVP_sha256(), NULL) == 1);
+    for (unsigned i = 0; i < sizeof digest; i++)
+        snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* ---- the log ----------------------------------------------------------------------------- */
+
+/* Has the log an entry of that kind with that value, and, where `last` is wanted, is it the newest of its kind for that name? */
+static bool is_logged(const struct evidence *v, const char *kind, const char *field,
+                      const char *value)
+{
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->log.entries, i, one)
+    {
+        if (strcmp(view_string(one, "kind"), kind) == 0 &&
+            strcmp(view_string(one, field), value) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *newest(const struct evidence *v, const char *kind, const char *vserver,
+                          const char *field)
+{
+    const char *found = "";
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->log.entries, i, one)
+    {
+        if (strcmp(view_string(one, "kind"), kind) == 0 &&
+            strcmp(view_string(one, "vserver"), vserver) == 0)
+            found = view_string(one, field);
+    }
+    return found;
+}
+
+static int64_t integer_of(const json_t *o, const char *name, int64_t otherwise)
+{
+    const json_t *n = json_object_get(o, name);
+
+    return json_is_integer(n) ? json_integer_value(n) : otherwise;
+}
+
+static void log_register(struct evidence *v)
+{
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->register_rows, i, one)
+    {
+        const char *serial = view_string(one, "certificate.serial");
+        if (!is_logged(v, "issue", "serial", serial))
+            evidence_log_add(
+                &v->log, "issue", integer_of(one, "issued_at", v->now),
+                json_pack(
+                    "{s:s,s:o,s:o,s:o,s:o}", "serial", serial, "profile",
+                    view_text(view_string(one, "profile")), "for",
+                    view_text(view_string(one, "requester")), "subject",
+                    view_text(view_string(one, "certificate.subject")), "not_after",
+                    json_integer(integer_of(json_object_get(one, "certificate"), "not_after", 0))));
+        if (strcmp(view_string(one, "state"), "revoked") == 0 &&
+            !is_logged(v, "revoke", "serial", serial))
+            evidence_log_add(&v->log, "revoke", integer_of(one, "revoked_at", v->now),
+                             json_pack("{s:s,s:o}", "serial", serial, "reason",
+                                       view_text(view_string(one, "reason"))));
+    }
+}
+
+static void log_swaps(struct evidence *v)
+{
+    const char *name;
+    json_t *one;
+
+    json_object_foreach(v->certificates, name, one)
+    {
+        const char *serial = view_string(one, "current.serial");
+        if (serial[0] != '\0' && strcmp(newest(v, "swap", name, "serial"), serial) != 0)
+            evidence_log_add(&v->log, "swap", v->now,
+                             json_pack("{s:s,s:s}", "vserver", name, "serial", serial));
+    }
+}
+
+static void log_settings(struct evidence *v, struct span text)
+{
+    char hash[65];
+
+    sha256_text(text, hash);
+    if (strcmp(newest(v, "settings", "", "sha256"), hash) != 0)
+        evidence_log_add(&v->log, "settings", v->now,
+                         json_pack("{s:s,s:s}", "vserver", "", "sha256", hash));
+}
+
+static int update_log(struct evidence *v, struct span conf_text, struct err *e)
+{
+    size_t before;
+    int r = evidence_log_read(&v->log, v->log_file, e);
+
+    if (r != 0)
+        return err_wrap(e, r,
+                        "%s was changed by somebody: keep it and look into it. A new one begins "
+                        "when it is moved away",
+                        v->log_file);
+    before = json_array_size(v->log.entries);
+    log_register(v);
+    log_swaps(v);
+    log_settings(v, conf_text);
+    return evidence_log_write(&v->log, before, v->log_file, e);
+}
+
+/* ---- the report as JSON ------------------------------------------------------------------ */
+
+static json_t *probe_json(const struct evidence *v)
+{
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < v->count; i++) {
+        const struct probe_result *r = &v->results[i];
+        char name[80];
+        json_array_append_new(
+            all, json_pack("{s:s,s:s,s:s,s:s,s:o}", "vserver", r->target->vserver->name, "endpoint",
+                           probe_target_name(r->target, name), "check", r->check->name, "result",
+                           probe_verdict_name(r->verdict), "detail", view_text(r->detail)));
+    }
+    return all;
+}
+
+/* `sealpost capture --audit --json > FILE`. */
+static int take_capture(const struct call *c, json_t **ret, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(REPORT_MAX_BYTES);
+    const char *file = c->option[OPT_CAPTURE];
+    int r;
+
+    *ret = json_null();
+    if (file == NULL)
+        return 0;
+    if ((r = file_read(AT_FDCWD, file, REPORT_MAX_BYTES, &text, e)) < 0)
+        return r;
+    *ret = json_loadb(text.p, text.n, 0, NULL);
+    return *ret != NULL ? 0
+                        : err_set(e, -EBADMSG,
+                                  "%s is not what `sealpost capture --audit --json` prints", file);
+}
+
+static json_t *report_json(struct evidence *v, struct span conf_text, json_t *take_capture_json)
+{
+    return json_pack(
+        "{s:s,s:I,s:s,s:s,s:o,s:O,s:O,s:o,s:o,s:{s:s,s:O}}", "format", "sealpost-evidence-1", "at",
+        (json_int_t)v->now, "hostname", v->plan->conf->hostname, "version", SEALPOST_VERSION,
+        "settings", json_stringn(conf_text.p ? conf_text.p : "", conf_text.n), "certificates",
+        v->certificates, "register", v->register_rows, "probe", probe_json(v), "capture",
+        take_capture_json, "log", "head", v->log.head, "entries", v->log.entries);
+}
+
+/* ---- the report as a page ---------------------------------------------------------------- */
+
+static void put(struct buf *out, const char *text)
+{
+    html_put(out, span_cstr(text));
+}
+
+static void put_time(struct buf *out, int64_t seconds)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    char text[40];
+
+    gmtime_r(&t, &tm);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
+    put(out, text);
+}
+
+static void put_vserver(const struct evidence *v, const struct conf_vserver *vs, struct buf *out)
+{
+    const json_t *cert = json_object_get(v->certificates, vs->name);
+    unsigned n[3] = {0, 0, 0};
+    size_t i;
+    json_t *one;
+
+    for (unsigned k = 0; k < v->count; k++)
+        if (v->results[k].target->vserver == vs)
+            n[v->results[k].verdict]++;
+    buf_put_cstr(out, "<section><header><h2>");
+    put(out, vs->name);
+    buf_printf(out,
+               "</h2><span class=\"mark %s\">%s</span><span class=\"count\">%u checks passed, %u "
+               "failed, %u skipped</span></header>",
+               n[PROBE_FAIL] ? "FAIL" : "PASS", n[PROBE_FAIL] ? "FAIL" : "PASS", n[PROBE_PASS],
+               n[PROBE_FAIL], n[PROBE_SKIP]);
+    buf_printf(out, "<p>In service: <code>");
+    put(out, view_string(cert, "current.serial"));
+    buf_put_cstr(
+        out,
+        "</code></p><table><thead><tr><th>When<th>What<th>Certificate<th>For</tr></thead><tbody>");
+    json_array_foreach(v->log.entries, i, one)
+    {
+        const char *serial = view_string(one, "serial");
+        bool own = strcmp(view_string(one, "vserver"), vs->name) == 0 ||
+                   strstr(view_string(one, "for"), vs->name) != NULL;
+        if (!own || serial[0] == '\0')
+            continue;
+        buf_put_cstr(out, "<tr><td class=\"where\">");
+        put_time(out, integer_of(one, "at", 0));
+        buf_put_cstr(out, "</td><td class=\"name\">");
+        put(out, view_string(one, "kind"));
+        buf_put_cstr(out, "</td><td><code>");
+        put(out, serial);
+        buf_put_cstr(out, "</code></td><td>");
+        put(out, view_string(one, "for"));
+        buf_put_cstr(out, "</td></tr>");
+    }
+    buf_put_cstr(out, "</tbody></table>");
+    for (unsigned k = 0; k < v->count; k++) {
+        const struct probe_result *r = &v->results[k];
+        if (r->target->vserver != vs || r->verdict != PROBE_FAIL)
+            continue;
+        buf_put_cstr(out, "<p><span class=\"mark FAIL\">FAIL</span> ");
+        put(out, r->check->name);
+        buf_put_cstr(out, ": ");
+        put(out, r->detail);
+        buf_put_cstr(out, "</p>");
+    }
+    buf_put_cstr(out, "</section>");
+}
+
+static void put_people(const struct evidence *v, struct buf *out)
+{
+    size_t i;
+    json_t *one;
+
+    buf_put_cstr(out,
+                 "<section><header><h2>Certificates of accounts and "
+                 "peers</h2></header><table><thead><tr><th>Kind<th>Subject<th>State<th>Serial</"
+                 "tr></thead><tbody>");
+    json_array_foreach(v->register_rows, i, one)
+    {
+        const char *profile = view_string(one, "profile");
+        if (strcmp(profile, "server") == 0)
+            continue;
+        buf_put_cstr(out, "<tr><td>");
+        put(out, profile);
+        buf_put_cstr(out, "</td><td>");
+        put(out, view_string(one, "certificate.subject"));
+        buf_put_cstr(out, "</td><td>");
+        put(out, view_string(one, "state"));
+        buf_put_cstr(out, "</td><td><code>");
+        put(out, view_string(one, "certificate.serial"));
+        buf_put_cstr(out, "</code></td></tr>");
+    }
+    buf_put_cstr(out, "</tbody></table></section>");
+}
+
+static void put_json(struct buf *out, const json_t *report)
+{
+    char *text = json_dumps(report, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    struct span rest = span_cstr(text);
+
+    CHECK(text != NULL);
+    buf_put_cstr(out, JSON_BEGIN);
+    /* nothing in it may end the element early */
+    for (size_t i = 0; i < rest.n; i++) {
+        if (rest.p[i] == '<')
+            buf_put_cstr(out, "\\u003c");
+        else
+            buf_putc(out, rest.p[i]);
+    }
+    buf_put_cstr(out, JSON_END);
+    free(text);
+}
+
+static void report_page(const struct evidence *v, const json_t *report, struct buf *out)
+{
+    const json_t *capture = json_object_get(report, "capture");
+    const struct conf *conf = v->plan->conf;
+    unsigned failed = 0;
+
+    for (unsigned i = 0; i < v->count; i++)
+        failed += v->results[i].verdict == PROBE_FAIL;
+    buf_put_cstr(out, "<!DOCTYPE html><html lang=\"en\"><head><meta "
+                      "charset=\"utf-8\"><title>Evidence</title><style>");
+    buf_put_cstr(out, html_style);
+    buf_put_cstr(out, "</style></head><body><main><h1>Evidence of ");
+    put(out, conf->hostname);
+    buf_put_cstr(out, "</h1><p class=\"sub\">");
+    put_time(out, v->now);
+    buf_printf(out,
+               ", sealpost " SEALPOST_VERSION
+               "</p><div class=\"verdict %s\">%s<small>%u checks by the probe, %u failed",
+               failed ? "bad" : "good",
+               failed ? "Not all is as it should be" : "Every endpoint does what it should",
+               v->count, failed);
+    if (json_is_object(capture))
+        buf_printf(out, "; packet capture: %s",
+                   json_is_true(json_object_get(capture, "proved")) ? "proved, nothing can be read"
+                                                                    : "not proved");
+    buf_printf(out,
+               "</small></div><section><header><h2>Log</h2></header><p>%zu entries; head "
+               "<code>%s</code></p></section>",
+               json_array_size(v->log.entries), v->log.head);
+    for (uint32_t i = 0; i < conf->vserver_count; i++)
+        if (conf->vservers[i].enabled)
+            put_vserver(v, &conf->vservers[i], out);
+    put_people(v, out);
+    buf_put_cstr(out, "<section><header><h2>Settings</h2></header><pre class=\"mono\" "
+                      "style=\"white-space:pre-wrap\">");
+    put(out, view_string(report, "settings"));
+    buf_put_cstr(
+        out, "</pre></section><footer>Verify it with <code>sealpost evidence --verify FILE</code>, "
+             "or any program for CMS: the signature lies beside it (.p7s).</footer></main>");
+    put_json(out, report);
+    buf_put_cstr(out, "</body></html>\n");
+}
+
+/* ---- reading one ------------------------------------------------------------------------- */
+
+static int read_roots(struct call *c, struct buf *ret, struct err *e)
+{
+    struct control *control;
+
+    if (has_option(c, OPT_ROOT))
+        return file_read(AT_FDCWD, c->option[OPT_ROOT], CERTIFICATE_TEXT_MAX, ret, e);
+    if ((control = call_control(c, e)) == NULL)
+        return err_wrap(e, -ENOTCONN, "whom to trust; name the root with --root FILE");
+    return control_call(control, ROLE_CERTD, 0, MSG_CERT_CA_PEM, SPAN_EMPTY, ret, e);
+}
+
+/* Signature and log are looked at. *ret_report is the caller's. */
+static int read_report(struct call *c, const char *file, json_t **ret_report, char signer[256],
+                       struct err *e)
+{
+    struct buf page BUF_AUTO = BUF(REPORT_MAX_BYTES), sig BUF_AUTO = BUF(SIGNATURE_MAX),
+                    roots BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
+    char beside[4200];
+    struct span json;
+    size_t at;
+    json_t *report;
+    int r;
+
+    snprintf(beside, sizeof beside, "%s.p7s", file);
+    if ((r = file_read(AT_FDCWD, file, REPORT_MAX_BYTES, &page, e)) < 0 ||
+        (r = file_read(AT_FDCWD, beside, SIGNATURE_MAX, &sig, e)) < 0 ||
+        (r = read_roots(c, &roots, e)) < 0 ||
+        (r = evidence_verify(buf_span(&page), buf_span(&sig), buf_span(&roots), signer, e)) != 0)
+        return err_wrap(e, r, "%s", file);
+    at = span_find_span(buf_span(&page), SPAN(JSON_BEGIN));
+    json = at == SPAN_NONE ? SPAN_EMPTY : span_skip(buf_span(&page), at + sizeof JSON_BEGIN - 1);
+    json = span_head(json, span_find_span(json, SPAN(JSON_END)));
+    report = json_loadb(json.p ? json.p : "", json.n, 0, NULL);
+    r = report == NULL
+            ? err_set(e, -EBADMSG, "it holds no report")
+            : evidence_log_check(json_object_get(json_object_get(report, "log"), "entries"),
+                                 view_string(report, "log.head"), e);
+    if (r != 0) {
+        json_decref(report);
+        return err_wrap(e, r, "%s", file);
+    }
+    *ret_report = report;
+    return 0;
+}
+
+static int verify_report(struct call *c, struct err *e)
+{
+    const char *file = c->option[OPT_VERIFY];
+    char signer[256];
+    json_t *report;
+    size_t entries;
+    int r = read_report(c, file, &report, signer, e);
+
+    if (r != 0)
+        return r;
+    entries = json_array_size(json_object_get(json_object_get(report, "log"), "entries"));
+    r = view_done(c,
+                  json_pack("{s:b,s:s,s:O,s:i,s:s}", "valid", true, "signer", signer, "at",
+                            json_object_get(report, "at"), "entries", (int)entries, "head",
+                            view_string(report, "log.head")),
+                  "%s is as it was signed by %s; its log of %zu entries is whole, head %s.", file,
+                  signer, entries, view_string(report, "log.head"));
+    json_decref(report);
+    return r;
+}
+
+/* ---- --since ----------------------------------------------------------------------------- */
+
+/* What is in the log now and was not then. */
+static int compare(struct evidence *v, json_t **ret_new, struct err *e)
+{
+    const char *file = v->call->option[OPT_SINCE];
+    json_t *earlier = NULL, *old;
+    char signer[256];
+    int r;
+
+    *ret_new = json_array();
+    if (file == NULL)
+        return 0;
+    if ((r = read_report(v->call, file, &earlier, signer, e)) != 0)
+        return r;
+    old = json_object_get(json_object_get(earlier, "log"), "entries");
+    if (!evidence_log_continues(v->log.entries, old))
+        r = err_set(e, -EBADMSG,
+                    "the log of this server does not go on from %s: it was rewritten since", file);
+    for (size_t i = json_array_size(old); r == 0 && i < json_array_size(v->log.entries); i++)
+        json_array_append(*ret_new, json_array_get(v->log.entries, i));
+    json_decref(earlier);
+    return r;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static int write_report(struct evidence *v, struct span conf_text, struct err *e)
+{
+    struct buf page BUF_AUTO = BUF(REPORT_MAX_BYTES), sig BUF_AUTO = BUF(SIGNATURE_MAX);
+    char file[4096], beside[4200], serial[CERTIFICATE_SERIAL_MAX] = "";
+    json_t *capture, *report, *fresh;
+    time_t t = (time_t)v->now;
+    struct tm tm;
+    int r;
+
+    gmtime_r(&t, &tm);
+    strftime(file, sizeof file, "evidence-%Y%m%d-%H%M%S.html", &tm);
+    if (has_option(v->call, OPT_OUT))
+        snprintf(file, sizeof file, "%s", v->call->option[OPT_OUT]);
+    snprintf(beside, sizeof beside, "%s.p7s", file);
+    if ((r = compare(v, &fresh, e)) != 0 || (r = take_capture(v->call, &capture, e)) != 0) {
+        json_decref(fresh);
+        return r;
+    }
+    report = report_json(v, conf_text, capture);
+    CHECK(report != NULL);
+    report_page(v, report, &page);
+    json_decref(report);
+    r = page.overflow
+            ? err_set(e, -EMSGSIZE, "more than %d bytes of evidence", REPORT_MAX_BYTES)
+            : evidence_sign(v->plan->control, v->plan->conf, buf_span(&page), &sig, serial, e);
+    if (r == 0)
+        r = file_write(AT_FDCWD, file, buf_span(&page), 0644, e);
+    if (r == 0)
+        r = file_write(AT_FDCWD, beside, buf_span(&sig), 0644, e);
+    if (r == 0) {
+        json_t *answer = json_pack("{s:s,s:s,s:s,s:s,s:i,s:O}", "file", file, "signature", beside,
+                                   "signer_serial", serial, "head", v->log.head, "entries",
+                                   (int)json_array_size(v->log.entries), "new", fresh);
+        size_t n = json_array_size(fresh);
+        r = has_option(v->call, OPT_SINCE)
+                ? view_done(v->call, answer,
+                            "%s and its signature %s are written; %zu entries of the log are new "
+                            "since %s, head %s.",
+                            file, beside, n, v->call->option[OPT_SINCE], v->log.head)
+                : view_done(
+                      v->call, answer,
+                      "%s and its signature %s are written; the log has %zu entries, head %s.",
+                      file, beside, json_array_size(v->log.entries), v->log.head);
+    }
+    json_decref(fresh);
+    return r;
+}
+
+static int find_log(struct evidence *v, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(CONF_TEXT_MAX), data BUF_AUTO = BUF(4096);
+    const char *file = call_config(v->call);
+    int r = file_read(AT_FDCWD, file, CONF_TEXT_MAX, &text, e);
+
+    if (r < 0)
+        return r;
+    if (!control_find_data(buf_span(&text), file, &data))
+        return err_set(e, -EINVAL, "%s names no data folder", file);
+    snprintf(v->log_file, sizeof v->log_file, "%s/evidence.log", buf_cstr(&data));
+    return 0;
+}
+
+int cmd_evidence(struct call *c, struct err *e)
+{
+    struct evidence v = {.call = c, .now = clock_seconds()};
+    struct buf conf_text BUF_AUTO = BUF(CONF_TEXT_MAX);
+    int r;
+
+    if (has_option(c, OPT_VERIFY))
+        return verify_report(c, e);
+    evidence_log_init(&v.log);
+    r = verify_plan_make(c, NULL, 0, &v.plan, e);
+    if (r == 0) {
+        conf_print(v.plan->conf, false, &conf_text);
+        r = find_log(&v, e);
+    }
+    if (r == 0)
+        r = take_register(&v, e);
+    if (r == 0) {
+        take_certificates(&v);
+        r = update_log(&v, buf_span(&conf_text), e);
+    }
+    if (r == 0) {
+        probe_all(&v.plan->plan, &v.results, &v.count);
+        r = write_report(&v, buf_span(&conf_text), e);
+    }
+    free(v.results);
+    json_decref(v.certificates);
+    json_decref(v.register_rows);
+    evidence_log_done(&v.log);
+    verify_plan_free(v.plan);
+    return r;
+}

@@ -1,0 +1,135 @@
+#include "manager/evidence_sign.h"
+
+#include "base/check.h"
+#include "pki/ca_msg.h"
+#include "pki/request.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <openssl/cms.h> /* has its functions for PEM behind pem.h only */
+
+static int refuse(struct err *e, const char *what)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *why = ERR_reason_error_string(code);
+
+    err_set(e, -EKEYREJECTED, "%s: %s", what, why != NULL ? why : "unknown reason");
+    ERR_clear_error();
+    return -EKEYREJECTED;
+}
+
+/* A certificate for the key, from the own CA. */
+static int certify(struct control *c, const struct conf *conf, EVP_PKEY *key, struct chain *ret,
+                   char ret_serial[CERTIFICATE_SERIAL_MAX], struct err *e)
+{
+    struct buf request BUF_AUTO = BUF(REQUEST_DER_MAX), body BUF_AUTO = BUF(65536),
+                       reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+    struct cert_subject subject = {.common_name = "sealpost evidence"};
+    struct ca_issue_msg m = {.names = CERT_NAMES_EMPTY};
+    struct ca_issued_msg out;
+    unsigned char *spki = NULL;
+    int n = i2d_PUBKEY(key, &spki), r;
+
+    CHECK(n > 0);
+    cert_names_add_any(&m.names, span_cstr(conf->hostname));
+    r = request_make(key, span_of(spki, (size_t)n), &subject, &m.names, &request, e);
+    OPENSSL_free(spki);
+    snprintf(m.profile, sizeof m.profile, "code");
+    snprintf(m.requester, sizeof m.requester, "sealpost evidence");
+    m.request = buf_span(&request);
+    wr_ca_issue(&body, &m);
+    cert_names_done(&m.names);
+    if (r == 0)
+        r = control_call(c, ROLE_CAD, 0, MSG_CA_ISSUE, buf_span(&body), &reply, e);
+    if (r < 0)
+        return err_wrap(e, r, "a certificate to sign the report with");
+    if (!rd_ca_issued(buf_span(&reply), &out) || chain_parse(out.chain, ret, e) < 0)
+        return err_set(e, -EPROTO, "cad's answer has another form");
+    snprintf(ret_serial, CERTIFICATE_SERIAL_MAX, "%s", out.serial);
+    return 0;
+}
+
+static int sign(EVP_PKEY *key, const struct chain *chain, struct span content, struct buf *ret,
+                struct err *e)
+{
+    STACK_OF(X509) *others = sk_X509_new_null();
+    BIO *in = BIO_new_mem_buf(content.p, (int)content.n), *out = BIO_new(BIO_s_mem());
+    unsigned flags = CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP;
+    CMS_ContentInfo *cms;
+    char *p;
+    long n;
+    int r = 0;
+
+    CHECK(others != NULL && in != NULL && out != NULL);
+    for (size_t i = 1; i < chain->n; i++)
+        sk_X509_push(others, chain->v[i]->x509);
+    cms = CMS_sign(chain->v[0]->x509, key, others, in, flags);
+    if (cms == NULL || PEM_write_bio_CMS(out, cms) != 1)
+        r = refuse(e, "signing");
+    n = BIO_get_mem_data(out, &p);
+    if (r == 0)
+        buf_put(ret, p, (size_t)n);
+    CMS_ContentInfo_free(cms);
+    BIO_free(in);
+    BIO_free(out);
+    sk_X509_free(others);
+    return r;
+}
+
+int evidence_sign(struct control *c, const struct conf *conf, struct span content,
+                  struct buf *ret_pem, char ret_serial[CERTIFICATE_SERIAL_MAX], struct err *e)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    struct chain chain = CHAIN_NONE;
+    int r;
+
+    CHECK(key != NULL);
+    r = certify(c, conf, key, &chain, ret_serial, e);
+    if (r == 0)
+        r = sign(key, &chain, content, ret_pem, e);
+    EVP_PKEY_free(key);
+    chain_done(&chain);
+    return r;
+}
+
+static void take_signer(CMS_ContentInfo *cms, char ret[256])
+{
+    STACK_OF(X509) *signers = CMS_get0_signers(cms);
+
+    ret[0] = '\0';
+    if (sk_X509_num(signers) > 0)
+        certificate_name_line(X509_get_subject_name(sk_X509_value(signers, 0)), ret, 256);
+    sk_X509_free(signers);
+}
+
+int evidence_verify(struct span content, struct span signature, struct span roots_pem,
+                    char ret_signer[256], struct err *e)
+{
+    X509_STORE *store = X509_STORE_new();
+    BIO *in = BIO_new_mem_buf(content.p, (int)content.n),
+        *sig = BIO_new_mem_buf(signature.p, (int)signature.n);
+    struct chain roots = CHAIN_NONE;
+    CMS_ContentInfo *cms = NULL;
+    int r = chain_parse_file(roots_pem, &roots, e);
+
+    CHECK(store != NULL && in != NULL && sig != NULL);
+    for (size_t i = 0; i < roots.n; i++)
+        X509_STORE_add_cert(store, roots.v[i]->x509);
+    X509_VERIFY_PARAM_set_purpose(X509_STORE_get0_param(store), X509_PURPOSE_ANY);
+    if (r == 0 && (cms = PEM_read_bio_CMS(sig, NULL, NULL, NULL)) == NULL)
+        r = refuse(e, "the signature is none");
+    if (r == 0 && CMS_verify(cms, NULL, store, in, NULL, CMS_BINARY | CMS_DETACHED) != 1)
+        r = refuse(e, "the signature does not fit");
+    if (r == 0)
+        take_signer(cms, ret_signer);
+    CMS_ContentInfo_free(cms);
+    BIO_free(in);
+    BIO_free(sig);
+    X509_STORE_free(store);
+    chain_done(&roots);
+    ERR_clear_error();
+    return r;
+}
