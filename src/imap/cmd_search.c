@@ -9,8 +9,6 @@
 #include "loop/fiber.h"
 
 enum { CHUNK = 32 << 10, BREAK_MESSAGES = 4096 };
-enum { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
-
 struct search_args {
     bool extended; /* RETURN was there */
     unsigned wants;
@@ -42,23 +40,23 @@ static bool parse_return_option(struct span *c, unsigned *wants)
 }
 
 /* search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
-static bool parse_return(struct span *c, struct search_args *a)
+bool search_parse_return(struct span *c, bool *extended, unsigned *wants)
 {
     if (!parse_lit_nocase(c, "RETURN "))
         return true;
-    a->extended = true;
+    *extended = true;
     if (!parse_char(c, '('))
         return false;
     if (!parse_char(c, ')')) {
         do
-            if (!parse_return_option(c, &a->wants))
+            if (!parse_return_option(c, wants))
                 return false;
         while (arg_sp(c));
         if (!parse_char(c, ')'))
             return false;
     }
-    if (a->wants == 0)
-        a->wants = RETURN_ALL;
+    if (*wants == 0)
+        *wants = RETURN_ALL;
     return arg_sp(c);
 }
 
@@ -271,7 +269,7 @@ void cmd_search(struct session *s, struct command_line *c)
     struct search_args a = {0};
     struct span args = c->args;
 
-    if (!parse_return(&args, &a) || !parse_charset(s, &args, &a)) {
+    if (!search_parse_return(&args, &a.extended, &a.wants) || !parse_charset(s, &args, &a)) {
         imap_syntax(s, c);
         return;
     }

@@ -247,8 +247,83 @@ static void put_sorted(struct session *s, const struct sorting *t, bool uid, boo
     session_put(s, buf_span(&out));
 }
 
+/* The messages in their order, as a set where they ascend by one (RFC 5267 section 3). */
+static void put_order(struct session *s, const struct sorting *t, bool uid, struct buf *out)
+{
+    for (size_t i = 0; i < t->n;) {
+        uint32_t first = uid ? t->v[i].uid : t->v[i].number, last = first;
+        bool start = i == 0;
+        while (++i < t->n && (uid ? t->v[i].uid : t->v[i].number) == last + 1)
+            last++;
+        if (!start)
+            buf_putc(out, ',');
+        buf_put_u64(out, first);
+        if (last > first) {
+            buf_putc(out, ':');
+            buf_put_u64(out, last);
+        }
+        if (out->n >= CHUNK) {
+            session_put(s, buf_span(out));
+            buf_clear(out);
+        }
+    }
+}
+
+/* The highest modseq of the messages that are named; MIN and MAX are the first and the last of the
+ * order. */
+static void put_esort(struct session *s, const struct command_line *c, const struct sorting *t,
+                      unsigned wants, bool modseq)
+{
+    struct buf out BUF_AUTO = BUF(2 * CHUNK);
+    bool uid = imap_is_uid(c);
+
+    buf_put_cstr(&out, "* ESEARCH (TAG ");
+    print_quoted(&out, c->tag);
+    buf_put_cstr(&out, uid ? ") UID" : ")");
+    if (wants & RETURN_MIN && t->n)
+        buf_printf(&out, " MIN %u", uid ? t->v[0].uid : t->v[0].number);
+    if (wants & RETURN_MAX && t->n)
+        buf_printf(&out, " MAX %u", uid ? t->v[t->n - 1].uid : t->v[t->n - 1].number);
+    if (wants & RETURN_COUNT)
+        buf_printf(&out, " COUNT %zu", t->n);
+    if (wants & RETURN_ALL && t->n) {
+        buf_put_cstr(&out, " ALL ");
+        put_order(s, t, uid, &out);
+    }
+    if (modseq && t->n) {
+        buf_put_cstr(&out, " MODSEQ ");
+        buf_put_u64(&out, t->modseq);
+    }
+    buf_put_cstr(&out, "\r\n");
+    session_put(s, buf_span(&out));
+}
+
+/* What "$" stands for afterwards: MIN and MAX alone save these messages only. */
+static void save_sorted(struct imap *m, const struct sorting *t, unsigned wants)
+{
+    bool all = wants & (RETURN_ALL | RETURN_COUNT) || !(wants & (RETURN_MIN | RETURN_MAX));
+
+    rangeset_clear(&m->saved);
+    for (size_t i = 0; i < t->n; i++)
+        if (all || (i == 0 && wants & RETURN_MIN) || (i + 1 == t->n && wants & RETURN_MAX))
+            rangeset_add(&m->saved, t->v[i].uid, t->v[i].uid);
+}
+
+static void answer_sort(struct session *s, const struct command_line *c, const struct sorting *t,
+                        bool extended, unsigned wants, bool modseq)
+{
+    if (wants & RETURN_SAVE)
+        save_sorted(imap_of(s), t, wants);
+    if (!extended)
+        put_sorted(s, t, imap_is_uid(c), modseq);
+    else if (wants != RETURN_SAVE)
+        put_esort(s, c, t, wants, modseq);
+}
+
 void cmd_sort(struct session *s, struct command_line *c)
 {
+    bool extended = false;
+    unsigned wants = 0;
     struct search_program p = {0};
     struct sort_keys keys = {0};
     struct sorting t = {.keys = &keys};
@@ -256,7 +331,8 @@ void cmd_sort(struct session *s, struct command_line *c)
     size_t unreadable = 0;
     int e;
 
-    if (!parse_sort_keys(&args, &keys) || !arg_sp(&args)) {
+    if (!search_parse_return(&args, &extended, &wants) || !parse_sort_keys(&args, &keys) ||
+        !arg_sp(&args)) {
         imap_syntax(s, c);
         return;
     }
@@ -269,7 +345,7 @@ void cmd_sort(struct session *s, struct command_line *c)
     if (e == 0 && !t.full) {
         if (t.n)
             qsort_r(t.v, t.n, sizeof *t.v, compare, &keys);
-        put_sorted(s, &t, imap_is_uid(c), p.modseqs);
+        answer_sort(s, c, &t, extended, wants, p.modseqs);
     }
     arena_free(t.arena);
     free(t.v);

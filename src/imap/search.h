@@ -85,6 +85,10 @@ enum search_result { SEARCH_OK, SEARCH_SYNTAX, SEARCH_TOO_COMPLEX };
 enum search_result search_parse(struct span *c, struct arena *a, const struct search_context *x,
                                 struct search_program *ret);
 void search_done(struct search_program *p);
+/* [RETURN SP "(" [option *(SP option)] ")"] with the blank that stands behind it; what is asked for
+ * if nothing is said is ALL. *extended: it was there. */
+enum { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
+bool search_parse_return(struct span *c, bool *extended, unsigned *wants);
 /* Asks the search index about HEADER, BODY and TEXT. Whatever it does not know, or if it does not answer, the
  * messages are looked at. suspends */
 struct session;
