@@ -21,6 +21,14 @@ void wr_session_kill(struct buf *b, uint64_t number, const char *reason)
     wr_cstr(b, reason);
 }
 
+static bool fits_in_a_reply(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || (unsigned char)*text > 126)
+            return false;
+    return true;
+}
+
 bool rd_session_kill(struct span body, struct session_kill_request *ret)
 {
     struct rd r = rd_of(body);
@@ -28,9 +36,29 @@ bool rd_session_kill(struct span body, struct session_kill_request *ret)
     rd_cstr(&r, k.reason, sizeof(k.reason));
     if (!rd_done(&r))
         return false;
-    for (char *p = k.reason; *p; p++) /* it becomes part of a reply line */
-        if ((unsigned char)*p < 32 || (unsigned char)*p > 126)
-            return false;
+    if (!fits_in_a_reply(k.reason))
+        return false;
     *ret = k;
+    return true;
+}
+
+void wr_session_drain(struct buf *b, const struct session_drain_request *d)
+{
+    wr_cstr(b, d->vserver);
+    wr_cstr(b, d->serial);
+    wr_cstr(b, d->reason);
+}
+
+bool rd_session_drain(struct span body, struct session_drain_request *ret)
+{
+    struct rd r = rd_of(body);
+    struct session_drain_request d;
+
+    rd_cstr(&r, d.vserver, sizeof(d.vserver));
+    rd_cstr(&r, d.serial, sizeof(d.serial));
+    rd_cstr(&r, d.reason, sizeof(d.reason));
+    if (!rd_done(&r) || !fits_in_a_reply(d.reason))
+        return false;
+    *ret = d;
     return true;
 }

@@ -19,4 +19,12 @@ struct session_kill_request {
 void wr_session_kill(struct buf *b, uint64_t number, const char *reason);
 bool rd_session_kill(struct span body, struct session_kill_request *ret);
 
+/* SESSION_DRAIN: sessions of a virtual server that were opened with that certificate ("": all of its
+ * sessions) end with the protocol's farewell, when the command that runs is done → u32 how many. */
+struct session_drain_request {
+    char vserver[64], serial[68], reason[200];
+};
+void wr_session_drain(struct buf *b, const struct session_drain_request *d);
+bool rd_session_drain(struct span body, struct session_drain_request *ret);
+
 #endif

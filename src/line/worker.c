@@ -230,12 +230,13 @@ static bool (*plain_grammar(const struct worker_vserver *v,
 
 static struct session *open_session(struct worker *w, struct worker_vserver *v,
                                     const struct conf_endpoint *endpoint, int take_fd,
-                                    bool accepted, const struct sockaddr_storage *peer)
+                                    bool accepted, const struct sockaddr_storage *peer,
+                                    const enum tls_slot *probe)
 {
     struct in6_addr address;
     peer_address(peer, &address);
     bool trusted = conf_networks_match(&w->conf->trusted, &address);
-    enum admission a = admit(w, v, &address, trusted);
+    enum admission a = probe ? ADMIT : admit(w, v, &address, trusted);
 
     if (a != ADMIT)
         v->refused++;
@@ -248,6 +249,7 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
         .vserver = v->conf,
         .endpoint = endpoint,
         .tls = v->tls,
+        .slot = probe ? *probe : TLS_SLOT_CURRENT,
         .plain_allowed = plain_grammar(v, endpoint),
         .in_max = (size_t)v->conf->limits.line_bytes + (64 << 10),
         .out_max = v->conf->limits.session_bytes,
@@ -318,7 +320,7 @@ static void on_connection(void *arg, int events)
             l->burst = 1;
             return;
         }
-        open_session(w, v, l->endpoint, fd, true, &peer);
+        open_session(w, v, l->endpoint, fd, true, &peer, NULL);
     }
 }
 
@@ -385,7 +387,21 @@ struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpo
     }
     fd_nonblock(take_fd);
     return open_session(w, w->vservers[vserver], &w->conf->vservers[vserver].endpoints[endpoint],
-                        take_fd, false, peer);
+                        take_fd, false, peer, NULL);
+}
+
+bool worker_probe(struct worker *w, const char *vserver, unsigned endpoint, enum tls_slot slot,
+                  int take_fd)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNIX};
+    struct worker_vserver *v = worker_vserver(w, vserver);
+
+    if (!v || !v->conf || !v->protocol || endpoint >= v->conf->endpoint_count || w->draining) {
+        close(take_fd);
+        return false;
+    }
+    fd_nonblock(take_fd);
+    return open_session(w, v, &v->conf->endpoints[endpoint], take_fd, false, &peer, &slot) != NULL;
 }
 
 /* ------------------------------------------------------------------ life */
@@ -467,6 +483,25 @@ bool worker_kill(struct worker *w, uint64_t number, const char *reason)
             return true;
         }
     return false;
+}
+
+unsigned worker_drain_sessions(struct worker *w, const char *vserver, const char *serial,
+                               const char *reason)
+{
+    unsigned n = 0;
+
+    list_for_each (&w->sessions, struct session, in_worker, s) {
+        struct conn_tls_info t = {.serial = ""};
+        if (strcmp(s->vserver->name, vserver) != 0)
+            continue;
+        if (serial[0] && s->tls)
+            conn_tls_info(s->conn, &t);
+        if (serial[0] && strcmp(t.serial, serial) != 0)
+            continue;
+        session_farewell(s, reason);
+        n++;
+    }
+    return n;
 }
 
 void worker_free(struct worker *w)

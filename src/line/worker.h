@@ -55,6 +55,10 @@ void worker_listen(struct worker *w, unsigned vserver, unsigned endpoint, int ta
  * that endpoint. */
 struct session *worker_inject(struct worker *w, unsigned vserver, unsigned endpoint, int take_fd,
                               const struct sockaddr_storage *peer);
+/* The same for a probe: it is shown the certificate of `slot`, and connection control does not apply to
+ * it. False: there is no such endpoint here. */
+bool worker_probe(struct worker *w, const char *vserver, unsigned endpoint, enum tls_slot slot,
+                  int take_fd);
 /* A certificate has come: endpoints that waited for one start to accept. */
 void worker_identities(struct worker *w);
 /* Do all listening endpoints accept? (None waits for a certificate.) */
@@ -67,6 +71,10 @@ void worker_conf(struct worker *w,
                  const struct conf *c); /* reload: running sessions keep the old one */
 void worker_drain(struct worker *w, uint64_t ms, void (*done)(void *arg),
                   void *arg); /* no new connections; idle sessions are told and ended */
+/* Sessions of a virtual server, opened with the certificate of that serial number ("": all), end with
+ * the farewell when their command is done. How many. */
+unsigned worker_drain_sessions(struct worker *w, const char *vserver, const char *serial,
+                               const char *reason);
 /* Ends a session with its protocol's farewell; false: no such session. */
 bool worker_kill(struct worker *w, uint64_t number, const char *reason);
 void worker_status(struct worker *w, struct buf *json);  /* members of a JSON object */

@@ -335,3 +335,24 @@ bool rd_cert_trust(struct span body, char ret_vserver[CERT_MSG_WORD_MAX + 1], ui
     *ret_epoch = rd_u64(&r);
     return rd_done(&r);
 }
+
+void wr_cert_probe(struct buf *b, const struct cert_probe_msg *p)
+{
+    wr_cstr(b, p->vserver);
+    wr_u8(b, p->endpoint);
+    wr_u8(b, p->slot);
+}
+
+bool rd_cert_probe(struct span body, struct cert_probe_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_probe_msg p;
+
+    rd_cstr(&r, p.vserver, sizeof(p.vserver));
+    p.endpoint = rd_u8(&r);
+    p.slot = rd_u8(&r);
+    if (!rd_done(&r) || p.slot > 1)
+        return false;
+    *ret = p;
+    return true;
+}

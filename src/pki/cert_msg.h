@@ -150,6 +150,15 @@ bool rd_cert_renew(struct span body, struct cert_renew_msg *ret);
 void wr_cert_trust(struct buf *b, const char *vserver, uint64_t epoch);
 bool rd_cert_trust(struct span body, char ret_vserver[CERT_MSG_WORD_MAX + 1], uint64_t *ret_epoch);
 
+/* CERT_PROBE: a connection of certd's own, to be served as if it had come to that endpoint, with the
+ * certificate of that slot: cstr virtual server, u8 endpoint, u8 slot (enum tls_slot); the descriptor. */
+struct cert_probe_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    uint8_t endpoint, slot;
+};
+void wr_cert_probe(struct buf *b, const struct cert_probe_msg *p);
+bool rd_cert_probe(struct span body, struct cert_probe_msg *ret);
+
 void wr_cert_names(struct buf *b, const struct cert_names *n);
 void rd_cert_names(struct rd *r,
                    struct cert_names *ret); /* adds; a name that is none is an error */

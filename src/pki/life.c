@@ -304,11 +304,55 @@ static void show_current(struct life *l)
     l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
 }
 
+static void show_next(struct life *l)
+{
+    const struct identity_slot *s = &l->id.next;
+    l->ops->show(l->ops->arg, l->id.vserver, 1, s->key_id, s->serial, identity_chain(s));
+}
+
+/* Where something is served already: a first certificate is better than none. */
+static int prove(struct life *l, bool live, const struct identity_slot *s, struct err *e)
+{
+    return l->ops->prove && !l->going_back ? l->ops->prove(l->ops->arg, l->id.vserver, live, s, e)
+                                           : 0;
+}
+
+/* It is live and does not work: the one before is shown again, and the history says why. */
+static int go_back(struct life *l, struct err *e)
+{
+    struct identity *id = &l->id;
+    char note[IDENTITY_NOTE_MAX + 1];
+    struct err why = *e, ignored;
+    int rc;
+
+    snprintf(note, sizeof(note), "went back: %.180s", why.text);
+    log_error("certificate of %s: %s; going back to %s", id->vserver, why.text,
+              id->retired[id->retired_count - 1].serial);
+    l->going_back = true;
+    identity_restore(id, id->retired_count - 1, note);
+    if (id->current.state == IDENTITY_LIVE)
+        identity_set(id, &id->current, IDENTITY_RENEWING, note);
+    rc = life_save(l, e);
+    if (rc == 0)
+        rc = life_run_steps(l, note, e);
+    l->going_back = false;
+    if (hopeless(rc) && id->next.state != IDENTITY_NONE) /* it is not fit to be shown any more */
+        life_give_up(l, e->text, &ignored);
+    if (rc < 0)
+        return rc;
+    return err_set(e, -EKEYREJECTED, "%s", why.text);
+}
+
 static int step_swap(struct life *l, const char *why, struct err *e)
 {
     struct identity *id = &l->id;
+    bool served = identity_is_served(&id->current);
     int rc = check_next(l, e); /* again: it may have waited here since before a restart */
 
+    if (rc == 0 && served && l->ops->prove && !l->going_back) {
+        show_next(l); /* going back, or a worker has come since */
+        rc = prove(l, false, &id->next, e);
+    }
     if (rc < 0)
         return rc;
     rc = life_make_room(l, e);
@@ -319,15 +363,12 @@ static int step_swap(struct life *l, const char *why, struct err *e)
     l->checked = true;
     l->unshown = true;
     rc = life_save(l, e);
-    if (rc == 0)
-        show_current(l);
-    return rc;
-}
-
-static void show_next(struct life *l)
-{
-    const struct identity_slot *s = &l->id.next;
-    l->ops->show(l->ops->arg, l->id.vserver, 1, s->key_id, s->serial, identity_chain(s));
+    if (rc < 0)
+        return rc;
+    show_current(l);
+    if (served && prove(l, true, &id->current, e) == -EKEYREJECTED && id->retired_count > 0)
+        return go_back(l, e);
+    return 0;
 }
 
 typedef int (*step_fn)(struct life *l, const char *why, struct err *e);

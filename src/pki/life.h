@@ -44,6 +44,11 @@ struct life_ops {
     /* To all workers. slot 0 current, 1 next; an empty chain empties it. */
     void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
                  const char *serial, struct span chain);
+    /* Does it work, as a client sees it: injected before it goes live, or over TCP when it is?
+     * -EKEYREJECTED with the reason: no. 0 also where nothing could be seen. NULL: not looked at.
+     * suspends */
+    int (*prove)(void *arg, const char *vserver, bool live, const struct identity_slot *s,
+                 struct err *e);
     void *arg;
 };
 
@@ -58,11 +63,12 @@ struct life {
     struct identity id;
     struct life_want want;
     const struct life_ops *ops;
-    bool checked;   /* key and chain of the current slot are known to fit: it may be shown */
-    bool revoked;   /* the CA has revoked what is live: see life_revoked */
-    bool unwritten; /* the last save failed */
-    bool unshown;   /* a swap is in memory that the workers do not know yet */
-    bool same_key;  /* the next certificate of our own CA is for the key in use */
+    bool checked;    /* key and chain of the current slot are known to fit: it may be shown */
+    bool revoked;    /* the CA has revoked what is live: see life_revoked */
+    bool unwritten;  /* the last save failed */
+    bool unshown;    /* a swap is in memory that the workers do not know yet */
+    bool going_back; /* a swap that undoes one: not proved again */
+    bool same_key;   /* the next certificate of our own CA is for the key in use */
     bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
     double jitter;          /* 0 … 1, chosen once */
     unsigned failures;      /* in a row */
@@ -111,7 +117,7 @@ struct life_request {
     struct cert_subject subject;
     const struct cert_names *names;
     bool exportable;
-    bool same_key; /* that of the certificate in use */
+    bool same_key;         /* that of the certificate in use */
     const char *authority; /* that is asked over the network; NULL: a file for some CA */
 };
 /* Key and request for another CA: PENDING, until the answer is installed or it is cancelled. The

@@ -33,6 +33,8 @@ static struct {
     /* the next call of each fails so; 0: it does not */
     int fail_key_make, fail_key_get, fail_issue, fail_save;
     unsigned save_skip; /* so many saves succeed first */
+    unsigned proofs[2]; /* before the swap, after it */
+    bool bad_proof[2];
     bool no_roots;
     bool removed; /* the current slot may be shown empty */
     int foreign;  /* the CA certifies: 1 a key of its own making, 2 another name */
@@ -251,8 +253,19 @@ static void show(void *arg, const char *vserver, unsigned slot, const char *key_
     chain_done(&chain);
 }
 
-static const struct life_ops ops = {key_make, key_get, key_delete, key_ids, key_signer,
-                                    issue,    roots,   save,       show,    NULL};
+/* What is looked at is what the workers have. */
+static int prove(void *arg, const char *vserver, bool live, const struct identity_slot *s,
+                 struct err *e)
+{
+    OPERATION((void)0);
+    f.proofs[live]++;
+    EXPECT_STR(f.shown_key[live ? 0 : 1], s->key_id);
+    return f.bad_proof[live] ? err_set(e, -EKEYREJECTED, "port 993: it shows another certificate")
+                             : 0;
+}
+
+static const struct life_ops ops = {key_make, key_get, key_delete, key_ids, key_signer, issue,
+                                    roots,    save,    show,       prove,   NULL};
 
 /* --- the process, its death and its next life
  * ------------------------------------------------------------------------------ */
@@ -449,6 +462,87 @@ TEST(life_renews_in_time)
     EXPECT(life_due(&l, WORLD_NOW) == NULL);
     life_done(&l);
     end();
+}
+
+static bool history_has(const struct life *l, const char *text)
+{
+    for (unsigned i = 0; i < l->id.event_count; i++)
+        if (strstr(l->id.events[i].note, text))
+            return true;
+    return false;
+}
+
+/* A new certificate that does not work as clients see it: before the swap it is given up, after it
+ * the one before comes back; the history says why. The first of all is not looked at. */
+TEST(life_proves_what_it_shows)
+{
+    for (int live = 0; live < 2; live++) {
+        char serial[CERTIFICATE_SERIAL_MAX];
+        struct err e = {""};
+        struct life l;
+
+        unit_case(live ? "over TCP" : "before the swap");
+        begin();
+        boot(&l);
+        f.bad_proof[live] = true;
+        EXPECT_INT(work(&l), 0);
+        EXPECT_INT(f.proofs[0] + f.proofs[1], 0);
+        memcpy(serial, l.id.current.serial, sizeof(serial));
+        EXPECT_INT(life_renew(&l, "asked for", &e), -EKEYREJECTED);
+        EXPECT_INT(f.proofs[0], 1);
+        EXPECT_INT(f.proofs[1], live);
+        EXPECT(strstr(e.text, "another certificate") != NULL);
+        EXPECT_STR(l.id.current.serial, serial);
+        EXPECT(history_has(&l, "it shows another certificate"));
+        EXPECT_INT(history_has(&l, "went back: port 993"), live);
+        EXPECT(l.failures == 1 && life_due(&l, clock_seconds()) == NULL);
+        l.failure[0] = '\0';
+        check_settled(&l);
+        f.bad_proof[live] = false;
+        EXPECT_INT(life_renew(&l, "asked for", &e), 0);
+        EXPECT(strcmp(l.id.current.serial, serial) != 0);
+        check_settled(&l);
+        life_done(&l);
+        end();
+    }
+    unit_case(NULL);
+}
+
+/* Dies in each operation of a swap that is taken back: one state, with all its keys. */
+static bool going_back_dies_at(unsigned fuse, bool after)
+{
+    struct err e = {""};
+    struct life l;
+    bool died;
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    f.bad_proof[1] = true;
+    f.fuse = fuse;
+    f.after = after;
+    life_renew(&l, "asked for", &e);
+    died = f.dead;
+    f.fuse = 0;
+    f.bad_proof[1] = false;
+    life_done(&l);
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    check_settled(&l);
+    life_done(&l);
+    end();
+    return died;
+}
+
+TEST(life_dies_while_going_back)
+{
+    for (int after = 0; after < 2; after++)
+        for (unsigned fuse = 1; going_back_dies_at(fuse, after); fuse++) {
+            char name[40];
+            snprintf(name, sizeof(name), "operation %u, %s it", fuse, after ? "after" : "before");
+            unit_case(name);
+        }
+    unit_case(NULL);
 }
 
 TEST(life_failures)

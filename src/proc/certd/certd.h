@@ -69,6 +69,10 @@ void trust_follow(struct certd *d);
 void trust_show(struct certd *d, struct link *l);
 void msg_cert_trust_show(void *arg, struct msg *m);
 
+/* prove.c: struct life_ops.prove. suspends */
+int certd_prove(void *arg, const char *vserver, bool live, const struct identity_slot *s,
+                struct err *e);
+
 /* sources.c: the handlers of other sources than our own CA. All answer themselves. */
 void msg_cert_request(void *arg, struct msg *m);
 void msg_cert_pending(void *arg, struct msg *m);

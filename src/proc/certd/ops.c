@@ -329,4 +329,5 @@ const struct life_ops certd_life_ops = {
     .roots = op_roots,
     .save = op_save,
     .show = op_show,
+    .prove = certd_prove,
 };

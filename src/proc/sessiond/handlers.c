@@ -1,6 +1,7 @@
 /* handlers.c: the messages that a worker receives. */
 #include "proc/sessiond/sessiond.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "line/session_msg.h"
 #include "pki/cert_msg.h"
@@ -128,6 +129,30 @@ static void msg_session_kill(void *arg, struct msg *m)
                   SPAN_EMPTY);
 }
 
+static void msg_session_drain(void *arg, struct msg *m)
+{
+    struct session_drain_request d;
+    struct buf out BUF_AUTO = BUF(16);
+
+    if (!rd_session_drain(m->body, &d)) {
+        msg_reply(m, -EINVAL, SPAN_EMPTY);
+        return;
+    }
+    wr_u32(&out, worker_drain_sessions(worker_of(arg), d.vserver, d.serial,
+                                       d.reason[0] ? d.reason : "ended by the administrator"));
+    msg_reply(m, 0, buf_span(&out));
+}
+
+/* From certd: a connection of its own. */
+static void msg_cert_probe(void *arg, struct msg *m)
+{
+    struct cert_probe_msg p;
+
+    if (rd_cert_probe(m->body, &p) && m->fd_count == 1)
+        worker_probe(worker_of(arg), p.vserver, p.endpoint, (enum tls_slot)p.slot,
+                     fd_steal(&m->fds[0]));
+}
+
 /* What stored says goes to the store's client. */
 static void to_store(void *arg, struct msg *m)
 {
@@ -145,6 +170,8 @@ const struct msg_handler sessiond_handlers[] = {
     {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
     {MSG_SESSION_LIST,     msg_session_list,  false},
     {MSG_SESSION_KILL,     msg_session_kill,  false},
+    {MSG_SESSION_DRAIN,    msg_session_drain, false},
+    {MSG_CERT_PROBE,       msg_cert_probe,    false},
     {MSG_STORE_FILES,      to_store,          false},
     {MSG_STORE_FILES_GONE, to_store,          false},
     {MSG_STORE_CHANGED,    to_store,          false},
