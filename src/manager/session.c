@@ -2,6 +2,7 @@
  * there: "access-0:17". */
 #include "base/check.h"
 #include "line/session_msg.h"
+#include "manager/ca.h"
 #include "manager/control.h"
 #include "manager/table.h"
 #include "manager/text.h"
@@ -18,6 +19,7 @@ static const struct view session_columns[] = {
     {"USER",           "user",    VIEW_TEXT,  0           },
     {"SINCE",          "started", VIEW_UNTIL, 0           },
     {"TLS",            "tls",     VIEW_TEXT,  0           },
+    {"CERTIFICATE",    "serial",  VIEW_TEXT,  0           },
     {"DOING",          "doing",   VIEW_TEXT,  0           },
 };
 
@@ -135,4 +137,58 @@ int cmd_session_kill(struct call *c, struct err *e)
     if (r == -EINVAL)
         return err_set(e, r, "--text must be plain ASCII on one line");
     return r < 0 ? r : view_done(c, NULL, "Session %s is ended.", c->args[0]);
+}
+
+/* Of one kind of worker: how many sessions will end. */
+static int role_drain(struct control *control, enum role role, struct span body, uint32_t *count,
+                      struct err *e)
+{
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        struct buf reply BUF_AUTO = BUF(64);
+        int r = control_call(control, role, i, MSG_SESSION_DRAIN, body, &reply, e);
+        struct rd rd = rd_of(buf_span(&reply));
+        if (r == -ENOENT) {
+            e->text[0] = '\0';
+            return 0;
+        }
+        if (r < 0)
+            return r == -EINVAL ? err_set(e, r, "--text must be plain ASCII on one line") : r;
+        *count += rd_u32(&rd);
+    }
+    return 0;
+}
+
+int cmd_vserver_drain(struct call *c, struct err *e)
+{
+    struct session_drain_request q = {.reason = ""};
+    struct buf body BUF_AUTO = BUF(512);
+    struct control *control = call_control(c, e);
+    const struct conf *conf = control != NULL ? control_conf(control, e) : NULL;
+    uint32_t count = 0;
+    int r = 0;
+
+    if (conf == NULL)
+        return -ENOTCONN;
+    if (conf_vserver_by_name(conf, c->args[0]) == NULL)
+        return err_set(e, -ENOENT,
+                       "there is no virtual server %s; `sealpost vserver list` lists all",
+                       text_quote(span_cstr(c->args[0])));
+    snprintf(q.vserver, sizeof q.vserver, "%s", c->args[0]);
+    if (has_option(c, OPT_CERT)) {
+        char serial[CERTIFICATE_SERIAL_MAX];
+        if ((r = ca_parse_serial(c->option[OPT_CERT], serial, e)) != 0)
+            return r;
+        snprintf(q.serial, sizeof q.serial, "%s", serial);
+    }
+    if (has_option(c, OPT_TEXT) &&
+        !span_to_cstr(span_cstr(c->option[OPT_TEXT]), q.reason, sizeof q.reason))
+        return usage_error(e, "--text is longer than 190 bytes");
+    wr_session_drain(&body, &q);
+    r = role_drain(control, ROLE_ACCESS, buf_span(&body), &count, e);
+    if (r == 0)
+        r = role_drain(control, ROLE_MX, buf_span(&body), &count, e);
+    return r != 0 ? r
+                  : view_done(c, json_pack("{s:i}", "sessions", (int)count), "%u %s told to end%s.",
+                              count, count == 1 ? "session is" : "sessions are",
+                              has_option(c, OPT_CERT) ? "; others go on" : "");
 }
