@@ -51,6 +51,9 @@ struct auth_client;
 struct auth_client *auth_client_new(void);
 void auth_client_attach(struct auth_client *c, struct link *authd); /* NULL: away */
 void auth_client_free(struct auth_client *c);
+/* Where an address led is remembered for some seconds (known.h), if somebody passes on AUTH_CHANGED. */
+void auth_client_remember(struct auth_client *c);
+void auth_client_changed(struct auth_client *c);
 
 struct auth_exchange; /* one AUTHENTICATE in progress; auth_cancel frees it, so does any end */
 /* suspends. initial.p NULL: no initial response. *ret_exchange is set only for AUTH_CONTINUE. */

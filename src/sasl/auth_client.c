@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "directory/authd_msg.h"
+#include "sasl/known.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ _Static_assert(AUTH_UNKNOWN + 1 == (int)AUTHD_STEPS, "steps");
 struct auth_client {
     uint64_t link; /* 0: away */
     struct fiber_cond attached;
+    struct known *known; /* NULL: nobody tells when to forget */
 };
 
 struct auth_client *auth_client_new(void)
@@ -39,12 +41,27 @@ struct auth_client *auth_client_new(void)
 void auth_client_attach(struct auth_client *c, struct link *authd)
 {
     c->link = authd ? link_id(authd) : 0;
+    auth_client_changed(c);
     if (authd)
         fiber_cond_broadcast(&c->attached);
 }
 
+void auth_client_remember(struct auth_client *c)
+{
+    if (!c->known)
+        c->known = known_new();
+}
+
+void auth_client_changed(struct auth_client *c)
+{
+    if (c->known)
+        known_forget(c->known);
+}
+
 void auth_client_free(struct auth_client *c)
 {
+    if (c)
+        known_free(c->known);
     free(c);
 }
 
@@ -328,13 +345,11 @@ static enum auth_resolved next_page(struct auth_client *c, struct span address, 
     return RESOLVED;
 }
 
-enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
-                                struct auth_target **ret_targets, size_t *ret_count)
+static enum auth_resolved resolve(struct auth_client *c, struct span address,
+                                  struct auth_target **ret_targets, size_t *ret_count)
 {
     enum auth_resolved outcome = RESOLVE_NONE;
 
-    if (address.n > AUTH_NAME_MAX)
-        return RESOLVE_NONE;
     for (int i = 0; i < RESOLVE_TRIES; i++) {
         struct pages p = {.n = 0};
         do
@@ -350,6 +365,29 @@ enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
         if (!between_pages)
             break;
     }
+    return outcome;
+}
+
+enum auth_resolved auth_resolve(struct auth_client *c, struct span address,
+                                struct auth_target **ret_targets, size_t *ret_count)
+{
+    struct auth_target one;
+
+    if (address.n > AUTH_NAME_MAX)
+        return RESOLVE_NONE;
+    if (!c->known)
+        return resolve(c, address, ret_targets, ret_count);
+    if (known_get(c->known, address, clock_mono_ms(), &one)) {
+        *ret_targets = malloc(sizeof **ret_targets);
+        CHECK(*ret_targets);
+        **ret_targets = one;
+        *ret_count = 1;
+        return RESOLVED;
+    }
+    uint64_t generation = known_generation(c->known);
+    enum auth_resolved outcome = resolve(c, address, ret_targets, ret_count);
+    if (outcome == RESOLVED && *ret_count == 1)
+        known_put(c->known, generation, address, clock_mono_ms(), *ret_targets);
     return outcome;
 }
 

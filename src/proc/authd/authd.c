@@ -65,12 +65,27 @@ static void renew_writer_conf(struct authd *a)
     a->writer_conf_old = false;
 }
 
+/* Workers remember where addresses lead. Whatever was answered before lies in front of this in the
+ * same link. */
+static void tell_changed(struct authd *a)
+{
+    static const enum role roles[] = {ROLE_ACCESS, ROLE_MX};
+
+    for (size_t r = 0; r < ARRAY_LEN(roles); r++)
+        for (unsigned i = 0; i < CHILD_INSTANCES_MAX; i++) {
+            struct link *l = a->child->peers[role_index(roles[r])][i];
+            if (l)
+                link_send(l, MSG_AUTH_CHANGED, SPAN_EMPTY, NULL, 0);
+        }
+}
+
 void authd_write(struct authd *a, void (*work)(void *arg), void *arg)
 {
     fiber_lock(&a->write_lock);
     if (a->writer_conf_old)
         renew_writer_conf(a);
     fiber_offload(work, arg);
+    tell_changed(a);
     fiber_unlock(&a->write_lock);
 }
 
@@ -139,6 +154,7 @@ static void on_conf(struct child *c, const struct conf *old)
     struct throttle_limits limits = limits_of(c->conf);
 
     directory_set_conf(a->reader, c->conf);
+    tell_changed(a);
     a->writer_conf_old = true;
     throttle_set_limits(a->throttle, &limits);
     if (c->conf->auth_cache_seconds != old->auth_cache_seconds)

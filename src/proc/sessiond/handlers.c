@@ -163,7 +163,14 @@ static void to_store(void *arg, struct msg *m)
         }
 }
 
+/* From authd: addresses may lead elsewhere now. */
+static void msg_auth_changed(void *arg, struct msg *m)
+{
+    auth_client_changed(worker_of(arg)->auth);
+}
+
 const struct msg_handler sessiond_handlers[] = {
+    {MSG_AUTH_CHANGED,     msg_auth_changed,  false},
     {MSG_CERT_IDENTITY,    msg_cert_identity, false},
     {MSG_CERT_PROOF,       msg_cert_proof,    false},
     {MSG_CERT_TRUST,       msg_cert_trust,    false},

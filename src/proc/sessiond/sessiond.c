@@ -48,6 +48,7 @@ void sessiond_open(struct child *c)
 
     w->instances = c->instance_count;
     w->auth = auth_client_new();
+    auth_client_remember(w->auth);
     w->peer = peer_link;
     w->peer_arg = c;
     w->store = store_open(c->loop, c->role == ROLE_ACCESS ? c->root : NULL, conf->index_map_bytes,
