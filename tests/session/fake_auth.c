@@ -91,7 +91,7 @@ enum auth_step auth_password(struct auth_client *c, const struct auth_context *x
                       .expires_seconds = clock_seconds() + 86400,
                       .epoch = 1};
     if (span_is(span_cstr(p->name), "bob")) /* a member of staff@example.test */
-        g.groups[g.group_count++] = acl_group(SPAN("staff@example.test"));
+        g.groups[g.group_count++] = grant_group(SPAN("staff@example.test"));
     grant_seal(&g, runner_grant_secret(), &token);
     r.account = p->account;
     r.rights = p->rights;
