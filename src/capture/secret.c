@@ -24,6 +24,7 @@ struct secrets {
     struct leaf *leaves;
     unsigned states, room;
     bool linked;
+    unsigned char pairs[65536 / 8]; /* of two bytes: does a form begin so? */
 };
 
 struct secrets *secrets_new(void)
@@ -173,6 +174,14 @@ bool secrets_add(struct secrets *s, const char *name, struct span secret)
     return true;
 }
 
+static void note_pairs(struct secrets *s)
+{
+    for (unsigned a = 0; a < ROW; a++)
+        for (unsigned b = 0; s->next[0][a] != 0 && b < ROW; b++)
+            if (s->next[s->next[0][a]][b] != 0)
+                s->pairs[(a << 8 | b) / 8] |= (unsigned char)(1u << b % 8);
+}
+
 /* Where no path goes on, the longest suffix that is the beginning of a form does. */
 static void link_states(struct secrets *s)
 {
@@ -181,6 +190,7 @@ static void link_states(struct secrets *s)
     unsigned head = 0, tail = 0;
 
     CHECK(queue != NULL && suffix != NULL);
+    note_pairs(s);
     for (unsigned c = 0; c < ROW; c++)
         if (s->next[0][c] != 0)
             queue[tail++] = s->next[0][c];
@@ -240,6 +250,36 @@ static bool fold_step(const struct secrets *s, struct secret_scan *scan, char c,
     return hit(s, scan->folded, end, ret);
 }
 
+static bool begins(const struct secrets *s, const char *two)
+{
+    unsigned pair = (unsigned)(unsigned char)two[0] << 8 | (unsigned char)two[1];
+
+    return s->pairs[pair / 8] >> pair % 8 & 1;
+}
+
+/* Without folding, the way of all ciphertext: nearly every byte leads back to the beginning. */
+static bool scan_raw(const struct secrets *s, struct secret_scan *scan, struct span bytes,
+                     size_t *at, struct secret_hit *ret)
+{
+    uint32_t state = scan->raw;
+    size_t i = *at;
+
+    while (i < bytes.n) {
+        /* a byte that no form begins with, with the one behind it, changes nothing */
+        while (state == 0 && i + 1 < bytes.n && !begins(s, bytes.p + i))
+            i++;
+        state = s->next[state][(unsigned char)bytes.p[i++]];
+        if (state != 0 && hit(s, state, i, ret)) {
+            scan->raw = state;
+            *at = i;
+            return true;
+        }
+    }
+    scan->raw = state;
+    *at = i;
+    return false;
+}
+
 bool secrets_scan(const struct secrets *given, struct secret_scan *scan, struct span bytes,
                   bool fold, size_t *at, struct secret_hit *ret)
 {
@@ -247,12 +287,14 @@ bool secrets_scan(const struct secrets *given, struct secret_scan *scan, struct 
 
     if (!s->linked)
         link_states((struct secrets *)(uintptr_t)s);
+    if (!fold)
+        return scan_raw(s, scan, bytes, at, ret);
     while (*at < bytes.n) {
         char c = bytes.p[(*at)++];
         bool found;
         scan->raw = step(s, scan->raw, c);
         found = hit(s, scan->raw, *at, ret);
-        if (fold && fold_step(s, scan, c, *at, found ? &(struct secret_hit){0} : ret))
+        if (fold_step(s, scan, c, *at, found ? &(struct secret_hit){0} : ret))
             found = true;
         if (found)
             return true;

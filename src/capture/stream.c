@@ -49,8 +49,12 @@ static void remember(struct stream *s, struct span b)
 {
     size_t skip = b.n > STREAM_HISTORY ? b.n - STREAM_HISTORY : 0;
 
-    for (size_t i = skip; i < b.n; i++)
-        s->history[(s->at + i) % STREAM_HISTORY] = (unsigned char)b.p[i];
+    while (skip < b.n) {
+        size_t at = (size_t)((s->at + skip) % STREAM_HISTORY), n = STREAM_HISTORY - at;
+        n = n < b.n - skip ? n : b.n - skip;
+        memcpy(s->history + at, b.p + skip, n);
+        skip += n;
+    }
 }
 
 static void give(struct stream *s, struct span b, const struct origin *o,
