@@ -40,7 +40,8 @@ static const struct profile *in; /* the profile that the child is in */
 
 static void set_up(void)
 {
-    static const char *const folders[] = {"keys", "directory", "store", "certs", "ca"};
+    static const char *const folders[] = {"keys", "directory", "store", "certs",
+                                          "ca",   "enrol",     "search"};
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
 
