@@ -1,13 +1,20 @@
 #include "capture/source.h"
 
 #include "base/check.h"
+#include "base/codec.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { FEED_MAX = 66000, FEED_LINK = 101 /* raw IP */ };
 
 struct source {
-    pcap_t *pcap;
+    pcap_t *pcap; /* NULL: a feed */
+    int feed;
+    unsigned char *frame; /* room for one of a feed */
     int link;
     source_fn fn;
     void *arg;
@@ -80,17 +87,31 @@ int source_open(const char *interface, const char *filter, struct source **ret, 
     return 0;
 }
 
+struct source *source_of_feed(int fd)
+{
+    struct source *s = calloc(1, sizeof *s);
+
+    CHECK(s != NULL && (s->frame = malloc(FEED_MAX)) != NULL);
+    s->feed = fd;
+    s->link = FEED_LINK;
+    return s;
+}
+
 void source_close(struct source *s)
 {
     if (s == NULL)
         return;
-    pcap_close(s->pcap);
+    if (s->pcap != NULL)
+        pcap_close(s->pcap);
+    else
+        close(s->feed);
+    free(s->frame);
     free(s);
 }
 
 int source_fd(const struct source *s)
 {
-    return pcap_get_selectable_fd(s->pcap);
+    return s->pcap == NULL ? s->feed : pcap_get_selectable_fd(s->pcap);
 }
 
 int source_link(const struct source *s)
@@ -106,9 +127,30 @@ static void on_packet(unsigned char *arg, const struct pcap_pkthdr *h, const uns
           (int64_t)h->ts.tv_sec * 1000000 + h->ts.tv_usec);
 }
 
+static int read_feed(struct source *s, int max, source_fn fn, void *arg)
+{
+    int k = 0;
+
+    while (k < max) {
+        ssize_t n = recv(s->feed, s->frame, FEED_MAX, MSG_DONTWAIT);
+        struct rd r;
+        int64_t time_us;
+        if (n <= 8)
+            break;
+        r = rd_of(span_of(s->frame, (size_t)n));
+        time_us = rd_i64(&r);
+        fn(arg, span_of(r.p, r.n), (uint32_t)r.n, time_us);
+        k++;
+    }
+    return k;
+}
+
 int source_read(struct source *s, int max, source_fn fn, void *arg)
 {
     int n;
+
+    if (s->pcap == NULL)
+        return read_feed(s, max, fn, arg);
 
     s->fn = fn;
     s->arg = arg;
@@ -120,6 +162,10 @@ bool source_statistics(struct source *s, uint64_t *ret_received, uint64_t *ret_d
 {
     struct pcap_stat st;
 
+    if (s->pcap == NULL) {
+        *ret_received = *ret_dropped = 0;
+        return true;
+    }
     if (pcap_stats(s->pcap, &st) != 0)
         return false;
     *ret_received = st.ps_recv;

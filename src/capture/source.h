@@ -13,6 +13,9 @@ enum { SOURCE_SNAP_BYTES = 262144, SOURCE_BUFFER_BYTES = 64 << 20 };
 struct source;
 /* interface NULL: all of them. filter: as pcap-filter(7), complete. -EPERM: not permitted here; -EINVAL: the filter is none. */
 int source_open(const char *interface, const char *filter, struct source **ret, struct err *e);
+/* Frames that somebody else writes to the other end of a SOCK_SEQPACKET pair: 8 bytes of time (microseconds, little-endian) and the
+ * frame, from its IP header on. The descriptor is taken. */
+struct source *source_of_feed(int take_fd);
 void source_close(struct source *s);
 int source_fd(const struct source *s); /* to wait for */
 int source_link(const struct source *s);

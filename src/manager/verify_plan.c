@@ -86,6 +86,10 @@ static int read_trust(struct verify_plan *v, struct err *e)
         r = control_call(v->control, ROLE_CERTD, 0, MSG_CERT_CA_PEM, SPAN_EMPTY, &pem, e);
     if (r < 0)
         return err_wrap(e, r, "the root certificate to trust");
+    /* of certificates that come from another CA */
+    if (has_option(v->call, OPT_ROOT) &&
+        (r = file_read(AT_FDCWD, v->call->option[OPT_ROOT], CERTIFICATE_TEXT_MAX, &pem, e)) < 0)
+        return r;
     r = probe_trust_init(&v->trust, buf_span(&pem), e);
     return r < 0 ? err_wrap(e, r, "%s", file != NULL ? file : "the roots of certd") : 0;
 }

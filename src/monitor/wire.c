@@ -14,7 +14,11 @@
 
 enum { READ_BYTES = 16384, IN_MAX = 2 * WIRE_LINE_MAX, RENEGOTIATE_MS = 2000 };
 
+static wire_tap_fn tap_fn;
+static void *tap_arg;
+
 struct wire {
+    struct sockaddr_storage own, peer; /* for the tap */
     int fd;
     uint64_t deadline; /* clock_mono_ms */
     SSL_CTX *ctx;
@@ -23,6 +27,43 @@ struct wire {
     size_t used; /* of in, by the line given last */
     bool closed;
 };
+
+/* ---- the tap ----------------------------------------------------------------------------- */
+
+void wire_tap(wire_tap_fn fn, void *arg)
+{
+    tap_fn = fn;
+    tap_arg = arg;
+}
+
+static void tap(const struct wire *w, bool from_peer, const void *p, size_t n)
+{
+    if (tap_fn != NULL && n > 0)
+        tap_fn(tap_arg, &w->own, &w->peer, from_peer, span_of(p, n));
+}
+
+/* What OpenSSL reads from and writes to the socket. */
+static long on_bio(BIO *bio, int op, const char *p, size_t length, int argi, long argl, int ret,
+                   size_t *done)
+{
+    const struct wire *w = (const struct wire *)(void *)BIO_get_callback_arg(bio);
+
+    (void)length, (void)argi, (void)argl;
+    if (ret > 0 && done != NULL &&
+        (op == (BIO_CB_READ | BIO_CB_RETURN) || op == (BIO_CB_WRITE | BIO_CB_RETURN)))
+        tap(w, op == (BIO_CB_READ | BIO_CB_RETURN), p, *done);
+    return ret;
+}
+
+static void tap_tls(struct wire *w)
+{
+    BIO *bio = SSL_get_rbio(w->ssl);
+
+    if (tap_fn == NULL)
+        return;
+    BIO_set_callback_arg(bio, (char *)w);
+    BIO_set_callback_ex(bio, on_bio);
+}
 
 /* ---- TCP --------------------------------------------------------------------------------- */
 
@@ -93,6 +134,8 @@ int wire_dial(const struct sockaddr_storage *to, const struct sockaddr_storage *
         return r;
     }
     setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    w->peer = *to;
+    getsockname(w->fd, (struct sockaddr *)(void *)&w->own, &(socklen_t){sizeof w->own});
     *ret = w;
     return 0;
 }
@@ -241,6 +284,7 @@ int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *
         return err_set(e, -ENOTSUP, "this machine's OpenSSL has none of these ciphers");
     w->ssl = SSL_new(w->ctx);
     CHECK(w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) == 1);
+    tap_tls(w);
     if (t->name != NULL)
         SSL_set_tlsext_host_name(w->ssl, (char *)(uintptr_t)t->name);
     offer_alpn(w->ssl, t->alpn);
@@ -284,8 +328,10 @@ static int write_once(struct wire *w, struct span s, int *ret_events, struct err
     }
     *ret_events = WATCH_WRITE;
     r = (int)send(w->fd, s.p, s.n < INT32_MAX ? s.n : INT32_MAX, MSG_NOSIGNAL);
-    if (r >= 0)
+    if (r >= 0) {
+        tap(w, false, s.p, (size_t)r);
         return r;
+    }
     return errno == EAGAIN || errno == EINTR
                ? 0
                : err_set(e, -errno, "the connection broke: %s", strerror(errno));
@@ -319,8 +365,10 @@ static int read_once(struct wire *w, char *p, size_t size, int *ret_events, stru
     }
     *ret_events = WATCH_READ;
     r = (int)recv(w->fd, p, size, 0);
-    if (r > 0)
+    if (r > 0) {
+        tap(w, true, p, (size_t)r);
         return r;
+    }
     if (r == 0)
         return err_set(e, -EPIPE, "the peer has closed the connection");
     return errno == EAGAIN || errno == EINTR

@@ -61,4 +61,9 @@ int wire_some(struct wire *w, struct buf *out, struct err *e);
 bool wire_closes(struct wire *w, uint64_t within_ms, struct buf *out);
 size_t wire_unread(const struct wire *w);
 
+/* Every byte that crosses the sockets of all wires, below TLS, as a capture would see it. NULL: nobody listens. */
+typedef void (*wire_tap_fn)(void *arg, const struct sockaddr_storage *own,
+                            const struct sockaddr_storage *peer, bool from_peer, struct span bytes);
+void wire_tap(wire_tap_fn fn, void *arg);
+
 #endif

@@ -1,0 +1,16 @@
+/*
+ * capture_tap.h: where packets may not be captured: every byte of the probe's own connections, below TLS, put into frames for the parser.
+ * On loopback these are the bytes that were on the wire; connections of others are not seen.
+ */
+#ifndef MANAGER_CAPTURE_TAP_H
+#define MANAGER_CAPTURE_TAP_H
+
+#include "base/err.h"
+#include "capture/source.h"
+
+struct capture_tap;
+/* From now on until capture_tap_stop; *ret_source is what the parser reads. */
+int capture_tap_start(struct capture_tap **ret, struct source **ret_source, struct err *e);
+void capture_tap_stop(struct capture_tap *t); /* NULL is fine */
+
+#endif
