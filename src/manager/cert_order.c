@@ -106,3 +106,20 @@ int cert_order_done(struct call *c, json_t *take_v, const struct cert_request_ms
     return view_done(c, take_v, "%s has a certificate of %s, serial %s. It is renewed by itself.",
                      m->vserver, m->authority, serial);
 }
+
+int cmd_cert_rehearse(struct call *c, struct err *e)
+{
+    struct control *control = call_control(c, e);
+    struct buf body BUF_AUTO = BUF(128);
+    int r;
+
+    if (control == NULL)
+        return -ENOTCONN;
+    if (strlen(c->args[0]) > CERT_MSG_WORD_MAX)
+        return err_set(e, -ENOENT, "there is no virtual server of that name");
+    wr_cert_word(&body, c->args[0]);
+    r = control_call(control, ROLE_CERTD, 0, MSG_CERT_REHEARSE, buf_span(&body), NULL, e);
+    return r < 0 ? r
+                 : view_done(c, NULL, "The renewal of %s would work: its names were proved anew.",
+                             c->args[0]);
+}

@@ -11,6 +11,7 @@ import ssl
 import sys
 import tempfile
 import time
+import urllib.request
 
 from acme_peers import Challtestsrv, FakeCA, Knot, Pebble, make_server_certificate
 from sealpost import Server, main, wait_for
@@ -95,6 +96,35 @@ def external_account():
     server.run("cert", "cancel", "submission-default")
     order("submission-default", "eab", "--dns", "mail.example.test")
     assert "Pebble Intermediate" in served("submissions")
+
+
+def rehearsal():
+    """The renewal is led up to the certificate, nothing is issued; a path that no longer works is told."""
+    serial = show("submission-default")["current"]["serial"]
+    issued = pebble_eab.log.read_text().count("Issued certificate serial")
+    out = server.run("cert", "rehearse", "submission-default").stdout
+    assert "would work" in out, out
+    assert pebble_eab.log.read_text().count("Issued certificate serial") == issued
+    v = show("submission-default")
+    assert v["current"]["serial"] == serial and v["rehearsed"] and not v["rehearsal_failure"], v
+    r = server.run("cert", "rehearse", "smtp-default", check=False)
+    assert r.returncode == 1 and "not of an authority" in r.stderr, r.stderr
+
+
+def rehearsal_that_fails():
+    """The administrator's program has ceased to work: told by command, in the list and by webhook; the certificate stays."""
+    serial = show("pop3-default")["current"]["serial"]
+    program = (folder / "dns").read_text()
+    (folder / "dns").write_text("#!/bin/sh\necho token expired\nexit 1\n")
+    r = server.run("cert", "rehearse", "pop3-default", check=False)
+    (folder / "dns").write_text(program)
+    assert r.returncode == 1 and "token expired" in r.stderr, r.stderr
+    v = show("pop3-default")
+    assert v["current"]["serial"] == serial and "token expired" in v["rehearsal_failure"], v
+    wait_for("the webhook was told", lambda: any(x["vserver"] == "pop3-default" and "token expired" in x["text"] for x in fake.hooks), 20)
+    c = ssl._create_unverified_context()
+    metrics = urllib.request.urlopen(f"https://localhost:{server.port('https')}/metrics", context=c, timeout=10).read().decode()
+    assert 'sealpost_certificate_rehearsal_failed{vserver="pop3-default"} 1' in metrics, metrics
 
 
 REFUSALS = [
@@ -270,7 +300,7 @@ try:
     with Server(sys.argv[1]) as server:
         start()
         configure()
-        main(http_01, tls_alpn_01, dns_by_command, dns_command_fails, dns_by_update, external_account, refusals, a_ca_that_does_not_answer,
+        main(http_01, tls_alpn_01, dns_by_command, dns_command_fails, dns_by_update, external_account, rehearsal, rehearsal_that_fails, refusals, a_ca_that_does_not_answer,
              pending_over_a_kill, renewal_information, est, second_source_and_alarms)
 finally:
     for name in ("pebble", "pebble_eab", "pebble_dns", "challenges", "knot", "fake"):

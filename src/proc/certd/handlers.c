@@ -180,5 +180,6 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_TRUST_SHOW, msg_cert_trust_show, false},
     {MSG_CERT_CHAIN,      msg_cert_chain,      true },
     {MSG_CERT_CHALLENGE,  msg_cert_challenge,  false},
+    {MSG_CERT_REHEARSE,   msg_cert_rehearse,   true },
     {0,                   NULL,                false},
 };

@@ -1,18 +1,14 @@
-#include "proc/certd/orders.h"
 #include "acme/est.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/date.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "pki/cert_msg.h"
 #include "pki/chain.h"
 #include "pki/container.h"
 #include "pki/request.h"
-#include "proc/certd/order.h"
-#include "proc/certd/proofs.h"
+#include "proc/certd/leader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,33 +18,11 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 30000,
-    LOOK_SOON_MS = 1000,
-    SHORT_LIFE = 7200,
     PEM_MAX = 256 * 1024,
-    REHEARSAL_SECONDS = 7 * 86400,
-    WINDOW_LOOK_MIN = 60,
-    WINDOW_LOOK_DEFAULT = 6 * 3600,
-    WINDOW_LOOK_MAX = 86400,
     PERSON_PAUSE = 900, /* what somebody has to mend is not tried every minute */
 };
 
-struct leader {
-    struct vserver_life *v;
-    struct order order;
-    bool loaded, running;
-    char progress[120];
-    int64_t looks_at; /* at the CA, again */
-    struct fiber_lock file;
-};
-
-static struct leader *leader_of(const struct vserver_life *v)
-{
-    return v->orders;
-}
-
-/* The authority of the pending request, or of the certificate in use; "": it is another's. */
-static const char *authority_of(const struct identity_slot *s)
+const char *leader_authority(const struct identity_slot *s)
 {
     bool asked = s->state == IDENTITY_PENDING || identity_is_served(s);
     return asked && s->source == IDENTITY_EXTERNAL ? s->origin : "";
@@ -82,7 +56,7 @@ static void work_read(void *arg)
     j->rc = file_read(AT_FDCWD, j->path, ORDER_FILE_MAX - 1, &j->bytes, &j->e);
 }
 
-static int save(struct leader *l, struct err *e)
+int leader_save(struct leader *l, struct err *e)
 {
     struct file_job j;
 
@@ -112,12 +86,6 @@ static void load(struct leader *l)
 
 /* --- one course at the CA
  * ------------------------------------------------------------------------------------------------------ */
-
-struct running {
-    struct leader *l;
-    struct authority *a;
-    bool rehearsal;
-};
 
 /* Is the request still there that it is for? */
 static bool wanted(const struct running *r)
@@ -149,7 +117,7 @@ static int on_remember(void *arg, const char *order, struct err *e)
     if (r->rehearsal)
         return 0;
     snprintf(r->l->order.url, sizeof(r->l->order.url), "%s", order);
-    return save(r->l, e);
+    return leader_save(r->l, e);
 }
 
 static int on_present(void *arg, struct acme_proof *p, struct err *e)
@@ -171,8 +139,9 @@ static void put_replaced(const struct vserver_life *v, const char *authority, st
     struct chain c = CHAIN_NONE;
     struct err e;
 
-    if (strcmp(authority_of(s), authority) == 0 && chain_parse(identity_chain(s), &c, &e) == 0 &&
-        c.n > 0 && !acme_certificate_id(certificate_der(c.v[0]), out))
+    if (strcmp(leader_authority(s), authority) == 0 &&
+        chain_parse(identity_chain(s), &c, &e) == 0 && c.n > 0 &&
+        !acme_certificate_id(certificate_der(c.v[0]), out))
         buf_clear(out);
     chain_done(&c);
 }
@@ -190,7 +159,7 @@ static const char *challenge_type(const struct authority *a)
                                                       : "http-01";
 }
 
-static int run_acme(struct running *r, const struct cert_names *names, struct span csr,
+int leader_run_acme(struct running *r, const struct cert_names *names, struct span csr,
                     struct buf *ret_pem, bool *ret_passes, struct err *e)
 {
     struct buf replaces BUF_AUTO = BUF(400);
@@ -236,7 +205,7 @@ static int run_est(struct running *r, struct span csr, struct buf *ret_pem, bool
         .user = r->a->conf->user,
         .password = buf_span(&r->a->secret),
         .csr = csr,
-        .again = strcmp(authority_of(&r->l->v->life.id.current), r->a->conf->name) == 0,
+        .again = strcmp(leader_authority(&r->l->v->life.id.current), r->a->conf->name) == 0,
         .progress = on_progress,
         .arg = r};
     return est_course_run(&k, ret_pem, ret_passes, e);
@@ -293,7 +262,7 @@ static int install(struct running *r, struct span pem, struct err *e)
 /* --- results
  * ------------------------------------------------------------------------------------------------------------------- */
 
-static void failed(struct leader *l, const char *authority, bool passes, uint32_t wish,
+void leader_failed(struct leader *l, const char *authority, bool passes, uint32_t wish,
                    const struct err *why)
 {
     struct order *o = &l->order;
@@ -308,7 +277,7 @@ static void failed(struct leader *l, const char *authority, bool passes, uint32_
     snprintf(o->failure, sizeof(o->failure), "%s: %.500s", authority, why->text);
     log_warn("order of %s: %s; the certificate in use stays; trying again in %" PRId64 " s",
              l->v->name, o->failure, pause);
-    save(l, &e);
+    leader_save(l, &e);
 }
 
 static void succeeded(struct leader *l, const char *authority)
@@ -322,7 +291,7 @@ static void succeeded(struct leader *l, const char *authority)
     o->tries = 0;
     o->retry_at = 0;
     o->person = false;
-    save(l, &e);
+    leader_save(l, &e);
 }
 
 /* What was refused when it came is not asked for in the same order again. */
@@ -346,7 +315,7 @@ static void run_order(struct leader *l)
     if (rc == 0)
         rc = r.a->conf->kind == AUTHORITY_EST
                  ? run_est(&r, buf_span(&csr), &pem, &passes, &e)
-                 : run_acme(&r, &q->names, buf_span(&csr), &pem, &passes, &e);
+                 : leader_run_acme(&r, &q->names, buf_span(&csr), &pem, &passes, &e);
     if (rc == 0) {
         l->progress[0] = '\0';
         rc = install(&r, buf_span(&pem), &e);
@@ -357,234 +326,15 @@ static void run_order(struct leader *l)
     if (rc == 0)
         succeeded(l, name);
     else if (rc != -ECANCELED)
-        failed(l, name, passes, r.a ? r.a->client.retry_after : 0, &e);
+        leader_failed(l, name, passes, r.a ? r.a->client.retry_after : 0, &e);
     l->running = false;
     l->progress[0] = '\0';
     authority_close(l->v->certd, r.a);
     request_free(q);
 }
 
-/* --- renewal
- * ------------------------------------------------------------------------------------------------------------------- */
-
-static int do_renew(struct vserver_life *v, void *arg, struct err *e)
-{
-    struct buf der BUF_AUTO = BUF(REQUEST_DER_MAX);
-    const struct identity_slot *s = &v->life.id.current;
-    struct cert_fields *f = calloc(1, sizeof(*f));
-    struct life_request q = {
-        .name = s->name, .key_type = v->life.want.key_type, .authority = s->origin};
-    struct chain c = CHAIN_NONE;
-    int rc = chain_parse(identity_chain(s), &c, e);
-
-    CHECK(f);
-    if (rc == 0) {
-        certificate_fields(c.v[0], f);
-        q.subject = (struct cert_subject){.common_name = f->common_name};
-        q.names = &c.v[0]->names;
-        rc = life_request(&v->life, &q, &der, e);
-    }
-    if (rc == 0)
-        orders_placed(v);
-    chain_done(&c);
-    free(f);
-    return rc;
-}
-
-/* Of the certificate in use, the CA's own wish: again only when it said so. */
-static void look_at_window(struct leader *l, const char *authority, int64_t now)
-{
-    const struct identity_slot *s = &l->v->life.id.current;
-    struct buf id BUF_AUTO = BUF(400);
-    struct authority *a = NULL;
-    struct acme_window w;
-    uint32_t wait = WINDOW_LOOK_DEFAULT;
-    struct chain c = CHAIN_NONE;
-    struct err e;
-    int rc = chain_parse(identity_chain(s), &c, &e);
-
-    if (rc == 0 && (c.n == 0 || !acme_certificate_id(certificate_der(c.v[0]), &id)))
-        rc = -ENOENT;
-    chain_done(&c);
-    if (rc == 0)
-        rc = authority_open(l->v->certd, authority, false, &a, &e);
-    if (rc == 0)
-        rc = a->conf->kind == AUTHORITY_ACME ? acme_client_window(&a->client, buf_cstr(&id), &w, &e)
-                                             : -ENOENT;
-    if (a && a->client.retry_after)
-        wait = a->client.retry_after;
-    if (rc == 0 && (w.start != l->order.window_start || w.end != l->order.window_end)) {
-        l->order.window_start = w.start;
-        l->order.window_end = w.end;
-        l->order.renew_at = w.start + (int64_t)random_below((uint64_t)(w.end - w.start));
-        log_info("certificate of %s: %s wants it renewed between %" PRId64 " and %" PRId64 "%s%s",
-                 l->v->name, authority, w.start, w.end, w.explanation[0] ? ": " : "",
-                 w.explanation);
-    } else if (rc < 0 && rc != -ENOENT) {
-        log_warn("certificate of %s: renewal information of %s: %s", l->v->name, authority, e.text);
-    }
-    wait = wait < WINDOW_LOOK_MIN   ? WINDOW_LOOK_MIN
-           : wait > WINDOW_LOOK_MAX ? WINDOW_LOOK_MAX
-                                    : wait;
-    l->order.look_at = now + wait;
-    authority_close(l->v->certd, a);
-    save(l, &e);
-}
-
-/* The CA's window, but never later than is safe; else two thirds of the life. */
-static int64_t renew_at(const struct leader *l)
-{
-    int64_t ours = life_renew_at(&l->v->life);
-    const struct identity_slot *s = &l->v->life.id.current;
-    int64_t last = s->not_after - (s->not_after - s->not_before) / 6;
-
-    if (!l->order.renew_at)
-        return ours;
-    return l->order.renew_at < last ? l->order.renew_at : last;
-}
-
-static void renew(struct leader *l)
-{
-    struct err e;
-
-    log_info("certificate of %s: its renewal is due", l->v->name);
-    if (lives_do(l->v, do_renew, NULL, &e) < 0)
-        failed(l, l->v->life.id.current.origin, true, 0, &e);
-}
-
-/* --- rehearsal
- * ----------------------------------------------------------------------------------------------------------------- */
-
-static void rehearse(struct leader *l, const char *authority, int64_t now)
-{
-    struct running r = {.l = l, .rehearsal = true};
-    struct cert_names names = CERT_NAMES_EMPTY;
-    struct buf none BUF_AUTO = BUF(16);
-    struct chain c = CHAIN_NONE;
-    bool passes = true, done = false;
-    struct err e;
-    int rc = chain_parse(identity_chain(&l->v->life.id.current), &c, &e);
-
-    if (rc == 0)
-        rc = cert_names_copy(&names, &c.v[0]->names);
-    chain_done(&c);
-    if (rc == 0)
-        rc = authority_open(l->v->certd, authority, true, &r.a, &e);
-    if (rc == 0 && r.a->conf->rehearse && r.a->conf->kind == AUTHORITY_ACME) {
-        rc = run_acme(&r, &names, SPAN_EMPTY, &none, &passes, &e);
-        done = true;
-    }
-    l->order.rehearsed = now;
-    l->order.rehearsal_failed = rc < 0 && rc != -ECANCELED;
-    snprintf(l->order.rehearsal, sizeof(l->order.rehearsal), "%s",
-             l->order.rehearsal_failed ? e.text : "");
-    if (l->order.rehearsal_failed) {
-        char text[800];
-        snprintf(text, sizeof(text),
-                 "The weekly rehearsal of the renewal from %s failed:\n%s\n"
-                 "The certificate in use stays; mend this before it is due.",
-                 authority, e.text);
-        alarm_send(l->v->certd, l->v->name, 0, "rehearsal of renewal failed", text);
-    } else if (done) {
-        log_info("certificate of %s: the renewal from %s was rehearsed", l->v->name, authority);
-    }
-    cert_names_done(&names);
-    authority_close(l->v->certd, r.a);
-    save(l, &e);
-}
-
-/* --- the end comes near
- * -------------------------------------------------------------------------------------------------------- */
-
-static int do_second(struct vserver_life *v, void *arg, struct err *e)
-{
-    return life_renew(&v->life, "the second source: the first has failed", e);
-}
-
-/* The first has failed until a twelfth is left. */
-static void fall_back(struct leader *l)
-{
-    const struct conf_vserver *cv = conf_vserver_by_name(l->v->certd->child->conf, l->v->name);
-    struct err e;
-
-    if (!cv || strcmp(cv->second_source, "none") == 0)
-        return;
-    if (strcmp(cv->second_source, "own-ca") == 0) {
-        log_warn("certificate of %s: its CA has failed; one of the own CA takes its place",
-                 l->v->name);
-        if (lives_do(l->v, do_second, NULL, &e) < 0)
-            log_error("certificate of %s: %s", l->v->name, e.text);
-        return;
-    }
-    if (strcmp(l->v->life.id.pending.origin, cv->second_source) != 0) {
-        log_warn("certificate of %s: its CA has failed; %s is asked", l->v->name,
-                 cv->second_source);
-        snprintf(l->v->life.id.pending.origin, sizeof(l->v->life.id.pending.origin), "%s",
-                 cv->second_source);
-        l->order.url[0] = '\0';
-        l->order.tries = 0;
-        l->order.retry_at = 0;
-    }
-}
-
-static const char *level_words(unsigned level)
-{
-    return level == 3 ? "a twelfth" : level == 2 ? "a sixth" : "a third";
-}
-
-/* By itself, in time, it would not have come so far: what is due to be renewed any moment is no alarm yet. */
-static bool is_late(const struct leader *l, int64_t now, unsigned level)
-{
-    const struct identity_slot *s = &l->v->life.id.current;
-    bool automatic = s->source == IDENTITY_OWN_CA || authority_of(s)[0];
-    int64_t life = s->not_after - s->not_before;
-
-    return level > 1 || !automatic || l->order.tries > 0 || l->v->life.failures > 0 ||
-           now > renew_at(l) + life / 20;
-}
-
-static void alarm_level(struct leader *l, int64_t now)
-{
-    const struct identity_slot *s = &l->v->life.id.current;
-    unsigned level = order_level(s->not_before, s->not_after, now);
-    struct buf day BUF_AUTO = BUF(64);
-    const char *why = l->order.failure[0]     ? l->order.failure
-                      : l->v->life.failure[0] ? l->v->life.failure
-                                              : "nothing has tried to replace it";
-    char text[1500], subject[150];
-    struct err e;
-
-    if (level <= l->order.alarmed || !is_late(l, now, level))
-        return;
-    date_print_iso(&day, s->not_after);
-    snprintf(subject, sizeof(subject), "certificate of %s %s", l->v->name,
-             now >= s->not_after ? "has expired" : "comes to its end");
-    snprintf(text, sizeof(text),
-             "The certificate of virtual server %s (%s) %s on %s: less than %s of its life is "
-             "left.\nWhat stands in the way: %s\nSee `sealpost cert show %s`; `sealpost cert issue "
-             "%s` puts one of the own CA in its place at once.",
-             l->v->name, identity_source_name(s->source), now >= s->not_after ? "ended" : "ends",
-             buf_cstr(&day), level_words(level), why, l->v->name, l->v->name);
-    l->order.alarmed = (uint8_t)level;
-    save(l, &e);
-    alarm_send(l->v->certd, l->v->name, level, subject, text);
-}
-
 /* --- one look
  * ------------------------------------------------------------------------------------------------------------------ */
-
-/* What is remembered belongs to another certificate: forgotten. */
-static void follow_serial(struct leader *l)
-{
-    struct order *o = &l->order;
-    const char *serial = l->v->life.id.current.serial;
-
-    if (strcmp(o->serial, serial) == 0)
-        return;
-    memcpy(o->serial, serial, sizeof(o->serial));
-    o->window_start = o->window_end = o->renew_at = o->look_at = 0;
-    o->alarmed = 0;
-}
 
 static void follow_pending(struct leader *l)
 {
@@ -606,22 +356,23 @@ static void look(struct leader *l)
     const struct life *life = &l->v->life;
     char authority[IDENTITY_NAME_MAX + 1];
     int64_t now = clock_seconds();
+    struct err e;
 
-    follow_serial(l);
+    leader_follow_serial(l);
     follow_pending(l);
-    snprintf(authority, sizeof(authority), "%s", authority_of(&life->id.current));
-    if (authority_of(&life->id.pending)[0]) {
+    snprintf(authority, sizeof(authority), "%s", leader_authority(&life->id.current));
+    if (leader_authority(&life->id.pending)[0]) {
         if (now >= l->order.retry_at)
             run_order(l);
     } else if (authority[0] && life->id.pending.state == IDENTITY_NONE) {
         if (now >= l->order.look_at)
-            look_at_window(l, authority, now);
-        if (clock_seconds() >= renew_at(l) && now >= l->order.retry_at)
-            renew(l);
+            leader_look_at_window(l, authority, now);
+        if (clock_seconds() >= leader_renew_at(l) && now >= l->order.retry_at)
+            leader_renew(l);
         else if (!l->order.rehearsed)
             l->order.rehearsed = now; /* it has just worked */
         else if (now - l->order.rehearsed >= REHEARSAL_SECONDS)
-            rehearse(l, authority, now);
+            leader_rehearse(l, authority, now, &e);
     }
 }
 
@@ -631,15 +382,15 @@ static uint64_t pause_ms(const struct leader *l)
     const struct identity_slot *s = &l->v->life.id.current;
     int64_t now = clock_seconds(), next = INT64_MAX;
 
-    if (authority_of(&l->v->life.id.pending)[0])
+    if (leader_authority(&l->v->life.id.pending)[0])
         next = l->order.retry_at;
-    else if (authority_of(s)[0])
-        next = renew_at(l);
-    if (identity_is_served(s) && s->not_after - s->not_before < SHORT_LIFE)
-        return LOOK_SOON_MS;
-    if (next - now >= LOOK_MS / 1000)
-        return LOOK_MS;
-    return next > now ? (uint64_t)(next - now) * 1000 : LOOK_SOON_MS;
+    else if (leader_authority(s)[0])
+        next = leader_renew_at(l);
+    if (identity_is_served(s) && s->not_after - s->not_before < ORDER_SHORT_LIFE)
+        return ORDER_LOOK_SOON_MS;
+    if (next - now >= ORDER_LOOK_MS / 1000)
+        return ORDER_LOOK_MS;
+    return next > now ? (uint64_t)(next - now) * 1000 : ORDER_LOOK_SOON_MS;
 }
 
 static void lead(void *arg)
@@ -652,25 +403,7 @@ static void lead(void *arg)
         bool ready = l->v->wanted && l->v->reconciled;
         if (ready)
             look(l);
-        fiber_cond_wait(&l->v->wake, ready ? pause_ms(l) : LOOK_SOON_MS);
-    }
-}
-
-/* Beside that: a CA may let an order wait for days. */
-static void watch_end(void *arg)
-{
-    struct leader *l = arg;
-
-    for (;;) {
-        const struct identity_slot *s = &l->v->life.id.current;
-        bool ready = l->loaded && l->v->wanted && l->v->reconciled && identity_is_served(s);
-        if (ready) {
-            follow_serial(l);
-            alarm_level(l, clock_seconds());
-            if (authority_of(s)[0] && l->order.alarmed == 3)
-                fall_back(l);
-        }
-        fiber_sleep_ms(ready && s->not_after - s->not_before > SHORT_LIFE ? LOOK_MS : LOOK_SOON_MS);
+        fiber_cond_wait(&l->v->wake, ready ? pause_ms(l) : ORDER_LOOK_SOON_MS);
     }
 }
 
@@ -682,7 +415,7 @@ void orders_begin(struct vserver_life *v)
     l->v = v;
     v->orders = l;
     fiber_start(v->certd->child->loop, lead, l, "certd.order");
-    fiber_start(v->certd->child->loop, watch_end, l, "certd.alarm");
+    fiber_start(v->certd->child->loop, leader_watch_end, l, "certd.alarm");
 }
 
 void orders_placed(struct vserver_life *v)
@@ -705,8 +438,8 @@ static void put_member(struct buf *out, const char *name, const char *value)
 void orders_json(const struct vserver_life *v, struct buf *out)
 {
     const struct leader *l = leader_of(v);
-    const char *pending = authority_of(&v->life.id.pending);
-    const char *authority = pending[0] ? pending : authority_of(&v->life.id.current);
+    const char *pending = leader_authority(&v->life.id.pending);
+    const char *authority = pending[0] ? pending : leader_authority(&v->life.id.current);
 
     if (!l || !authority[0])
         return;
@@ -719,8 +452,8 @@ void orders_json(const struct vserver_life *v, struct buf *out)
             ",\"tries\":%u,\"order_retry_at\":%" PRId64 ",\"looks_at\":%" PRId64 ",\"person\":%s",
             l->order.tries, l->order.retry_at, l->looks_at, l->order.person ? "true" : "false");
     } else {
-        buf_printf(out, ",\"authority_renew_at\":%" PRId64 ",\"rehearsed\":%" PRId64, renew_at(l),
-                   l->order.rehearsed);
+        buf_printf(out, ",\"authority_renew_at\":%" PRId64 ",\"rehearsed\":%" PRId64,
+                   leader_renew_at(l), l->order.rehearsed);
         put_member(out, "rehearsal_failure", l->order.rehearsal);
     }
     put_member(out, "order_failure", l->order.failure);

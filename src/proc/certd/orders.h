@@ -13,6 +13,8 @@ void orders_begin(struct vserver_life *v);
 void orders_placed(struct vserver_life *v);
 /* Members of a JSON object about it, each behind a comma; nothing: there is nothing to say. */
 void orders_json(const struct vserver_life *v, struct buf *out);
+/* `sealpost cert rehearse`: renewal.c */
+void msg_cert_rehearse(void *arg, struct msg *m);
 void orders_metrics(const struct certd *d, struct buf *text);
 
 /* alarm.c: log, mail to the postmaster, webhook. suspends */
