@@ -16,7 +16,10 @@ enum {
     KEYD_POLL_MS = 20,
     SIGN_MS = 10000,
     CALL_MS = 10000,
-    CREATE_MS = 60000
+    CREATE_MS = 60000,
+    /* keyd takes 1,024 of one link and refuses more: a crowd of handshakes waits here instead */
+    SIGN_AT_ONCE = 512,
+    SIGN_QUEUE_MS = 60000
 };
 
 static struct link *(*keyd_link)(void *arg);
@@ -46,6 +49,30 @@ static int keyd_call(enum msg_id id, struct span body, uint64_t timeout_ms, stru
     }
 }
 
+static struct {
+    unsigned under_way;
+    struct fiber_cond done;
+} signing;
+
+/* suspends */
+static int sign_in_turn(struct span body, struct buf *reply)
+{
+    uint64_t until = clock_mono_ms() + SIGN_QUEUE_MS, now;
+    int r;
+
+    while (signing.under_way >= SIGN_AT_ONCE && fiber_self() != NULL) {
+        now = clock_mono_ms();
+        if (now >= until)
+            return -EBUSY;
+        fiber_cond_wait(&signing.done, until - now);
+    }
+    signing.under_way++;
+    r = keyd_call(MSG_KEY_SIGN, body, SIGN_MS, reply);
+    signing.under_way--;
+    fiber_cond_signal(&signing.done);
+    return r;
+}
+
 static int sign(const struct key_sign_request *r, unsigned char ret[KEY_SIGNATURE_MAX],
                 size_t *ret_bytes)
 {
@@ -56,7 +83,7 @@ static int sign(const struct key_sign_request *r, unsigned char ret[KEY_SIGNATUR
     if (r->text.n > KEY_TBS_MAX)
         return -EMSGSIZE;
     wr_key_sign(&body, r);
-    status = keyd_call(MSG_KEY_SIGN, buf_span(&body), SIGN_MS, &reply);
+    status = sign_in_turn(buf_span(&body), &reply);
     if (status < 0)
         return status;
     if (reply.overflow || reply.n == 0)

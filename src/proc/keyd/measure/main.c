@@ -3,6 +3,10 @@
  * life: the server (a sessiond's part), keyd, and a client whose cost does not count.
  *
  *     keyd.measure [handshakes [idle connections]]
+ *     keyd.measure rate [handshakes]          keys at keyd against keys in the process, with many clients
+ *     keyd.measure swap [handshakes [swaps]]  so many are under way while the certificate is swapped
+ *
+ * The key in the process is this program's alone: sessiond has no way to hold one.
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -123,6 +127,80 @@ static pid_t client_start(const struct sockaddr_in *to, unsigned n, bool keep, b
     _exit(0);
 }
 
+/* As many at once as there are processes. With `resume` every handshake but each one's first is a resumption. */
+static void clients_start(const struct sockaddr_in *to, unsigned n, unsigned at_once, bool resume,
+                          pid_t *ret)
+{
+    for (unsigned i = 0; i < at_once; i++) {
+        SSL_SESSION *session = NULL;
+        SSL_CTX *ctx;
+        if ((ret[i] = fork()) != 0)
+            continue;
+        ctx = SSL_CTX_new(TLS_client_method());
+        for (unsigned k = 0; k < n / at_once; k++) {
+            int fd = socket(AF_INET, SOCK_STREAM, 0);
+            SSL *ssl = SSL_new(ctx);
+            char byte;
+            if (session != NULL)
+                SSL_set_session(ssl, session);
+            while (connect(fd, (const struct sockaddr *)(const void *)to, sizeof *to) < 0)
+                usleep(1000);
+            SSL_set_fd(ssl, fd);
+            if (SSL_connect(ssl) != 1 || SSL_write(ssl, "x", 1) != 1 ||
+                SSL_read(ssl, &byte, 1) != 1)
+                _exit(1);
+            if (resume) {
+                SSL_SESSION_free(session);
+                session = SSL_get1_session(ssl);
+            }
+            SSL_shutdown(ssl);
+            SSL_free(ssl);
+            close(fd);
+        }
+        _exit(0);
+    }
+}
+
+/* All connections first, each with its ClientHello sent; then all handshakes to their end. */
+static _Noreturn void crowd(const struct sockaddr_in *to, unsigned n)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL **all = calloc(n, sizeof(SSL *));
+    unsigned left = n, failed = 0;
+
+    CHECK(all != NULL);
+    for (unsigned i = 0; i < n; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        while (connect(fd, (const struct sockaddr *)(const void *)to, sizeof *to) < 0)
+            usleep(1000);
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        all[i] = SSL_new(ctx);
+        SSL_set_fd(all[i], fd);
+        SSL_connect(all[i]); /* the hello is gone; the answer is not awaited */
+        ERR_clear_error();
+    }
+    while (left > 0) {
+        for (unsigned i = 0; i < n; i++) {
+            int r, why;
+            if (all[i] == NULL)
+                continue;
+            ERR_clear_error();
+            r = SSL_connect(all[i]);
+            why = r == 1 ? 0 : SSL_get_error(all[i], r);
+            if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
+                continue;
+            failed += why != 0;
+            if (why == 0)
+                SSL_write(all[i], "x", 1);
+            left--;
+            all[i] = NULL; /* leaks on purpose: the server ends it */
+        }
+        usleep(1000);
+    }
+    sleep(1); /* the server reads what was sent */
+    _exit(failed > 0);
+}
+
 /* --- server */
 
 struct server {
@@ -134,6 +212,8 @@ struct server {
     unsigned want, seen;
     bool keep;
     struct conn **kept;
+    unsigned swap_every, swaps, failed, at_once, most; /* swap */
+    struct tls_context *other;
 };
 
 static struct link *server_keyd(void *arg)
@@ -177,6 +257,36 @@ static void session_main(void *arg)
         loop_stop(s->loop);
 }
 
+/* Every so many handshakes the other certificate takes the place of the one that is shown. */
+static void crowd_session(void *arg)
+{
+    struct session *session = arg;
+    struct server *s = session->s;
+    struct conn_params p = {.loop = s->loop, .tls = s->context, .endpoint = &endpoint};
+    struct conn *c = conn_new(session->fd, &p);
+
+    free(session);
+    if (++s->at_once > s->most)
+        s->most = s->at_once;
+    if (conn_accept_tls(c, 600000) < 0 || conn_fill(c, 600000) != 1) {
+        fprintf(stderr, "failed: %s\n", conn_error(c));
+        s->failed++;
+    }
+    s->at_once--;
+    conn_free(c);
+    if (++s->seen % s->swap_every == 0) {
+        struct tls_context *before = s->other;
+        s->other = tls_context_new(&vserver, NULL, false);
+        tls_context_take_identities(s->other,
+                                    s->context); /* what is shown now, for the next swap */
+        tls_context_take_identities(s->context, before);
+        tls_context_unref(before);
+        s->swaps++;
+    }
+    if (s->seen == s->want)
+        loop_stop(s->loop);
+}
+
 static void on_accept(void *arg, int events)
 {
     struct server *s = arg;
@@ -187,7 +297,7 @@ static void on_accept(void *arg, int events)
         return;
     session = malloc(sizeof *session);
     *session = (struct session){s, fd};
-    fiber_start(s->loop, session_main, session, "session");
+    fiber_start(s->loop, s->swap_every ? crowd_session : session_main, session, "session");
 }
 
 static struct key_info made;
@@ -282,8 +392,76 @@ static void bare(struct server *s, const struct sockaddr_in *a, unsigned n)
     printf("%-32s              %6.1f us server\n", "TLS 1.3 P-256, bare OpenSSL", cpu / n);
 }
 
+static double rate(struct server *s, const struct sockaddr_in *a, const char *what, unsigned n,
+                   bool resume)
+{
+    enum { AT_ONCE = 8 };
+    pid_t clients[AT_ONCE];
+    double wall;
+
+    s->seen = 0;
+    s->want = n / AT_ONCE * AT_ONCE;
+    wall = (double)clock_mono_us();
+    clients_start(a, n, AT_ONCE, resume, clients);
+    loop_run(s->loop);
+    wall = (double)clock_mono_us() - wall;
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        waitpid(clients[i], NULL, 0);
+    printf("%-32s %7.0f /s\n", what, s->want * 1e6 / wall);
+    fflush(stdout);
+    return s->want / wall;
+}
+
+/* The better of each in turns: the neighbours of a shared machine are not to be measured. */
+static void rates(struct server *s, const struct sockaddr_in *a, unsigned n)
+{
+    static const char *const types[] = {"p256", "rsa2048"};
+
+    for (unsigned t = 0; t < 2; t++) {
+        struct tls_context *in_process = tls_harness_context(&vserver, types[t], NULL), *at_keyd;
+        double best[2] = {0, 0};
+        use_keyd(s, types[t]);
+        at_keyd = s->context;
+        for (unsigned round = 0; round < 6; round++) {
+            double r;
+            s->context = round % 2 ? at_keyd : in_process;
+            r = rate(s, a, round % 2 ? "  key at keyd" : "  key in the process", n, false);
+            best[round % 2] = r > best[round % 2] ? r : best[round % 2];
+        }
+        printf("%s: keyd / in the process = %.2f\n", types[t], best[1] / best[0]);
+        s->context = at_keyd;
+        rate(s, a, "  resumed, key at keyd", n, true);
+        tls_context_unref(in_process);
+    }
+}
+
+static int swap(struct server *s, const struct sockaddr_in *a, unsigned n, unsigned swaps)
+{
+    pid_t client;
+    int status;
+
+    use_keyd(s, "p256");
+    s->other = s->context;
+    s->context = NULL;
+    use_keyd(s, "rsa2048");
+    s->want = n;
+    s->swap_every = n / swaps > 0 ? n / swaps : 1;
+    if ((client = fork()) == 0)
+        crowd(a, n);
+    loop_run(s->loop);
+    waitpid(client, &status, 0);
+    tls_context_unref(s->other);
+    tls_context_unref(s->context);
+    printf("%u handshakes, up to %u at once, %u swaps: %u failed here, the clients saw %s\n", n,
+           s->most, s->swaps, s->failed,
+           WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "none fail" : "some fail");
+    return s->failed > 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
 int main(int argc, char **argv)
 {
+    const char *mode = argc > 1 ? argv[1] : "";
+    bool rate_mode = strcmp(mode, "rate") == 0, swap_mode = strcmp(mode, "swap") == 0;
     unsigned n = argc > 1 ? (unsigned)atoi(argv[1]) : 3000;
     unsigned idle = argc > 2 ? (unsigned)atoi(argv[2]) : 2000;
     char folder[] = "/tmp/keyd-measure-XXXXXX", command[80];
@@ -323,6 +501,18 @@ int main(int argc, char **argv)
     tls_harness_tickets();
 
     s.context = tls_harness_context(&vserver, "p256", NULL);
+    if (rate_mode || swap_mode) {
+        int r = 0;
+        if (rate_mode)
+            rates(&s, &a, argc > 2 ? (unsigned)atoi(argv[2]) : 4000);
+        else
+            r = swap(&s, &a, argc > 2 ? (unsigned)atoi(argv[2]) : 10000,
+                     argc > 3 ? (unsigned)atoi(argv[3]) : 100);
+        kill(keyd, SIGKILL);
+        waitpid(keyd, NULL, 0);
+        snprintf(command, sizeof command, "rm -rf %s", folder);
+        return system(command) != 0 || r != 0;
+    }
     bare(&s, &a, n);
     handshakes(&s, &a, "TLS 1.3 P-256, key in process", n, keyd, false);
     use_keyd(&s, "p256");
