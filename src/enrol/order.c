@@ -129,7 +129,8 @@ static bool read_replaces(struct call *c, const struct cert_names *names, char s
     if (!read_cert_id(id, akid, serial))
         return problem(c, PROBLEM_MALFORMED, "\"replaces\" is no certificate identifier.");
     rc = db_query(c->en->db, &q, &e,
-                  "SELECT names, replaced FROM certificate WHERE serial=? AND akid=? AND account=?",
+                  "SELECT names, EXISTS(SELECT 1 FROM orders WHERE id=replaced AND"
+                  " status<>'invalid') FROM certificate WHERE serial=? AND akid=? AND account=?",
                   "tti", serial, akid, c->account);
     if (rc == 0)
         rc = db_next(&q, &e);

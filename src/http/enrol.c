@@ -89,11 +89,22 @@ static void forward(struct session *s, const struct http_request *q, struct enro
         away(a);
 }
 
+/* Before anything is looked at: a password, for one. */
+static bool is_on(bool enabled, struct http_answer *a)
+{
+    if (enabled)
+        return true;
+    a->status = 404;
+    buf_put_cstr(&a->body, "Nothing here.\n");
+    return false;
+}
+
 void page_acme(struct session *s, const struct http_request *q, struct http_answer *a)
 {
     struct enrol_request m = {.trusted = false};
 
-    forward(s, q, &m, a);
+    if (is_on(s->conf->acme_server.enabled, a))
+        forward(s, q, &m, a);
 }
 
 /* ------------------------------------------------------------------ EST: who asks */
@@ -164,8 +175,11 @@ void page_est(struct session *s, const struct http_request *q, struct http_answe
 {
     struct buf der BUF_AUTO = BUF(ENROL_CERTIFICATE_MAX);
     struct enrol_request m = {.trusted = false};
-    int basic = read_basic(q, &m);
+    int basic;
 
+    if (!is_on(s->conf->est_server.enabled, a))
+        return;
+    basic = read_basic(q, &m);
     if (basic < 0) {
         refuse(a, 401, "Wrong name or password.\n");
         return;
