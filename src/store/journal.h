@@ -117,6 +117,7 @@ struct journal_reader {
     struct journal *j;
     struct journal_position at; /* of the next record; after it has been read, behind it */
     bool skip_blobs;            /* do not read and prove them */
+    bool commits_only;          /* not even their heads: the commit part is all that is wanted */
     bool any_chain; /* believe the chain of the first record: what was before it is not there */
     struct buf buf;
     struct place *places;

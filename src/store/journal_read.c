@@ -120,6 +120,17 @@ static int read_blobs(struct journal_reader *r, int fd, const struct log_head *h
     return 1;
 }
 
+/* It is the last thing of a record but for the padding. */
+static bool commit_place(const struct log_head *h, uint64_t *ret_at)
+{
+    uint64_t padded = (h->commit_bytes + UINT64_C(15)) & ~UINT64_C(15);
+
+    if (padded + sizeof(*h) > h->bytes)
+        return false;
+    *ret_at = h->bytes - padded;
+    return true;
+}
+
 static int read_record(struct journal_reader *r, struct journal_record *ret)
 {
     int fd = journal_fd(r->j, r->at.file);
@@ -140,9 +151,14 @@ static int read_record(struct journal_reader *r, struct journal_record *ret)
         return got;
     if (!head_sane(&h, (uint64_t)st.st_size - at) || h.sequence != r->at.sequence + 1)
         return 0;
-    got = read_blobs(r, fd, &h, at, &commit_at);
-    if (got <= 0)
-        return got;
+    if (r->commits_only) {
+        if (!commit_place(&h, &commit_at))
+            return 0;
+    } else {
+        got = read_blobs(r, fd, &h, at, &commit_at);
+        if (got <= 0)
+            return got;
+    }
     buf_clear(&r->buf);
     char *p = buf_reserve(&r->buf, h.commit_bytes);
     if (!p)
@@ -162,7 +178,7 @@ static int read_record(struct journal_reader *r, struct journal_record *ret)
         .synced = h.synced,
         .commit = buf_span(&r->buf),
         .blobs = r->places,
-        .blob_count = h.blob_count,
+        .blob_count = r->commits_only ? 0 : h.blob_count,
         .file = r->at.file,
         .at = at,
         .bytes = h.bytes,
@@ -257,11 +273,10 @@ int journal_commit_part(const struct journal *j, uint32_t file, uint32_t at, uin
     char *p = buf_reserve(out, h.commit_bytes);
     if (!p)
         return -EBADMSG;
-    /* It is the last thing of the record but for the padding. */
-    uint64_t padded = (h.commit_bytes + UINT64_C(15)) & ~UINT64_C(15);
-    if (padded + sizeof(h) > h.bytes)
+    uint64_t commit_at;
+    if (!commit_place(&h, &commit_at))
         return -EBADMSG;
-    err = read_at(fd, p, h.commit_bytes, at + h.bytes - padded);
+    err = read_at(fd, p, h.commit_bytes, at + commit_at);
     if (err)
         return err == -ENODATA ? -EBADMSG : err;
     buf_commit(out, h.commit_bytes);

@@ -270,8 +270,9 @@ TEST(random_bytes)
         for (unsigned n = 0; n < 1 + k % 8; n++)
             flip((uint32_t)(unit_random() % end));
         j = open_again();
-        for (int skip = 0; skip < 2; skip++) {
+        for (int skip = 0; skip < 3; skip++) {
             journal_reader_init(&r, &j, &start, skip);
+            r.commits_only = skip == 2;
             while (journal_next(&r, &rec) == 1)
                 ;
             journal_damaged(&r);
@@ -280,4 +281,33 @@ TEST(random_bytes)
         journal_close(&j);
         drop_root();
     }
+}
+
+/* The same commit parts, without a look at what lies between; a changed one ends it. */
+TEST(commit_parts_alone)
+{
+    static const char *const texts[] = {"first", "second, of sixteen", ""};
+    struct journal_position start = {1, 0, 0, 0};
+    struct journal_reader r;
+    struct journal_record rec;
+    struct journal j;
+
+    make_root();
+    j = open_again();
+    REQUIRE(journal_create(&j, uuid) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        one(&j, "some body", texts[i]);
+    journal_reader_init(&r, &j, &start, true);
+    r.commits_only = true;
+    REQUIRE(journal_next(&r, &rec) == 1 && rec.type == LOG_FILE);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        REQUIRE(journal_next(&r, &rec) == 1);
+        EXPECT_SPAN(rec.commit, span_cstr(texts[i]));
+        EXPECT_INT(rec.blob_count, 0);
+    }
+    EXPECT_INT(journal_next(&r, &rec), 0);
+    EXPECT_INT(r.at.at, j.end.at);
+    journal_reader_done(&r);
+    journal_close(&j);
+    drop_root();
 }
