@@ -4,6 +4,7 @@ account binding, refused nonces; CAs that reject, stall, lie and send without en
 import imaplib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -123,8 +124,8 @@ def rehearsal_that_fails():
     assert v["current"]["serial"] == serial and "token expired" in v["rehearsal_failure"], v
     wait_for("the webhook was told", lambda: any(x["vserver"] == "pop3-default" and "token expired" in x["text"] for x in fake.hooks), 20)
     c = ssl._create_unverified_context()
-    metrics = urllib.request.urlopen(f"https://localhost:{server.port('https')}/metrics", context=c, timeout=10).read().decode()
-    assert 'sealpost_certificate_rehearsal_failed{vserver="pop3-default"} 1' in metrics, metrics
+    metrics = lambda: urllib.request.urlopen(f"https://localhost:{server.port('https')}/metrics", context=c, timeout=10).read().decode()
+    wait_for("the metric", lambda: re.search(r'sealpost_certificate_rehearsal_failed\{.*vserver="pop3-default"\} 1', metrics()), 20)
 
 
 REFUSALS = [
