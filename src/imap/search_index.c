@@ -12,6 +12,7 @@ enum {
     ASK_FROM = 100, /* messages; of fewer each is looked at faster */
     ASK_TIMEOUT_MS = 1000,
     AWAY_MS = 10000, /* so long nobody is asked who has not answered */
+    ASKS_MAX = 64,   /* keys of one search; a list of more is looked at */
     PAGES_MAX = 64,
     REPLY_MAX = 128 << 10,
 };
@@ -78,11 +79,13 @@ void search_ask(struct session *s, struct search_program *p)
 {
     if (imap_of(s)->view->count < ASK_FROM)
         return;
-    for (size_t i = 0; i < p->count && !s->closing; i++) {
+    for (size_t i = 0, asks = 0; i < p->count && asks < ASKS_MAX && !s->closing; i++) {
         struct search_node *n = p->all[i];
         unsigned places = places_of(n);
-        if (places && has_grams(needle_folded(n->needle)))
-            ask_node(s, n, places);
+        if (!places || !has_grams(needle_folded(n->needle)))
+            continue;
+        ask_node(s, n, places);
+        asks++;
     }
 }
 

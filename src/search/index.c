@@ -537,6 +537,13 @@ static bool query_of(unsigned places, struct span folded, struct buf *out)
     return any && out->n && !out->overflow;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static int collect(struct search_index *x, sqlite3_stmt *s, void (*turn)(void *arg), void *arg,
                    struct rangeset *ret)
 {
@@ -554,7 +561,10 @@ static int collect(struct search_index *x, sqlite3_stmt *s, void (*turn)(void *a
         if (turn && n % TURN_ROWS == 0)
             turn(arg);
     }
-    /* documents and UIDs mostly rise together; then each add is at the end */
+    /* documents and UIDs mostly rise together, but not where messages were moved about; in order
+     * each add is at the end */
+    if (n > 1)
+        qsort(uid, n, sizeof(*uid), by_number);
     for (size_t i = 0; rc == SQLITE_DONE && i < n; i++)
         rangeset_add(ret, uid[i], uid[i]);
     free(uid);
