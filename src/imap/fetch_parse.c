@@ -311,7 +311,8 @@ bool fetch_parse(struct span *c, struct arena *a, struct fetch_plan *ret)
     if (plan.changed_since)
         plan.items |= FETCH_MODSEQ;
     plan.seen_items = FETCH_FLAGS;
-    plan.needs_summary = plan.items & (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETCH_PREVIEW);
+    plan.needs_summary =
+        plan.items & (FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETCH_PREVIEW);
     for (size_t i = 0; i < plan.section_count; i++)
         plan.needs_summary |= plan.sections[i].kind != SECTION_ALL || plan.sections[i].depth;
     *ret = plan;

@@ -39,7 +39,8 @@ static int parse_size(const char *text, uint64_t *ret, struct err *e)
     const char *unit = *end ? strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
     bool tail = *end == '\0' || (unit && (end[1] == '\0' || strcmp(end + 1, "iB") == 0));
-    if (text[0] < '0' || text[0] > '9' || errno || !tail || n == 0 || n > (uint64_t)INT64_MAX >> shift)
+    if (text[0] < '0' || text[0] > '9' || errno || !tail || n == 0 ||
+        n > (uint64_t)INT64_MAX >> shift)
         return usage_error(e, "%s is no size: a number with K, M, G or T, or 'none'",
                            text_quote(span_cstr(text)));
     *ret = n << shift;

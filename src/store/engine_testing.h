@@ -124,7 +124,7 @@ HELPER void begin(void)
     struct grant g = {
         .account = ALICE, .rights = GRANT_MAIL, .epoch = 1, .expires_seconds = INT64_MAX};
     struct msg_account a = {
-        {1, 1},
+        {1,    1},
         ALICE, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
     };
     struct buf b = BUF(256);

@@ -162,7 +162,8 @@ static void forged_texts(void *arg)
     struct msg_item item = {.body = {.body = {AREA_RING, 0, (uint32_t)body.n}}};
     struct msg_append a = {
         {1, 1},
-        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0, 0
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0,
+        0
     };
 
     EXPECT_INT(attach(5, 8192, 8192, true), 0);
@@ -291,7 +292,8 @@ static void stranger(void *arg)
     };
     struct msg_append a = {
         {1, 1},
-        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0, 0
+        sealed(&token, ALICE, GRANT_MAIL, INT64_MAX, store_harness_secret), 1, &item, 1, 0,
+        0
     };
     EXPECT_INT(attach(5, 4096, 4096, true), 0);
     EXPECT_INT(send_append(&a), -EPIPE);
@@ -338,7 +340,7 @@ static void with_service(enum role role, enum role says, void (*fn)(void *arg))
                                .log_file_bytes = 1 << 20,
                                .grant_secret = store_harness_secret};
     struct msg_account account = {
-        {1, 1},
+        {1,    1},
         ALICE, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
     };
     struct buf b = BUF(256), answer = BUF(256);

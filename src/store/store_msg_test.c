@@ -310,7 +310,11 @@ TEST(windows)
         struct msg_account a =
                                {
                                    {cases[i].counter, cases[i].floor},
-                                   16, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
+                                   16,
+                                   1,
+                                   0,
+                                   ACCOUNT_ENABLED,
+                                   {NULL,             0             }
         },
                            got;
         struct buf b = BUF(256);

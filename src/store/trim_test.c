@@ -129,7 +129,7 @@ static int post(uint64_t group, const char *id)
 TEST(the_history_of_news)
 {
     struct msg_newsgroup g = {
-        {2, 2},
+        {2,    2},
         NEWSGROUP_CREATE, SPAN("test.group"), MAILBOX_NEWSGROUP, false, {NULL, 0}
     };
     struct grant all = {.account = ALICE,

@@ -354,7 +354,8 @@ int store_harness_describe(struct store_harness *h, const char *newsgroup, const
 {
     struct msg_newsgroup g = {
         {++h->counter, h->counter},
-        NEWSGROUP_SET, span_cstr(newsgroup), MAILBOX_NEWSGROUP, true, span_cstr(text)
+        NEWSGROUP_SET, span_cstr(newsgroup),
+        MAILBOX_NEWSGROUP,          true,          span_cstr(text)
     };
     struct buf b = BUF(4096), answer = BUF(256);
 
