@@ -40,8 +40,8 @@ void problem_put(struct buf *b, enum enrol_problem p, unsigned status, struct sp
     buf_putc(b, '}');
 }
 
-static bool answer(struct call *c, enum enrol_problem p, unsigned status, const char *fmt,
-                   va_list ap)
+__attribute__((format(printf, 4, 0))) static bool
+answer(struct call *c, enum enrol_problem p, unsigned status, const char *fmt, va_list ap)
 {
     struct buf detail BUF_AUTO = BUF(2000);
 
