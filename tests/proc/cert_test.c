@@ -290,6 +290,11 @@ static bool listen_once(int timeout_ms)
 
     if (link_raw_recv(t.worker, ROLE_ACCESS, ROLE_CERTD, timeout_ms, &t.store, &f) != 0)
         return false;
+    if (f.id == MSG_CERT_PROBE) { /* a worker that does not serve it: nothing can be said */
+        for (unsigned i = 0; i < f.fd_count; i++)
+            fd_close(&f.fds[i]);
+        return true;
+    }
     EXPECT_INT(f.id, MSG_CERT_IDENTITY);
     if (!rd_cert_identity(f.body, &m)) {
         unit_fail(__FILE__, __LINE__, "a note that cannot be read");
@@ -528,7 +533,7 @@ TEST(issue_anew)
     wait_told("imap4-default", first);
     EXPECT(holds(imap, imap_names) && signs(imap));
     memcpy(second, imap->serial, sizeof(second));
-    EXPECT_INT(imap->staged, 2);
+    EXPECT_INT(imap->staged, 3); /* shown once more before it is looked at */
     EXPECT_INT(keys_of("vserver/imap4-default"), 2);
     /* a worker that comes later */
     join_worker();

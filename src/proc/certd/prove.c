@@ -113,6 +113,12 @@ static int inside_tls(const struct proof *p, struct conn *c, bool implicit, stru
                   : r;
 }
 
+/* An alert, or a certificate that does not hold; a worker that went away meanwhile is neither. */
+static bool is_refusal(int r, const char *why)
+{
+    return r == -EPROTO && (strstr(why, "alert") || strstr(why, "certificate"));
+}
+
 /* One connection, whichever way it has come about. suspends */
 static int look(const struct proof *p, unsigned endpoint, int take_fd, bool sni, struct err *e)
 {
@@ -126,7 +132,7 @@ static int look(const struct proof *p, unsigned endpoint, int take_fd, bool sni,
     int r = implicit ? 0 : before_tls(p, c, e);
 
     if (r == 0 && (r = conn_connect_tls(c, &tls, PROVE_MS)) < 0)
-        r = err_set(e, r == -EPROTO ? -EKEYREJECTED : r, "%s", conn_error(c));
+        r = err_set(e, is_refusal(r, conn_error(c)) ? -EKEYREJECTED : r, "%s", conn_error(c));
     if (r == 0) {
         conn_tls_info(c, &info);
         if (strcmp(info.serial, p->serial) != 0)
