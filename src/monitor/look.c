@@ -37,7 +37,7 @@ static int take_chain(SSL *ssl, struct chain *ret, struct err *e)
 
 static void cut(char *dst, size_t size, const char *src)
 {
-    snprintf(dst, size, "%s", src != NULL ? src : "");
+    snprintf(dst, size, "%.*s", (int)size - 1, src != NULL ? src : "");
 }
 
 static void take_group(SSL *ssl, struct probe_seen *ret)

@@ -47,7 +47,9 @@ static int add_entry(struct certd *d, const char *name, struct buf *out, struct 
             return err_set(e, -EAGAIN, "our own CA is not there yet");
         return chain_write_pem(&d->roots, out) ? 0 : err_set(e, -EMSGSIZE, "it is too long");
     }
-    snprintf(j.path, sizeof j.path, "%s/certs/trust/%s", d->child->root, name);
+    if ((size_t)snprintf(j.path, sizeof j.path, "%s/certs/trust/%s", d->child->root, name) >=
+        sizeof j.path)
+        return err_set(e, -ENAMETOOLONG, "%s: the name is too long", name);
     fiber_offload(work_read, &j);
     if (j.rc < 0)
         return err_set(e, j.rc, "%s: %s; it must be there, and the user of certd able to read it",
