@@ -241,6 +241,7 @@ TEST(child_payloads_are_read_whole_or_not_at_all)
     EXPECT(!rd_child_ready(buf_span(&b), &walls2));
 
     EXPECT(!rd_child_peer(span_of((const char[]){ROLE_COUNT, 0, 0}, 3), &role, &instance));
-    EXPECT(rd_child_peer(span_of((const char[]){(char)role_index(ROLE_MANAGER), 2, 1}, 3), &role, &instance));
+    EXPECT(rd_child_peer(span_of((const char[]){(char)role_index(ROLE_MANAGER), 2, 1}, 3), &role,
+                         &instance));
     EXPECT(role == ROLE_MANAGER && instance == 258);
 }
