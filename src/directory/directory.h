@@ -177,9 +177,9 @@ int directory_member_each(struct directory *d, struct span group, struct span af
                           bool (*fn)(struct span member, void *arg), void *arg);
 
 /* The groups that have this address as a member, or one of them that has; each once, at most `max`.
- * fn gets the address of each. Aliases are not followed. */
-void directory_groups_of(struct directory *d, struct span address, size_t max,
-                         void (*fn)(struct span group, void *arg), void *arg);
+ * fn gets the address of each. Aliases are not followed. 0, -EIO. */
+int directory_groups_of(struct directory *d, struct span address, size_t max,
+                        void (*fn)(struct span group, void *arg), void *arg);
 
 /* ------------------------------------------------------------------ quotas, quota.c */
 /* Of an account by its address, or of all accounts of a domain together. 0 bytes: as much as they

@@ -104,21 +104,25 @@ static void add_group(struct groups *g, struct span local, struct span domain)
         memcpy(g->v[g->n++], text, sizeof text);
 }
 
-void directory_groups_of(struct directory *d, struct span address, size_t max,
-                         void (*fn)(struct span group, void *arg), void *arg)
+int directory_groups_of(struct directory *d, struct span address, size_t max,
+                        void (*fn)(struct span group, void *arg), void *arg)
 {
     struct groups g = {.n = 1, .max = max < GROUPS_MAX ? max : GROUPS_MAX};
+    int rc;
 
     if (!span_to_cstr(address, g.v[0], sizeof g.v[0]))
-        return;
+        return 0;
     for (size_t at = 0; at < g.n; at++) {
         DB_AUTO s = db_statement(d, DB_MEMBER_OF);
         if (!s)
-            return;
+            return -EIO;
         db_bind_text(s, 1, span_cstr(g.v[at]));
-        while (db_step(d, s) == 1)
+        while ((rc = db_step(d, s)) == 1)
             add_group(&g, db_column(s, 0), db_column(s, 1));
+        if (rc < 0)
+            return rc;
         if (at)
             fn(span_cstr(g.v[at]), arg);
     }
+    return 0;
 }

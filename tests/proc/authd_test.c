@@ -1,6 +1,8 @@
 /* authd: logins, throttling, addresses, managing, the store, hostile peers. */
 #include "proc/authd_fixture.h"
 
+#include <limits.h>
+
 /* ------------------------------------------------------------------ logins */
 PROC_TEST(logins_and_their_ends)
 {
@@ -85,6 +87,103 @@ PROC_TEST(login_mechanism_and_cancel)
     EXPECT_STR(auth_mechanisms(true, true, false), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN");
     EXPECT_STR(auth_mechanisms(true, false, false), "SCRAM-SHA-256 PLAIN LOGIN");
     EXPECT_STR(auth_mechanisms(false, true, true), "");
+}
+
+/* ------------------------------------------------------------------ what was read before */
+static unsigned groups_of_login(const struct auth_context *x, const char *password)
+{
+    struct auth_result r = {0};
+    struct grant g = {0};
+
+    if (login(x, "joe", password, &r) != AUTH_OK ||
+        !grant_open(span_of(r.grant, r.grant_bytes), child.grant_secret, clock_seconds(), &g))
+        return UINT_MAX;
+    return g.group_count;
+}
+
+PROC_TEST(nothing_read_before_a_write_is_answered_after_it)
+{
+    struct auth_context x = context_from("::1");
+    BUF_AUTO struct buf reply = BUF(65536);
+    struct auth_result r = {0};
+
+    x.trusted = true;
+    add_account("joe", "pencil", 31);
+    add_entry(ENTRY_GROUP, "team", "");
+    EXPECT_INT(recent_size(authd.recent), 0);
+    EXPECT_INT(groups_of_login(&x, "pencil"), 0);
+    EXPECT_INT(recent_size(authd.recent), 1);
+    EXPECT_INT(login(&x, "nobody", "pencil", &r), AUTH_FAIL);
+    EXPECT_INT(recent_size(authd.recent), 1);
+
+    EXPECT_INT(add_member("team", "joe"), 0);
+    EXPECT_INT(recent_size(authd.recent), 0);
+    EXPECT_INT(groups_of_login(&x, "pencil"), 1);
+    EXPECT_INT(pair_call(MSG_MEMBER_REMOVE, "team", "joe", &reply), 0);
+    EXPECT_INT(groups_of_login(&x, "pencil"), 0);
+
+    EXPECT_INT(set_password("joe", "crayon"), 0);
+    EXPECT_INT(login(&x, "joe", "pencil", &r), AUTH_FAIL);
+    EXPECT_INT(groups_of_login(&x, "crayon"), 0);
+
+    EXPECT_INT(set_account("joe", (struct account_change){.set = ACCOUNT_SET_PROTOCOLS,
+                                                          .protocols = 1 << PROTOCOL_POP3}),
+               0);
+    EXPECT_INT(login(&x, "joe", "crayon", &r), AUTH_FAIL);
+    EXPECT_INT(
+        set_account("joe", (struct account_change){.set = ACCOUNT_SET_PROTOCOLS, .protocols = 31}),
+        0);
+    EXPECT_INT(login(&x, "joe", "crayon", &r), AUTH_OK);
+    struct auth_result regrant = {0};
+    EXPECT_INT(set_account("joe", (struct account_change){.set = ACCOUNT_SET_STATE,
+                                                          .state = ACCOUNT_STATE_DISABLED}),
+               0);
+    EXPECT_INT(login(&x, "joe", "crayon", &regrant), AUTH_FAIL);
+    EXPECT_INT(auth_regrant(client, span_of(r.grant, r.grant_bytes), &regrant), AUTH_FAIL);
+    EXPECT_INT(recent_size(authd.recent), 1);
+}
+
+/* A writer that is not authd: seen at the next look, which proves that what is remembered is used
+ * until then. */
+PROC_TEST(another_writer_is_seen_at_the_next_look)
+{
+    const struct account_change disable = {.set = ACCOUNT_SET_STATE,
+                                           .state = ACCOUNT_STATE_DISABLED};
+    struct auth_context x = context_from("::1");
+    struct auth_result r = {0};
+    struct err e;
+
+    x.trusted = true;
+    uint64_t joe = add_account("joe", "pencil", 31);
+    int64_t now = clock_ms();
+    clock_fake(now);
+    EXPECT_INT(login(&x, "joe", "pencil", &r), AUTH_OK);
+    EXPECT_INT(directory_account_set(authd.writer, joe, &disable, &e), 0);
+    clock_fake(now + RECENT_LOOK_MS - 1);
+    EXPECT_INT(login(&x, "joe", "pencil", &r), AUTH_OK);
+    clock_fake(now + RECENT_LOOK_MS);
+    EXPECT_INT(login(&x, "joe", "pencil", &r), AUTH_FAIL);
+    clock_fake(0);
+}
+
+PROC_TEST(what_is_remembered_is_bounded)
+{
+    const struct recent_account *found;
+    char name[64];
+
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "u%d", i);
+        add_account(name, "pencil", 31);
+    }
+    struct recent *few = recent_new(authd.reader, 3);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "u%d@example.org", i);
+        REQUIRE(recent_login(few, span_cstr(name), &found) == 0);
+        EXPECT_STR(found->account.address, name);
+        EXPECT_INT(recent_size(few), i < 3 ? i + 1 : i - 2);
+    }
+    EXPECT_INT(recent_login(few, SPAN("nobody@example.org"), &found), -ENOENT);
+    recent_free(few);
 }
 
 /* ------------------------------------------------------------------ certificates */

@@ -85,6 +85,7 @@ void authd_write(struct authd *a, void (*work)(void *arg), void *arg)
     if (a->writer_conf_old)
         renew_writer_conf(a);
     fiber_offload(work, arg);
+    recent_forget(a->recent);
     tell_changed(a);
     fiber_unlock(&a->write_lock);
 }
@@ -154,6 +155,7 @@ static void on_conf(struct child *c, const struct conf *old)
     struct throttle_limits limits = limits_of(c->conf);
 
     directory_set_conf(a->reader, c->conf);
+    recent_forget(a->recent);
     tell_changed(a);
     a->writer_conf_old = true;
     throttle_set_limits(a->throttle, &limits);
@@ -227,6 +229,7 @@ void authd_begin(struct authd *a)
 
     a->throttle = throttle_new(&limits);
     a->proofs = proofs_new(c->auth_cache_seconds, AUTHD_PROOFS_MAX);
+    a->recent = recent_new(a->reader, AUTHD_RECENT_MAX);
     directory_set_conf(a->reader, c);
     renew_writer_conf(a);
     make_decoy(a);
@@ -236,6 +239,7 @@ void authd_begin(struct authd *a)
 
 void authd_done(struct authd *a)
 {
+    recent_free(a->recent);
     directory_close(a->reader);
     directory_close(a->writer);
     proofs_free(a->proofs);

@@ -13,6 +13,7 @@
 #include "directory/directory.h"
 #include "directory/proof.h"
 #include "directory/throttle.h"
+#include "proc/authd/recent.h"
 #include "proc/child/child.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
     AUTHD_PROOFS_MAX = 100000,
     AUTHD_THROTTLE_MAX = 50000,
     AUTHD_GRANT_SECONDS = 86400,
+    AUTHD_RECENT_MAX = 4096, /* of 1.2 KiB */
 };
 
 struct authd {
@@ -33,6 +35,7 @@ struct authd {
     bool writer_conf_old;
     struct throttle *throttle;
     struct proofs *proofs;
+    struct recent *recent;                  /* of the reader */
     char decoy[CREDENTIAL_HASH_MAX];        /* hashed against for users who do not exist */
     unsigned hashing, hashing_now, delayed; /* hashing: the waiting ones too */
     struct fiber_cond hash_done;
@@ -49,7 +52,8 @@ extern const struct child_ops authd_ops;
 void authd_open(struct authd *a, struct child *c); /* before the jail: the databases */
 void authd_begin(struct authd *a);                 /* in the jail: everything else */
 void authd_done(struct authd *a);
-/* `work` on a helper thread with the writer, one at a time. suspends */
+/* `work` on a helper thread with the writer, one at a time. When it returns, nobody is answered from
+ * what was read before. suspends */
 void authd_write(struct authd *a, void (*work)(void *arg), void *arg);
 struct credential_cost authd_cost(const struct authd *a);
 

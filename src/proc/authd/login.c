@@ -32,16 +32,10 @@ static void reply_step(struct authd *a, const struct msg *m, enum auth_step step
     reply(m, &(struct authd_answer){.step = (uint8_t)step, .delay_ms = delay_ms});
 }
 
-static void add_group(struct span group, void *arg)
+static int seal_grant(const struct authd *a, const struct directory_account *account,
+                      uint64_t session, uint32_t worker_generation, struct buf *out)
 {
-    struct grant *g = arg;
-
-    g->groups[g->group_count++] = grant_group(group);
-}
-
-static void seal_grant(const struct authd *a, const struct directory_account *account,
-                       uint64_t session, uint32_t worker_generation, struct buf *out)
-{
+    const struct recent_account *now;
     struct grant g = {
         .account = account->id,
         .rights = account->rights,
@@ -51,8 +45,13 @@ static void seal_grant(const struct authd *a, const struct directory_account *ac
         .epoch = account->epoch,
     };
 
-    directory_groups_of(a->reader, span_cstr(account->address), GRANT_GROUPS_MAX, add_group, &g);
+    int rc = recent_login(a->recent, span_cstr(account->address), &now);
+    if (rc < 0)
+        return rc;
+    g.group_count = now->group_count;
+    memcpy(g.groups, now->groups, now->group_count * sizeof g.groups[0]);
     grant_seal(&g, a->child->grant_secret, out);
+    return 0;
 }
 
 static void reply_ok(struct authd *a, const struct msg *m, const struct directory_account *account,
@@ -61,7 +60,10 @@ static void reply_ok(struct authd *a, const struct msg *m, const struct director
 {
     BUF_AUTO struct buf grant = BUF(AUTHD_GRANT_MAX);
 
-    seal_grant(a, account, session, worker_generation, &grant);
+    if (seal_grant(a, account, session, worker_generation, &grant) < 0) {
+        reply_step(a, m, AUTH_TEMPFAIL, delay_ms);
+        return;
+    }
     reply(m, &(struct authd_answer){
                  .step = AUTH_OK,
                  .delay_ms = delay_ms,

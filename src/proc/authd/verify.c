@@ -61,11 +61,16 @@ void attempt_leave(struct attempt *t, enum verdict v, uint64_t digest)
 
 enum verdict attempt_look_up(struct attempt *t)
 {
-    int rc = directory_login(t->a->reader, span_cstr(t->name), &t->account, &t->credential);
+    const struct recent_account *found;
+    int rc = recent_login(t->a->recent, span_cstr(t->name), &found);
 
     t->known = rc == 0;
-    if (!t->known) /* hashed against all the same */
+    if (t->known) {
+        t->account = found->account;
+        t->credential = found->credential;
+    } else { /* hashed against all the same */
         memcpy(t->credential.hash, t->a->decoy, sizeof t->credential.hash);
+    }
     return rc == 0 || rc == -ENOENT ? VERDICT_GOOD : VERDICT_BUSY;
 }
 
@@ -105,11 +110,11 @@ static enum verdict verify(struct attempt *t, struct span password, uint64_t *re
     if (attempt_look_up(t) != VERDICT_GOOD)
         return VERDICT_BUSY;
     epoch = t->known ? t->account.epoch : 0;
-    *ret_digest = proofs_digest(a->proofs, span_cstr(t->name), epoch, password);
     if (t->known && proofs_has(a->proofs, t->account.id, epoch, password)) {
         a->count.proofs++;
         return VERDICT_GOOD;
     }
+    *ret_digest = proofs_digest(a->proofs, span_cstr(t->name), epoch, password);
     if (throttle_is_repeat(a->throttle, &t->try, *ret_digest))
         return VERDICT_BAD;
     if (a->hashing >= AUTHD_HASHES_WAITING * a->child->conf->auth_threads)
