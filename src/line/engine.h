@@ -23,6 +23,7 @@ struct session_engine {
     unsigned good_commands; /* since an error was last forgiven */
     uint64_t turn_began_ms; /* when this fiber last gave the others a turn */
     uint64_t divert_ms;
+    uint64_t auth_changes, grant_until_ms; /* of the login, or when it was last confirmed */
     uint64_t idle_since_ms, login_deadline_ms;
     char *kill_reason;    /* an administrator or a stop ended it */
     struct buf command;   /* the command being read, then the one being run */
@@ -44,6 +45,10 @@ void session_left(struct worker *w, struct worker_vserver *v, const struct in6_a
 
 /* session_auth.c: after a handshake in which a certificate was asked for; false: the session ends. suspends */
 bool session_look_at_client(struct session *s);
+
+/* session_auth.c: is the login still good? Asks authd when something has changed in the directory
+ * and before the grant ends; if not, session->engine->kill_reason is set. suspends */
+void session_confirm_login(struct session *s);
 
 /* session.c */
 struct session *session_new(struct worker *w, struct worker_vserver *v, struct held_conf *h,

@@ -435,6 +435,9 @@ static bool session_step(struct session *s)
     case COMMAND_OVER:
         return true;
     }
+    session_confirm_login(s);
+    if (e->kill_reason)
+        return true;
     unsigned errors = s->errors;
     s->commands++;
     e->vserver->commands++;

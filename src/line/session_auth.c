@@ -77,9 +77,38 @@ const char *session_mechanisms(const struct session *s)
     return s->tls ? auth_mechanisms(true, true, s->engine->certificate) : "";
 }
 
+static void take_grant(struct session *s)
+{
+    s->engine->auth_changes = auth_changes(s->worker->auth);
+    s->engine->grant_until_ms = clock_mono_ms() + AUTH_GRANT_SECONDS * UINT64_C(1000) / 2;
+}
+
+/* A change while authd is asked is one more to ask about. */
+void session_confirm_login(struct session *s)
+{
+    uint64_t changes = auth_changes(s->worker->auth);
+    struct auth_result fresh = {0};
+
+    if (s->user.account == 0 ||
+        (s->engine->auth_changes == changes && clock_mono_ms() < s->engine->grant_until_ms))
+        return;
+    switch (auth_regrant(s->worker->auth, span_of(s->user.grant, s->user.grant_bytes), &fresh)) {
+    case AUTH_OK:
+        s->user = fresh;
+        take_grant(s);
+        s->engine->auth_changes = changes;
+        break;
+    case AUTH_TEMPFAIL: /* the grant holds; the next command asks again */
+        break;
+    default:
+        session_farewell(s, "the account has changed: log in again");
+    }
+}
+
 void session_logged_in(struct session *s, const struct auth_result *user)
 {
     s->user = *user;
+    take_grant(s);
     s->engine->settled = true;
     s->engine->vserver->logins++;
     log_info("%s %s: session %llu: %s logged in", s->vserver->name, conn_peer_text(s->conn),

@@ -12,7 +12,7 @@
 #include "store/grant.h"
 #include <netinet/in.h>
 
-enum { AUTH_MESSAGE_MAX = 8192, AUTH_NAME_MAX = 320 };
+enum { AUTH_MESSAGE_MAX = 8192, AUTH_NAME_MAX = 320, AUTH_GRANT_SECONDS = 86400 };
 
 /* Who asks, for throttling, policy and the log. */
 struct auth_context {
@@ -54,6 +54,8 @@ void auth_client_free(struct auth_client *c);
 /* Where an address led is remembered for some seconds (known.h), if somebody passes on AUTH_CHANGED. */
 void auth_client_remember(struct auth_client *c);
 void auth_client_changed(struct auth_client *c);
+/* Grows when something has changed in the directory since, or authd was started anew; stays the same while authd is away. */
+uint64_t auth_changes(const struct auth_client *c);
 
 struct auth_exchange; /* one AUTHENTICATE in progress; auth_cancel frees it, so does any end */
 /* suspends. initial.p NULL: no initial response. *ret_exchange is set only for AUTH_CONTINUE. */

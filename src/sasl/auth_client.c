@@ -28,6 +28,7 @@ struct auth_client {
     uint64_t link; /* 0: away */
     struct fiber_cond attached;
     struct known *known; /* NULL: nobody tells when to forget */
+    uint64_t changes;
 };
 
 struct auth_client *auth_client_new(void)
@@ -41,9 +42,10 @@ struct auth_client *auth_client_new(void)
 void auth_client_attach(struct auth_client *c, struct link *authd)
 {
     c->link = authd ? link_id(authd) : 0;
-    auth_client_changed(c);
-    if (authd)
+    if (authd) {
+        auth_client_changed(c);
         fiber_cond_broadcast(&c->attached);
+    }
 }
 
 void auth_client_remember(struct auth_client *c)
@@ -54,8 +56,14 @@ void auth_client_remember(struct auth_client *c)
 
 void auth_client_changed(struct auth_client *c)
 {
+    c->changes++;
     if (c->known)
         known_forget(c->known);
+}
+
+uint64_t auth_changes(const struct auth_client *c)
+{
+    return c->changes;
 }
 
 void auth_client_free(struct auth_client *c)

@@ -2,6 +2,7 @@
 """Python's own clients against the whole server over TLS: mail in by submission and MX, out by IMAP and POP3, news in and out."""
 import io
 import imaplib
+import nntplib
 import poplib
 import smtplib
 import ssl
@@ -231,6 +232,29 @@ def wrong_passwords():
         assert b"[AUTH]" in e.args[0]
 
 
+def logins_end_with_their_account():
+    """A session that is open when its account is disabled or gets another password reads nothing more; one of somebody else goes on."""
+    bob = server.imap("bob")
+    bob.select("INBOX")
+    for change, undo in ((("set", "--disable"), ("set", "--enable")), (("password", "--password-stdin"), None)):
+        c, p, n = server.imap("alice"), server.pop3("alice"), server.nntp("alice")
+        c.select("INBOX")
+        server.run("account", change[0], server.address("alice"), change[1], input="another7secret" if undo is None else None)
+        for ask in (c.noop, p.noop, n.date):
+            try:
+                answer = ask()
+            except (imaplib.IMAP4.error, poplib.error_proto, nntplib.NNTPError, OSError, EOFError):
+                continue
+            raise AssertionError((change, ask, answer))
+        if undo:
+            server.run("account", undo[0], server.address("alice"), undo[1])
+        else:
+            server.passwords["alice"] = "another7secret"
+        assert server.imap("alice").noop()[0] == "OK"
+    assert bob.noop()[0] == "OK" and bob.fetch("1:*", "(UID)")[0] == "OK"
+    bob.logout()
+
+
 def nothing_left_in_clear():
     import urllib.request
 
@@ -244,4 +268,4 @@ def nothing_left_in_clear():
 
 with Server(sys.argv[1]) as server:
     main(submission_to_imap, mx_with_starttls_and_in_clear, strangers_do_not_relay, pop3_reads_and_removes, imap_append_copy_move_idle,
-         news_in_and_out, secure_channel_required, versions_of_tls, wrong_passwords, nothing_left_in_clear)
+         news_in_and_out, secure_channel_required, versions_of_tls, wrong_passwords, logins_end_with_their_account, nothing_left_in_clear)
