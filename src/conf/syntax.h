@@ -18,9 +18,9 @@ const char *check_address_space(struct span s); /* "*", domain, ".domain" */
 const char *check_key_type(struct span s);
 const char *check_trust(struct span s);
 const char *check_challenge(struct span s);
-const char *check_web_address(struct span s);   /* http: or https: */
+const char *check_web_address(struct span s); /* http: or https: */
 const char *check_https_address(struct span s);
-const char *check_program(struct span s);       /* an absolute path */
+const char *check_program(struct span s); /* an absolute path */
 const char *check_user_prefix(struct span s);
 const char *check_group(struct span s);
 

@@ -5,9 +5,8 @@
 #include <string.h>
 
 static const char *const names[ROLE_COUNT] = {
-    "supervisor", "keyd",  "authd", "access", "mx",      "stored",
-    "relayd",     "certd", "cad",   "watchd", "manager", "enrold",
-    "searchd",
+    "supervisor", "keyd", "authd",  "access",  "mx",     "stored",  "relayd",
+    "certd",      "cad",  "watchd", "manager", "enrold", "searchd",
 };
 
 unsigned role_index(enum role r)

@@ -15,7 +15,7 @@ enum role {
     ROLE_WATCHD = 1 << 9,
     ROLE_MANAGER =
         1 << 10, /* the command line; its link is made by the supervisor after a credential check */
-    ROLE_ENROLD = 1 << 11, /* ACME and EST server of the own CA */
+    ROLE_ENROLD = 1 << 11,  /* ACME and EST server of the own CA */
     ROLE_SEARCHD = 1 << 12, /* the search index */
 };
 enum { ROLE_COUNT = 13, ROLE_SESSIOND = ROLE_ACCESS | ROLE_MX, ROLE_ANY = (1 << 13) - 1 };

@@ -22,7 +22,7 @@ static void begin(void)
     struct engine_options o = {
         .root = root, .map_bytes = 64 << 20, .log_file_bytes = 1 << 20, .grant_secret = secret};
     struct msg_account a = {
-        {1, 1},
+        {1,    1},
         16, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
     };
     struct buf b = BUF(256), answer = BUF(256);

@@ -56,7 +56,7 @@ static void clear(void)
 static void account(void)
 {
     struct msg_account a = {
-        {1, 1},
+        {1,    1},
         16, 1, 0, ACCOUNT_ENABLED, {NULL, 0}
     };
     struct buf b = BUF(256), answer = BUF(256);

@@ -141,7 +141,8 @@ static int make_folder(struct supervisor *s, const char *name, uid_t uid, gid_t 
 
 int layout_folders(struct supervisor *s, struct err *e)
 {
-    static const char *const profiles[] = {"keyd", "stored", "authd", "cad", "certd", "enrold", "searchd"};
+    static const char *const profiles[] = {"keyd",  "stored", "authd",  "cad",
+                                           "certd", "enrold", "searchd"};
     int r;
 
     if (chmod(s->root, geteuid() == 0 ? 0711 : 0700) != 0)
