@@ -44,6 +44,9 @@ enum conf_client_certificates {
     CLIENT_CERTIFICATES_REQUIRE
 };
 
+/* Whose search index is kept. */
+enum conf_search_index { SEARCH_INDEX_OF_USED, SEARCH_INDEX_OF_ALL, SEARCH_INDEX_OF_NONE };
+
 struct conf_strings {
     const char **v;
     uint32_t n;
@@ -197,8 +200,10 @@ struct conf {
     uint32_t compact_live_percent; /* log files less alive are compacted; default 50, 0: never */
     uint64_t compact_rate_bytes;   /* a second; default 16 MiB, 0: no limit */
     uint64_t reserve_bytes; /* of the disk; below that no new mail is taken; default 128 MiB */
-    uint32_t ring_bytes;    /* per worker; default 8 MiB */
-    uint32_t spool_bytes;   /* larger messages in flight per worker; default 256 MiB */
+    uint8_t search_index;   /* enum conf_search_index */
+    uint32_t search_index_days;
+    uint32_t ring_bytes;  /* per worker; default 8 MiB */
+    uint32_t spool_bytes; /* larger messages in flight per worker; default 256 MiB */
     /* outgoing */
     struct conf_strings retry; /* seconds between tries: "60", "300", …; the last repeats */
     uint32_t queue_days;       /* then it bounces */

@@ -8,6 +8,7 @@ static const char *const policy_names[] = {"tls", "starttls", "opportunistic", "
 static const char *const smtp_kind_names[] = {"mx", "submission", NULL};
 static const char *const tls_min_names[] = {"1.2", "1.3", NULL};
 static const char *const client_certificates_names[] = {"ignore", "accept", "require", NULL};
+static const char *const search_index_names[] = {"used", "always", "never", NULL};
 static const char *const authority_kind_names[] = {"acme", "est", NULL};
 static const char *const challenge_names[] = {"http-01", "tls-alpn-01", "dns-command", "dns-update",
                                               NULL};

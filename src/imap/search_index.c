@@ -77,7 +77,7 @@ static void ask_node(struct session *s, struct search_node *n, unsigned places)
 
 void search_ask(struct session *s, struct search_program *p)
 {
-    if (imap_of(s)->view->count < ASK_FROM)
+    if (imap_of(s)->view->count < ASK_FROM || s->worker->conf->search_index == SEARCH_INDEX_OF_NONE)
         return;
     for (size_t i = 0, asks = 0; i < p->count && asks < ASKS_MAX && !s->closing; i++) {
         struct search_node *n = p->all[i];

@@ -34,6 +34,8 @@ static const struct view stat_fields[] = {
     {"Messages moved", "compaction.messages_moved", VIEW_TEXT,  0},
     {"Damaged files",  "compaction.damaged",        VIEW_TEXT,  0},
     {"Search index",   "search.bytes",              VIEW_BYTES, 0},
+    {"of accounts",    "search.accounts",           VIEW_TEXT,  0},
+    {"in use",         "search.in_use",             VIEW_TEXT,  0},
     {"It is",          "search.state",              VIEW_TEXT,  0},
     {"Out of order",   "failed",                    VIEW_YES,   0},
 };
@@ -204,7 +206,11 @@ static int report(struct call *c, const struct check *k, struct listing *l, bool
                    : left      ? "not whole"
                                : "repaired");
         if (search)
-            buf_printf(&c->out, "Search index (derived, made anew where damaged): %lld MiB, %s.\n",
+            buf_printf(&c->out,
+                       "Search index (derived, made anew where damaged): %lld accounts, %lld of "
+                       "them in use, %lld MiB, %s.\n",
+                       (long long)json_integer_value(view_get(search, "accounts")),
+                       (long long)json_integer_value(view_get(search, "in_use")),
                        (long long)json_integer_value(view_get(search, "bytes")) >> 20,
                        view_string(search, "state"));
         json_decref(result);

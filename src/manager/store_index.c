@@ -17,6 +17,8 @@ enum { LOOK_MS = 200 };
 static const struct view all_fields[] = {
     {"Indexes",       "accounts", VIEW_TEXT,  0},
     {"Size",          "bytes",    VIEW_BYTES, 0},
+    {"Kept of",       "policy",   VIEW_TEXT,  0},
+    {"In use",        "in_use",   VIEW_TEXT,  0},
     {"Messages",      "messages", VIEW_TEXT,  0},
     {"Queries",       "queries",  VIEW_TEXT,  0},
     {"State",         "state",    VIEW_TEXT,  0},
@@ -30,6 +32,7 @@ static const struct view account_fields[] = {
     {"Gone",       "dead",      VIEW_TEXT,  0},
     {"Size",       "bytes",     VIEW_BYTES, 0},
     {"Whole",      "sound",     VIEW_YES,   0},
+    {"In use",     "used",      VIEW_YES,   0},
     {"State",      "state",     VIEW_TEXT,  0},
 };
 
@@ -38,14 +41,34 @@ static long long number(const json_t *o, const char *name)
     return (long long)json_integer_value(view_get(o, name));
 }
 
+static bool is_off(const json_t *o)
+{
+    return strcmp(view_string(o, "policy"), "never") == 0;
+}
+
+/* None is kept up to date; of all, or of the one that was asked for. */
+static bool is_unused(const json_t *o)
+{
+    return view_get(o, "used")
+               ? !json_is_true(view_get(o, "used"))
+               : strcmp(view_string(o, "policy"), "used") == 0 && number(o, "in_use") == 0 &&
+                     number(o, "waiting") == 0 && !json_is_true(view_get(o, "walking"));
+}
+
 static bool is_busy(const json_t *o)
 {
+    if (is_off(o) || is_unused(o))
+        return false;
     return number(o, "waiting") > 0 || json_is_true(view_get(o, "walking")) ||
            (view_get(o, "indexed") && number(o, "indexed") < number(o, "messages"));
 }
 
 static const char *state_of(const json_t *o)
 {
+    if (is_off(o))
+        return "off: search_index is \"never\"";
+    if (is_unused(o))
+        return "not in use";
     if (json_is_true(view_get(o, "paused")))
         return "pauses: the disk is nearly full";
     return is_busy(o) ? "is being brought up to date" : "up to date";

@@ -77,6 +77,7 @@ static void drop_orphans(struct searcher *s, struct search_index *x)
 static struct account *open_account(struct searcher *s, uint64_t id, bool make)
 {
     struct search_index *x;
+    uint32_t day = 0;
     char path[400];
     int e;
 
@@ -84,20 +85,30 @@ static struct account *open_account(struct searcher *s, uint64_t id, bool make)
     if (!make && access(path, F_OK) != 0)
         return NULL;
     e = search_index_open(path, &x);
+    if (e == -ESTALE) {
+        search_index_remove(path);
+        if (!make)
+            return NULL;
+        e = search_index_open(path, &x);
+    }
     if (e == -EBADMSG) {
         log_warn("search: the index of account %" PRIu64 " is made anew", id);
         s->count.damaged++;
         search_index_remove(path);
+        usage_begin(s, id); /* whether it was in use nobody knows any more */
         follow_account(s, id);
         e = search_index_open(path, &x);
     }
     if (e < 0)
         return NULL;
+    if (search_index_used(x, &day) < 0)
+        day = 0;
     drop_orphans(s, x);
     struct account *a = calloc(1, sizeof(*a));
     CHECK(a);
     a->id = id;
     a->index = x;
+    a->day = day;
     map64_set(s->accounts, id, a);
     list_append(&s->open, &a->node);
     if (++s->open_count > OPEN_MAX)
@@ -173,7 +184,8 @@ void account_forget(struct searcher *s, uint64_t id)
 void accounts_close(struct searcher *s)
 {
     list_for_each (&s->open, struct account, node, a) {
-        close_account(s, a);
+        if (a->users == 0)
+            close_account(s, a);
     }
 }
 
@@ -204,8 +216,10 @@ void accounts_sweep(struct searcher *s)
     while (d && (entry = readdir(d))) {
         char *end;
         uint64_t id = strtoull(entry->d_name, &end, 10);
-        if (id && strcmp(end, ".db") == 0 && is_gone(s, id))
+        if (id && strcmp(end, ".db") == 0 && is_gone(s, id)) {
+            usage_end(s, id);
             account_forget(s, id);
+        }
     }
     if (d)
         closedir(d);

@@ -1,6 +1,7 @@
 /*
- * follow.c: one fiber brings the indexes up to date, mailbox by mailbox: first those that changed,
- * then, after a start, all others. What it takes of the processor is bounded by pauses; others have
+ * follow.c: one fiber brings the indexes up to date, mailbox by mailbox: first those that changed
+ * half a second ago (what came since is written with it), then those that have more or were not indexed yet, then,
+ * after a start, all others. What it takes of the processor is bounded by pauses; others have
  * their turn after each message.
  */
 #include "search/searcher_parts.h"
@@ -20,7 +21,10 @@ enum {
     BATCH_GRAMS = 150000,
     BATCH_BYTES = 8 << 20,
     GONE_MAX = 2000,
-    GATHER_MS = 100, /* what comes together is written together */
+    GATHER_MS = 500,     /* what comes together is written together */
+    GATHER_CHANGES = 64, /* so many do not wait longer */
+    LOOK_MS = 100,
+    TICK_MS = 3600 * 1000, /* for those that are not in use any longer */
     PAUSE_MAX_MS = 200,
     RETRY_MS = 1000,
     FULL_MS = 5000,
@@ -29,18 +33,83 @@ enum {
 
 /* ------------------------------------------------------------------ what is to be looked at */
 
-void follow_mailbox(struct searcher *s, uint64_t mailbox)
+static struct dirty *dirty_new(struct searcher *s, uint64_t mailbox)
 {
-    struct dirty *d;
+    struct dirty *d = calloc(1, sizeof(*d));
 
-    if (mailbox == 0 || map64_get(s->dirty, mailbox))
-        return;
-    d = calloc(1, sizeof(*d));
     CHECK(d);
+    list_init(&d->node);
     d->mailbox = mailbox;
     map64_set(s->dirty, mailbox, d);
+    return d;
+}
+
+void follow_mailbox(struct searcher *s, uint64_t mailbox)
+{
+    struct dirty *d = map64_get(s->dirty, mailbox);
+
+    if (mailbox == 0 || (d && !d->gathers))
+        return;
+    if (!d)
+        d = dirty_new(s, mailbox);
+    d->gathers = false;
+    list_remove(&d->node);
     list_append(&s->queue, &d->node);
     fiber_cond_signal(&s->work);
+}
+
+void follow_changed(struct searcher *s, uint64_t mailbox)
+{
+    struct dirty *d = map64_get(s->dirty, mailbox);
+    bool sooner = false; /* than the fiber waits for */
+
+    if (!d) {
+        sooner = list_empty(&s->gather);
+        d = dirty_new(s, mailbox);
+        d->due_ms = clock_mono_ms() + GATHER_MS;
+        d->gathers = true;
+        list_append(&s->gather, &d->node);
+    }
+    if (d->gathers && ++d->changes == GATHER_CHANGES) {
+        d->due_ms = 0;
+        list_remove(&d->node);
+        list_prepend(&s->gather, &d->node);
+        sooner = true;
+    }
+    if (sooner)
+        fiber_cond_signal(&s->work); /* the fiber may run at once: all is set by now */
+}
+
+static uint64_t take(struct searcher *s, struct dirty *d)
+{
+    uint64_t mailbox = d->mailbox;
+
+    map64_remove(s->dirty, mailbox);
+    list_remove(&d->node);
+    free(d);
+    return mailbox;
+}
+
+void follow_done(struct searcher *s)
+{
+    while (!list_empty(&s->queue))
+        take(s, list_item(s->queue.next, struct dirty, node));
+    while (!list_empty(&s->gather))
+        take(s, list_item(s->gather.next, struct dirty, node));
+    s->count.walking = false;
+}
+
+/* Milliseconds until something is due; 0: something is. */
+static uint64_t due_in(const struct searcher *s)
+{
+    uint64_t now = clock_mono_ms(), due;
+
+    if (!list_empty(&s->queue) || s->count.walking)
+        return 0;
+    if (list_empty(&s->gather))
+        return TICK_MS;
+    due = list_item(s->gather.next, struct dirty, node)->due_ms;
+    return due > now ? due - now : 0;
 }
 
 static bool follow_one(const struct mailbox_info *m, void *arg)
@@ -64,6 +133,13 @@ void follow_account(struct searcher *s, uint64_t account)
 void follow_all(struct searcher *s)
 {
     s->walked = 0;
+    s->sweep = true;
+    follow_new(s);
+}
+
+/* Their numbers rise: those behind what was walked. */
+void follow_new(struct searcher *s)
+{
     s->count.walking = true;
     fiber_cond_signal(&s->work);
 }
@@ -73,16 +149,14 @@ static uint64_t next_mailbox(struct searcher *s)
 {
     struct mailbox_info m;
     struct store_read r;
-    uint64_t id;
 
-    if (!list_empty(&s->queue)) {
-        struct dirty *d = list_item(s->queue.next, struct dirty, node);
-        id = d->mailbox;
-        list_remove(&d->node);
-        map64_remove(s->dirty, id);
-        free(d);
-        return id;
+    if (!list_empty(&s->gather)) {
+        struct dirty *d = list_item(s->gather.next, struct dirty, node);
+        if (d->due_ms <= clock_mono_ms())
+            return take(s, d);
     }
+    if (!list_empty(&s->queue))
+        return take(s, list_item(s->queue.next, struct dirty, node));
     if (!s->count.walking || store_read_begin(s->store, &r) < 0)
         return 0;
     int e = store_mailbox_next(&r, s->walked, &m);
@@ -90,7 +164,9 @@ static uint64_t next_mailbox(struct searcher *s)
     if (e == 0)
         return s->walked = m.id;
     s->count.walking = false;
-    accounts_sweep(s);
+    if (s->sweep)
+        accounts_sweep(s);
+    s->sweep = false;
     return 0;
 }
 
@@ -322,6 +398,7 @@ static void mailbox_gone(struct searcher *s, uint64_t mailbox)
     uint64_t ids[64];
     size_t n = 0;
 
+    usage_unwatch(s, mailbox);
     list_for_each (&s->open, struct account, node, open) {
         if (n < ARRAY_LEN(ids))
             ids[n++] = open->id;
@@ -343,26 +420,38 @@ static void mailbox_gone(struct searcher *s, uint64_t mailbox)
     }
 }
 
+static int info_of(struct searcher *s, uint64_t mailbox, struct mailbox_info *ret)
+{
+    struct store_read r;
+    int e = store_read_begin(s->store, &r);
+
+    if (e < 0)
+        return e;
+    e = store_mailbox_get(&r, mailbox, ret);
+    store_read_end(&r);
+    ret->name = SPAN_EMPTY;
+    return e;
+}
+
 /* 1: there is more to do here; 0; negative: not now. suspends */
 static int follow(struct searcher *s, uint64_t mailbox)
 {
-    struct batch *b = calloc(1, sizeof(*b));
-    struct store_read r;
-    int e;
+    struct mailbox_info info = {.id = mailbox};
+    int e = info_of(s, mailbox, &info);
 
+    if (e == 0 && !usage_is(s, info.account))
+        return 0;
+    if (e == 0 && usage_watch(s, info.account, mailbox))
+        e = info_of(s, mailbox, &info); /* from now on changes are told */
+    struct batch *b = calloc(1, sizeof(*b));
     CHECK(b);
-    b->info.id = mailbox;
-    if ((e = store_read_begin(s->store, &r)) == 0) {
-        e = store_mailbox_get(&r, mailbox, &b->info);
-        store_read_end(&r);
-    }
-    struct account *a = e == 0 && b->info.messages + b->info.uidnext > 1
-                            ? account_enter(s, b->info.account, true)
-                            : NULL;
-    uint64_t account = b->info.account;
-    b->info.name = SPAN_EMPTY;
+    b->info = info;
+    struct account *a =
+        e == 0 && info.messages + info.uidnext > 1 ? account_enter(s, info.account, true) : NULL;
+    uint64_t account = info.account;
     if (a) {
-        e = step(s, a, b);
+        if ((e = s->policy == SEARCH_POLICY_USED ? usage_write(s, a) : 0) == 0)
+            e = step(s, a, b);
         int t = e >= 0 && b->made ? tidy(s, a) : 0;
         bool worn = e >= 0 && t == 0 && worn_out(a);
         account_leave(s, a, e < 0 ? e : t);
@@ -400,7 +489,7 @@ static void pause_ms(struct searcher *s, uint64_t ms)
     uint64_t until = clock_mono_ms() + ms, now;
 
     while (!s->stopping && (now = clock_mono_ms()) < until)
-        fiber_cond_wait(&s->work, until - now < GATHER_MS ? until - now : GATHER_MS);
+        fiber_cond_wait(&s->work, until - now < LOOK_MS ? until - now : LOOK_MS);
 }
 
 static void failed(struct searcher *s, uint64_t mailbox, int e)
@@ -420,9 +509,10 @@ void follow_fiber(void *arg)
 
     while (!s->stopping) {
         uint64_t mailbox, began;
-        if (list_empty(&s->queue) && !s->count.walking) {
-            fiber_cond_wait(&s->work, UINT64_MAX);
-            pause_ms(s, GATHER_MS);
+        usage_expire(s);
+        uint64_t due = due_in(s);
+        if (due > 0) {
+            fiber_cond_wait(&s->work, due);
             continue;
         }
         if (disk_is_full(s)) {
@@ -433,9 +523,15 @@ void follow_fiber(void *arg)
             continue;
         }
         s->count.paused = false;
+        if (!s->loaded && s->policy == SEARCH_POLICY_USED) {
+            s->busy = true;
+            usage_load(s);
+            s->busy = false;
+            continue;
+        }
         if (!store_is_attached(s->store) || !(mailbox = next_mailbox(s))) {
-            if (!list_empty(&s->queue) || s->count.walking)
-                pause_ms(s, GATHER_MS);
+            if (due_in(s) == 0)
+                pause_ms(s, LOOK_MS);
             continue;
         }
         began = clock_mono_ms();

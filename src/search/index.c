@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     PAGE_BYTES = 4096,
     CACHE_KIB = 8 << 10,
     NEEDLE_GRAMS = 12, /* of one place; more make a query slower, and few fewer candidates */
@@ -28,6 +28,8 @@ enum {
 #define STATEMENTS(X)                                                                              \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
+    X(USED, "SELECT day FROM used WHERE id = 1")                                                   \
+    X(USED_PUT, "INSERT OR REPLACE INTO used (id, day) VALUES (1, ?1)")                            \
     X(MAILBOX, "SELECT id, uidvalidity, next_uid, modseq, places FROM mailbox WHERE id = ?1")      \
     X(MAILBOXES, "SELECT id, uidvalidity, next_uid, modseq, places FROM mailbox")                  \
     X(MAILBOX_PUT, "INSERT INTO mailbox (id, uidvalidity, next_uid, modseq, places) "              \
@@ -87,6 +89,7 @@ static const char schema[] =
     "CREATE INDEX place_doc ON place (doc);"
     "CREATE TABLE mailbox (id INTEGER PRIMARY KEY, uidvalidity INTEGER NOT NULL,"
     " next_uid INTEGER NOT NULL, modseq INTEGER NOT NULL, places INTEGER NOT NULL);"
+    "CREATE TABLE used (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);"
     "CREATE TABLE always (doc INTEGER PRIMARY KEY);"
     "CREATE VIRTUAL TABLE gram USING fts5(g, content='', columnsize=0, detail=none,"
     " tokenize='grams');"
@@ -237,7 +240,7 @@ static int prepare(struct search_index *x)
     if (version == 0 && (rc = make(x)) != SQLITE_OK)
         return error_of(x, rc);
     if (version != 0 && version != VERSION)
-        return -EBADMSG; /* of another release: made anew */
+        return -ESTALE;
     return count(x);
 }
 
@@ -332,6 +335,22 @@ void search_index_rollback(struct search_index *x)
     x->changing = false;
     exec(x, "ROLLBACK");
     count(x);
+}
+
+int search_index_used(struct search_index *x, uint32_t *ret_day)
+{
+    sqlite3_stmt *s STATEMENT_AUTO = statement(x, Q_USED);
+    int rc = step(x, s);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return error_of(x, rc);
+    *ret_day = rc == SQLITE_ROW ? (uint32_t)column(s, 0) : 0;
+    return 0;
+}
+
+int search_index_used_put(struct search_index *x, uint32_t day)
+{
+    return RUN(x, Q_USED_PUT, day);
 }
 
 static struct search_mailbox mailbox_row(sqlite3_stmt *s)

@@ -18,6 +18,7 @@
 
 struct search_index;
 
+/* -ESTALE: it is of another release. */
 int search_index_open(const char *path, struct search_index **ret);
 void search_index_close(struct search_index *x); /* NULL is fine */
 /* Removes the file and what SQLite keeps beside it. */
@@ -26,6 +27,10 @@ void search_index_remove(const char *path);
 int search_index_begin(struct search_index *x);
 int search_index_commit(struct search_index *x);
 void search_index_rollback(struct search_index *x); /* also when nothing was begun */
+
+/* The day (since 1970) on which somebody searched last; 0: nobody ever did. */
+int search_index_used(struct search_index *x, uint32_t *ret_day);
+int search_index_used_put(struct search_index *x, uint32_t day);
 
 /* How far a mailbox is indexed: all its messages with smaller UIDs than next_uid are. */
 struct search_mailbox {

@@ -1,4 +1,5 @@
 #include "search/index.h"
+#include "search/sums.h"
 #include "unit/unit.h"
 
 #include <errno.h>
@@ -224,6 +225,42 @@ TEST(damage_is_found)
     EXPECT_INT(search_index_open(path, &x), 0);
     EXPECT(finds(x, 1, "message #17# ", "17"));
     end(x);
+}
+
+TEST(the_day_of_the_last_search)
+{
+    struct search_index *x = NULL;
+    uint32_t day = 1;
+
+    REQUIRE(begin(&x));
+    EXPECT_INT(search_index_used(x, &day), 0);
+    EXPECT_INT(day, 0);
+    EXPECT_INT(search_index_used_put(x, 20000), 0);
+    EXPECT_INT(search_index_used_put(x, 20001), 0);
+    search_index_close(x);
+    x = NULL;
+    EXPECT_INT(search_index_open(path, &x), 0);
+    EXPECT_INT(search_index_used(x, &day), 0);
+    EXPECT_INT(day, 20001);
+    EXPECT_INT(search_index_check(x), 0);
+    end(x);
+}
+
+TEST(of_another_release)
+{
+    struct search_index *x = NULL;
+    sqlite3 *db = NULL;
+
+    REQUIRE(begin(&x));
+    search_index_close(x);
+    x = NULL;
+    REQUIRE(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, SUMS_VFS) == SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA user_version = 1", NULL,
+                            NULL, NULL),
+               SQLITE_OK);
+    sqlite3_close(db);
+    EXPECT_INT(search_index_open(path, &x), -ESTALE);
+    search_index_remove(path);
 }
 
 TEST(other_damage)

@@ -13,10 +13,41 @@
 
 static void on_change(void *arg, uint64_t mailbox)
 {
-    if (mailbox)
-        follow_mailbox(arg, mailbox);
-    else
-        follow_all(arg);
+    struct searcher *s = arg;
+
+    if (mailbox == STORE_MAILBOXES)
+        follow_new(s);
+    else if (mailbox == 0)
+        follow_all(s);
+    else if (s->policy == SEARCH_POLICY_ALWAYS || map64_get(s->watched, mailbox))
+        follow_changed(s, mailbox);
+}
+
+static void begin(struct searcher *s)
+{
+    s->loaded = false;
+    s->expired = 0;
+    if (s->policy != SEARCH_POLICY_NEVER)
+        store_follow(s->store, s->policy == SEARCH_POLICY_USED ? STORE_MAILBOXES : STORE_ALL,
+                     on_change, s);
+}
+
+void searcher_policy(struct searcher *s, enum search_policy policy, uint32_t days)
+{
+    bool other = policy != s->policy;
+
+    s->expired = 0;
+    s->days = days;
+    s->policy = policy;
+    if (other && !s->stopping) {
+        store_follow(s->store, STORE_ALL, NULL, NULL);
+        usage_done(s);
+        follow_done(s);
+        begin(s);
+        if (policy == SEARCH_POLICY_NEVER)
+            accounts_close(s);
+    }
+    fiber_cond_signal(&s->work);
 }
 
 struct searcher *searcher_new(const struct searcher_options *o)
@@ -30,18 +61,23 @@ struct searcher *searcher_new(const struct searcher_options *o)
     snprintf(s->folder, sizeof(s->folder), "%s", o->folder);
     s->accounts = map64_new();
     s->dirty = map64_new();
+    s->usages = map64_new();
+    s->watched = map64_new();
+    s->policy = o->policy;
+    s->days = o->days;
     list_init(&s->open);
     list_init(&s->queue);
+    list_init(&s->gather);
     s->fibers = 1;
     fiber_start(s->loop, follow_fiber, s, "search follow");
-    store_follow(s->store, on_change, s);
+    begin(s);
     return s;
 }
 
 void searcher_stop(struct searcher *s)
 {
     s->stopping = true;
-    store_follow(s->store, NULL, NULL);
+    store_follow(s->store, STORE_ALL, NULL, NULL);
     fiber_cond_broadcast(&s->work);
 }
 
@@ -56,9 +92,10 @@ void searcher_free(struct searcher *s)
         return;
     CHECK(searcher_idle(s));
     accounts_close(s);
-    list_for_each (&s->queue, struct dirty, node, d) {
-        free(d);
-    }
+    follow_done(s);
+    usage_done(s);
+    map64_free(s->usages);
+    map64_free(s->watched);
     map64_free(s->dirty);
     map64_free(s->accounts);
     free(s);
@@ -69,6 +106,7 @@ struct searcher_counts searcher_counts(const struct searcher *s)
     struct searcher_counts c = s->count;
 
     c.waiting = map64_size(s->dirty) + s->busy;
+    c.in_use = map64_size(s->usages);
     return c;
 }
 
@@ -116,18 +154,23 @@ void searcher_find(struct searcher *s, const struct search_find *f, struct buf *
     struct account *a = NULL;
     uint32_t next = 0;
     int e = -ENOENT;
+    bool fresh = false;
 
     s->count.queries++;
     s->fibers++;
-    if (mailbox_info(s, f->mailbox, &info) == 0) {
+    if (s->policy != SEARCH_POLICY_NEVER && mailbox_info(s, f->mailbox, &info) == 0) {
         info.name = SPAN_EMPTY;
+        fresh = usage_begin(s, info.account);
         a = account_enter(s, info.account, false);
     }
     if (a) {
         e = find(a->index, f, &info, &uids, &next);
-        account_leave(s, a, e);
+        int w = e == -EBADMSG ? e : usage_write(s, a);
+        account_leave(s, a, e < 0 ? e : w);
     }
-    if (e == -ENOENT)
+    if (fresh)
+        follow_account(s, info.account);
+    else if (e == -ENOENT && s->policy != SEARCH_POLICY_NEVER)
         follow_mailbox(s, f->mailbox);
     if (next == 0)
         s->count.misses++;
@@ -176,7 +219,7 @@ static bool on_indexed(const struct search_mailbox *m, void *arg)
 
 static void put_account(struct searcher *s, uint64_t id, enum search_op_index op, struct buf *json)
 {
-    struct account *a = account_enter(s, id, false);
+    struct account *a = account_enter(s, id, op != SEARCH_INDEX_SHOW && usage_is(s, id));
     struct search_stat st = {0};
     uint64_t indexed = 0;
     int e = 0;
@@ -184,14 +227,17 @@ static void put_account(struct searcher *s, uint64_t id, enum search_op_index op
     if (a) {
         search_index_stat(a->index, &st);
         e = search_index_mailbox_each(a->index, on_indexed, &indexed);
+        if (e == 0 && op != SEARCH_INDEX_SHOW)
+            e = usage_write(s, a);
         if (e == 0 && op == SEARCH_INDEX_CHECK)
             e = search_index_check(a->index);
         account_leave(s, a, e);
     }
     buf_printf(json,
                ",\"account\":%" PRIu64 ",\"indexed\":%" PRIu64 ",\"documents\":%" PRIu64
-               ",\"dead\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"sound\":%s",
-               id, indexed, st.docs, st.dead, st.bytes, e < 0 ? "false" : "true");
+               ",\"dead\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"sound\":%s,\"used\":%s",
+               id, indexed, st.docs, st.dead, st.bytes, e < 0 ? "false" : "true",
+               usage_is(s, id) ? "true" : "false");
 }
 
 static void put_folder(struct searcher *s, struct buf *json)
@@ -228,6 +274,12 @@ static void forget_all(struct searcher *s)
     follow_all(s);
 }
 
+static const char *const policy_names[] = {
+    [SEARCH_POLICY_USED] = "used",
+    [SEARCH_POLICY_ALWAYS] = "always",
+    [SEARCH_POLICY_NEVER] = "never",
+};
+
 int searcher_index(struct searcher *s, enum search_op_index op, uint64_t account, struct buf *json)
 {
     struct sum sum = {0};
@@ -236,8 +288,11 @@ int searcher_index(struct searcher *s, enum search_op_index op, uint64_t account
     if (e < 0)
         return e;
     s->fibers++;
+    bool fresh = account && op != SEARCH_INDEX_SHOW && usage_begin(s, account);
     if (op == SEARCH_INDEX_REBUILD && account) {
         account_forget(s, account);
+        follow_account(s, account);
+    } else if (fresh) {
         follow_account(s, account);
     } else if (op == SEARCH_INDEX_REBUILD) {
         forget_all(s);
@@ -246,9 +301,11 @@ int searcher_index(struct searcher *s, enum search_op_index op, uint64_t account
     buf_printf(json,
                "{\"messages\":%" PRIu64 ",\"mailboxes\":%" PRIu64 ",\"done\":%" PRIu64
                ",\"waiting\":%" PRIu64 ",\"walking\":%s,\"paused\":%s,\"queries\":%" PRIu64
-               ",\"damaged\":%" PRIu64 ",\"rebuilt\":%" PRIu64,
+               ",\"damaged\":%" PRIu64 ",\"rebuilt\":%" PRIu64
+               ",\"policy\":\"%s\",\"in_use\":%" PRIu64,
                sum.messages, sum.mailboxes, c.messages, c.waiting, c.walking ? "true" : "false",
-               c.paused ? "true" : "false", c.queries, c.damaged, c.rebuilt);
+               c.paused ? "true" : "false", c.queries, c.damaged, c.rebuilt,
+               policy_names[s->policy], c.in_use);
     if (account)
         put_account(s, account, op, json);
     else

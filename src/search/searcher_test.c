@@ -9,15 +9,24 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 20000, QUIET_MS = 1500, DAYS = 30 };
 
 static struct searcher *x;
 static char folder[64];
 
+static void searcher_begin_as(enum search_policy policy, uint64_t min_free)
+{
+    x = searcher_new(&(struct searcher_options){.loop = loop_current(),
+                                                .store = s,
+                                                .folder = folder,
+                                                .min_free_bytes = min_free,
+                                                .policy = policy,
+                                                .days = DAYS});
+}
+
 static void searcher_begin(uint64_t min_free)
 {
-    x = searcher_new(&(struct searcher_options){
-        .loop = loop_current(), .store = s, .folder = folder, .min_free_bytes = min_free});
+    searcher_begin_as(SEARCH_POLICY_USED, min_free);
 }
 
 static void searcher_end(void)
@@ -92,6 +101,34 @@ static void account_file(char *path, size_t size)
     snprintf(path, size, "%s/%u.db", folder, (unsigned)ALICE);
 }
 
+static bool has_file(uint64_t account)
+{
+    char path[100];
+
+    snprintf(path, sizeof path, "%s/%u.db", folder, (unsigned)account);
+    return access(path, F_OK) == 0;
+}
+
+/* How many messages of an account are in, without asking as one who searches does. */
+static uint64_t indexed(uint64_t account)
+{
+    struct buf json BUF_AUTO = BUF(4096);
+    const char *at;
+
+    EXPECT_INT(searcher_index(x, SEARCH_INDEX_SHOW, account, &json), 0);
+    at = strstr(buf_cstr(&json), "\"indexed\":");
+    return at ? strtoull(at + 10, NULL, 10) : UINT64_MAX;
+}
+
+static bool gets(uint64_t account, uint64_t want)
+{
+    for (uint64_t until = clock_mono_ms() + WAIT_MS; clock_mono_ms() < until; fiber_sleep_ms(5))
+        if (indexed(account) == want)
+            return true;
+    printf("%u, wanted %u\n", (unsigned)indexed(account), (unsigned)want);
+    return false;
+}
+
 static void follows(void *arg)
 {
     uint64_t box = mailbox(ALICE, "INBOX"), trash = mailbox(ALICE, "Trash");
@@ -127,6 +164,170 @@ static void follows(void *arg)
     searcher_end();
     store_unwatch(w);
     store_unwatch(w2);
+}
+
+/* Nobody is indexed before somebody searches; from then on all that is new is. */
+static void used(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX"), of_bob = mailbox(BOB, "INBOX"), made = 0;
+    struct buf b BUF_AUTO = BUF(100);
+    struct store_appended done;
+    struct store_body *body;
+
+    add(box, "first");
+    searcher_begin(0);
+    add(box, "second");
+    body = body_in(s, SPAN("Subject: of bob\r\n\r\ntext of bob\r\n"));
+    struct store_append to_bob = {.grant = buf_span(&bob), .mailbox = of_bob};
+    EXPECT_INT(store_append(s, body, &to_bob, &done), 0);
+    store_body_free(body);
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(searcher_counts(x).messages, 0);
+    EXPECT_INT(searcher_counts(x).in_use, 0);
+    EXPECT(!has_file(ALICE) && !has_file(BOB));
+    ask(box, "text of", 1u << GRAM_BODY, &b);
+    EXPECT_STR(buf_cstr(&b), "0:"); /* all may have it: they are looked at */
+    EXPECT(gets(ALICE, 2));
+    EXPECT_INT(searcher_counts(x).in_use, 1);
+    /* nobody asks */
+    add(box, "third");
+    EXPECT(gets(ALICE, 3));
+    EXPECT_INT(store_mailbox_create(s, buf_span(&alice), ALICE, SPAN("Made"), 0, &made), 0);
+    add(made, "other");
+    EXPECT(gets(ALICE, 4));
+    add(made, "one more");
+    EXPECT(gets(ALICE, 5));
+    EXPECT(!has_file(BOB));
+    searcher_end();
+    /* it is known after a restart */
+    searcher_begin(0);
+    add(box, "fourth");
+    EXPECT(gets(ALICE, 6));
+    EXPECT_INT(searcher_counts(x).in_use, 1);
+    EXPECT(!has_file(BOB));
+    /* named by whoever administers */
+    struct buf json BUF_AUTO = BUF(4096);
+    EXPECT_INT(searcher_index(x, SEARCH_INDEX_SHOW, BOB, &json), 0);
+    EXPECT(strstr(buf_cstr(&json), "\"used\":false") != NULL);
+    buf_clear(&json);
+    EXPECT_INT(searcher_index(x, SEARCH_INDEX_CHECK, BOB, &json), 0);
+    EXPECT(strstr(buf_cstr(&json), "\"used\":true") != NULL);
+    EXPECT(gets(BOB, 1));
+    searcher_end();
+}
+
+static uint32_t day_of_row(uint32_t put)
+{
+    struct search_index *index = NULL;
+    uint32_t day = 0;
+    char path[100];
+
+    account_file(path, sizeof path);
+    EXPECT_INT(search_index_open(path, &index), 0);
+    if (!index)
+        return 0;
+    EXPECT_INT(search_index_used(index, &day), 0);
+    if (put)
+        EXPECT_INT(search_index_used_put(index, put), 0);
+    search_index_close(index);
+    return day;
+}
+
+static void rests(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX");
+    uint32_t today = (uint32_t)(clock_seconds() / 86400);
+    struct buf b BUF_AUTO = BUF(100);
+
+    add(box, "first");
+    searcher_begin(0);
+    EXPECT(becomes(box, "text of", "2: 1"));
+    searcher_end();
+    EXPECT(day_of_row(today - DAYS) >= today);
+    /* the last day */
+    searcher_begin(0);
+    add(box, "second");
+    EXPECT(gets(ALICE, 2));
+    searcher_end();
+    EXPECT_INT(day_of_row(today - DAYS - 1), today - DAYS);
+    /* over */
+    searcher_begin(0);
+    add(box, "third");
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(indexed(ALICE), 2);
+    EXPECT_INT(searcher_counts(x).in_use, 0);
+    /* what is in is true yet, what is behind may have it */
+    ask(box, "text of", 1u << GRAM_BODY, &b);
+    EXPECT_STR(buf_cstr(&b), "3: 1:2");
+    EXPECT(becomes(box, "text of", "4: 1:3"));
+    searcher_end();
+    EXPECT(day_of_row(today - 10) >= today);
+    /* over while it runs */
+    searcher_begin(0);
+    add(box, "fourth");
+    EXPECT(gets(ALICE, 4));
+    searcher_policy(x, SEARCH_POLICY_USED, 9);
+    add(box, "fifth");
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(indexed(ALICE), 4);
+    EXPECT_INT(searcher_counts(x).in_use, 0);
+    searcher_end();
+}
+
+static void policies(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX");
+    struct store_watch *w = store_watch(s, box, on_told, NULL); /* only searchd is told of all */
+    struct buf b BUF_AUTO = BUF(100);
+
+    add(box, "first");
+    searcher_begin_as(SEARCH_POLICY_NEVER, 0);
+    ask(box, "text of", 1u << GRAM_BODY, &b);
+    EXPECT_STR(buf_cstr(&b), "0:");
+    add(box, "second");
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(searcher_counts(x).messages, 0);
+    EXPECT(!has_file(ALICE));
+    /* by a reload */
+    searcher_policy(x, SEARCH_POLICY_ALWAYS, DAYS);
+    EXPECT(gets(ALICE, 2));
+    add(box, "third");
+    EXPECT(gets(ALICE, 3));
+    searcher_policy(x, SEARCH_POLICY_USED, DAYS);
+    add(box, "fourth");
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(indexed(ALICE), 3); /* nobody has ever searched */
+    EXPECT(becomes(box, "text of", "5: 1:4"));
+    searcher_policy(x, SEARCH_POLICY_NEVER, DAYS);
+    add(box, "fifth");
+    fiber_sleep_ms(QUIET_MS);
+    EXPECT_INT(searcher_counts(x).messages, 4);
+    searcher_policy(x, SEARCH_POLICY_USED, DAYS);
+    EXPECT(gets(ALICE, 5)); /* in use: its row says so */
+    searcher_end();
+    store_unwatch(w);
+}
+
+/* Steady delivery is written in pieces of half a second. */
+static void gathers(void *arg)
+{
+    uint64_t box = mailbox(ALICE, "INBOX");
+
+    searcher_begin(0);
+    add(box, "first");
+    EXPECT(becomes(box, "text of", "2: 1"));
+    uint64_t before = searcher_counts(x).batches;
+    uint64_t until = clock_mono_ms() + 2000;
+    unsigned n = 1;
+    for (; clock_mono_ms() < until; n++) {
+        add(box, "more");
+        fiber_sleep_ms(20);
+    }
+    EXPECT(gets(ALICE, n));
+    uint64_t batches = searcher_counts(x).batches - before;
+    printf("%u messages in %u batches\n", n - 1, (unsigned)batches);
+    EXPECT(batches <= 6);
+    searcher_end();
 }
 
 /* What happened while it was away is found when it comes back; nothing is done twice. */
@@ -230,6 +431,7 @@ static void full_disk(void *arg)
 
     add(box, "first");
     searcher_begin(UINT64_MAX);
+    ask(box, "text of", 1u << GRAM_BODY, &b);
     fiber_sleep_ms(300);
     EXPECT(searcher_counts(x).paused);
     ask(box, "text of", 1u << GRAM_BODY, &b);
@@ -280,6 +482,22 @@ static void run(void (*fn)(void *arg))
 TEST(searcher_follows)
 {
     run(follows);
+}
+TEST(searcher_of_accounts_in_use)
+{
+    run(used);
+}
+TEST(searcher_lets_rest)
+{
+    run(rests);
+}
+TEST(searcher_policies)
+{
+    run(policies);
+}
+TEST(searcher_gathers)
+{
+    run(gathers);
 }
 TEST(searcher_comes_back)
 {

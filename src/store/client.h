@@ -83,6 +83,7 @@ struct store {
     void *on_queue_arg;
     void (*on_any)(void *arg, uint64_t mailbox); /* store_follow */
     void *on_any_arg;
+    uint64_t any; /* what is followed: STORE_ALL, STORE_MAILBOXES */
     bool closing;
     unsigned fibers; /* of ours that still run */
 };

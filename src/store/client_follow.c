@@ -3,24 +3,34 @@
 
 #include <errno.h>
 
-void store_follow(struct store *s, void (*fn)(void *arg, uint64_t mailbox), void *arg)
+static void send_follow(struct store *s, bool on)
 {
+    struct buf b BUF_AUTO = BUF(32);
+
+    if (!s->attached)
+        return;
+    wr_u64(&b, s->any);
+    wr_bool(&b, on);
+    wr_u64(&b, client_snapshot(s));
+    link_send(s->link, MSG_STORE_WATCH, buf_span(&b), NULL, 0);
+}
+
+void store_follow(struct store *s, uint64_t what, void (*fn)(void *arg, uint64_t mailbox),
+                  void *arg)
+{
+    if (s->on_any)
+        send_follow(s, false);
     s->on_any = fn;
     s->on_any_arg = arg;
-    if (s->attached)
-        follow_again(s);
+    s->any = what;
+    follow_again(s);
 }
 
 void follow_again(struct store *s)
 {
-    struct buf b BUF_AUTO = BUF(32);
-
     if (!s->on_any || !s->attached)
         return;
-    wr_u64(&b, 0);
-    wr_bool(&b, true);
-    wr_u64(&b, client_snapshot(s));
-    link_send(s->link, MSG_STORE_WATCH, buf_span(&b), NULL, 0);
+    send_follow(s, true);
     s->on_any(s->on_any_arg, 0);
 }
 

@@ -43,6 +43,7 @@ static int apply_mailbox_put(struct engine *e, const struct effect_mailbox *p)
         m->row = p->row;
         if (p->id >= e->state.next_mailbox)
             e->state.next_mailbox = p->id + 1;
+        engine_note_changed(e, STORE_MAILBOXES);
     }
     e->state.last_uidvalidity = max_u32(e->state.last_uidvalidity, p->row.uidvalidity);
     memmove(m->name, p->name.p, p->name.n);

@@ -320,9 +320,13 @@ struct store_watch;
 struct store_watch *store_watch(struct store *s, uint64_t mailbox, void (*fn)(void *arg),
                                 void *arg);
 void store_unwatch(struct store_watch *w); /* NULL is fine */
-/* For the search index: the same for every mailbox, once. After each attachment fn is called with 0: anything may
- * have changed. Must not suspend. */
-void store_follow(struct store *s, void (*fn)(void *arg, uint64_t mailbox), void *arg);
+/* For the search index. fn is called with each mailbox that changes: of all there are where `what`
+ * is STORE_ALL, else of those that have a store_watch; with STORE_MAILBOXES as one is made; and after each
+ * attachment with 0: anything may have changed. fn NULL: no more. Must not suspend. */
+#define STORE_ALL UINT64_C(0)
+#define STORE_MAILBOXES UINT64_MAX /* never the number of a mailbox */
+void store_follow(struct store *s, uint64_t what, void (*fn)(void *arg, uint64_t mailbox),
+                  void *arg);
 /* The mailbox with the least id above `after`, of whatever account. 0, -ENOENT at the end. */
 int store_mailbox_next(struct store_read *r, uint64_t after, struct mailbox_info *ret);
 

@@ -109,6 +109,15 @@ def settled(server):
     return status(server)["state"] == "up to date"
 
 
+def cpu_ms(server):
+    """What searchd has had of the processor."""
+    return int(open(f"/proc/{pid_of(server, 'searchd')}/schedstat").read().split()[0]) / 1e6
+
+
+def indexes(server):
+    return sorted(p.name for p in (server.data / "search").glob("*.db"))
+
+
 def fill(c, n, first=0):
     for i in range(first, first + n):
         c.append("INBOX", None, None, made(i))
@@ -121,6 +130,7 @@ def index_is_exact():
         for _, raw in corpus():
             c.append("INBOX", None, None, raw)
         fill(c, 150)
+        Raw(s).search(["BODY", b"number"])  # the first: from now on there is an index
         wait_for("all is indexed", lambda: settled(s), 30)
         alice = s.address("alice")
         own = s.json("store", "index", alice)
@@ -160,6 +170,81 @@ def index_is_exact():
         assert bob.search(None, "BODY", "number")[1][0] == b""
 
 
+def deliver(server, n, first=0):
+    """To alice, by SMTP."""
+    with server.mx() as m:
+        for i in range(first, first + n):
+            m.sendmail("someone@far.example", [server.address("alice")], made(i), ["BODY=8BITMIME"])
+
+
+def words_found(server):
+    raw = Raw(server)
+    return [raw.search([where, word.encode()]) for word in WORDS[:12] for where in ("BODY", "SUBJECT", "TEXT")]
+
+
+def only_who_searches():
+    with Server(sys.argv[1]) as s:
+        n = 300
+        time.sleep(1)
+        before = cpu_ms(s)
+        deliver(s, n)
+        time.sleep(1.5)
+        unused = cpu_ms(s) - before
+        assert indexes(s) == [] and status(s)["state"] == "not in use" and status(s)["done"] == 0, (indexes(s), status(s))
+        assert "not in use" in s.run("store", "check").stdout and s.json("store", "stat")["search"]["in_use"] == 0
+        # a search that asks for no text is no use of it
+        c = s.imap()
+        c.select("INBOX", readonly=True)
+        assert len(c.search(None, "SINCE", "1-Jan-2020")[1][0].split()) == n
+        assert indexes(s) == []
+        # the first that does, with all those after it, finds what there is
+        first = words_found(s)
+        wait_for("it is indexed", lambda: status(s)["in_use"] == 1 and settled(s), 30)
+        assert status(s)["done"] == n and len(indexes(s)) == 1, status(s)
+        asked = status(s)["queries"]
+        assert words_found(s) == first and any(first) and status(s)["queries"] > asked
+        # what is delivered now is indexed without a search
+        before = cpu_ms(s)
+        deliver(s, n, n)
+        wait_for("the new ones are", lambda: status(s)["done"] == 2 * n and settled(s), 10)
+        used = cpu_ms(s) - before
+        print(f"     searchd, a message: not in use {unused / n * 1000:.0f} µs, in use {used / n * 1000:.0f} µs")
+        assert unused < used / 10, (unused, used)
+        # bob is not; and a restart changes nothing
+        b = s.imap("bob")
+        fill(b, 3)
+        s.stop()
+        s.start()
+        deliver(s, 5, 2 * n)
+        wait_for("these are as well", lambda: status(s)["done"] == 5 and settled(s), 10)
+        assert status(s)["in_use"] == 1 and len(indexes(s)) == 1, status(s)
+        with_index = words_found(s)
+        searchd = pid_of(s, "searchd")
+        os.kill(searchd, signal.SIGSTOP)
+        try:
+            assert words_found(s) == with_index
+        finally:
+            os.kill(searchd, signal.SIGCONT)
+        # named by whoever administers
+        s.run("store", "index", s.address("bob"))
+        wait_for("bob is", lambda: s.json("store", "index", s.address("bob"))["indexed"] == 3, 10)
+        # never, by a reload: not even those
+        s.conf.write_text(s.conf.read_text() + 'search_index = "never";\n')
+        s.run("reload")
+        wait_for("it is off", lambda: status(s)["state"].startswith("off"), 10)
+        done = status(s)["done"]
+        deliver(s, 5, 3 * n)
+        now = words_found(s)
+        time.sleep(1.2)
+        assert status(s)["done"] == done
+        s.conf.write_text(s.conf.read_text().replace('"never"', '"always"'))
+        s.run("reload")
+        wait_for("all are", lambda: s.json("store", "index")["policy"] == "always" and settled(s), 20)
+        own = s.json("store", "index", s.address("alice"))
+        assert own["indexed"] == own["messages"] and own["sound"] is True, own
+        assert words_found(s) == now
+
+
 def same_as_fetched(server):
     """A word of ASCII, found by the server and by looking at what it holds."""
     c = server.imap()
@@ -179,6 +264,7 @@ def same_as_fetched(server):
 def killed_at_any_time():
     with Server(sys.argv[1]) as s:
         c = s.imap()
+        s.run("store", "index", s.address("alice"))
         for round in range(5):
             fill(c, 40, round * 40)
             os.kill(pid_of(s, "searchd"), signal.SIGKILL)
@@ -195,6 +281,7 @@ def damaged_and_rebuilt():
     with Server(sys.argv[1]) as s:
         c = s.imap()
         fill(c, 120)
+        assert same_as_fetched(s) == 120
         wait_for("all is indexed", lambda: settled(s), 30)
         folder = s.data / "search"
         file = max(folder.glob("*.db"), key=lambda p: p.stat().st_size)
@@ -233,4 +320,4 @@ def damaged_and_rebuilt():
         assert s.run("store", "index", "nobody@example.org", check=False).returncode == 1
 
 
-main(index_is_exact, killed_at_any_time, damaged_and_rebuilt)
+main(index_is_exact, only_who_searches, killed_at_any_time, damaged_and_rebuilt)

@@ -39,6 +39,16 @@ void searchd_open(struct child *c)
         child_fatal("the store below %s cannot be opened", c->root);
 }
 
+static enum search_policy policy_of(const struct conf *c)
+{
+    static const enum search_policy policies[] = {
+        [SEARCH_INDEX_OF_USED] = SEARCH_POLICY_USED,
+        [SEARCH_INDEX_OF_ALL] = SEARCH_POLICY_ALWAYS,
+        [SEARCH_INDEX_OF_NONE] = SEARCH_POLICY_NEVER,
+    };
+    return policies[c->search_index];
+}
+
 void searchd_begin(struct child *c)
 {
     struct searchd *d = searchd_of(c);
@@ -50,7 +60,14 @@ void searchd_begin(struct child *c)
         .store = d->store,
         .folder = folder,
         .min_free_bytes = c->conf->reserve_bytes,
+        .policy = policy_of(c->conf),
+        .days = c->conf->search_index_days,
     });
+}
+
+static void on_conf(struct child *c, const struct conf *old)
+{
+    searcher_policy(searchd_of(c)->searcher, policy_of(c->conf), c->conf->search_index_days);
 }
 
 void searchd_done(struct child *c)
@@ -101,10 +118,10 @@ static void on_status(struct child *c, struct buf *json)
 
     buf_printf(json,
                "\"queries\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"messages\":%" PRIu64
-               ",\"batches\":%" PRIu64 ",\"waiting\":%" PRIu64
+               ",\"batches\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"in_use\":%" PRIu64
                ",\"walking\":%s,\"paused\":%s,\"damaged\":%" PRIu64 ",\"rebuilt\":%" PRIu64,
-               n.queries, n.misses, n.messages, n.batches, n.waiting, n.walking ? "true" : "false",
-               n.paused ? "true" : "false", n.damaged, n.rebuilt);
+               n.queries, n.misses, n.messages, n.batches, n.waiting, n.in_use,
+               n.walking ? "true" : "false", n.paused ? "true" : "false", n.damaged, n.rebuilt);
 }
 
 static void on_metrics(struct child *c, struct buf *text)
@@ -163,6 +180,7 @@ const struct child_ops searchd_ops = {
     .handlers = handlers,
     .on_peer = on_peer,
     .on_peer_gone = on_peer_gone,
+    .on_conf = on_conf,
     .on_stop = on_stop,
     .on_status = on_status,
     .on_metrics = on_metrics,
