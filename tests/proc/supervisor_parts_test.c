@@ -5,6 +5,7 @@
 #include "unit/unit.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -156,6 +157,43 @@ static void set_up(int holders[3])
     vservers[1].endpoint_count = 1;
     conf = (struct conf){.vservers = vservers, .vserver_count = 2};
     s = (struct supervisor){.processes = workers, .process_count = 3};
+}
+
+static bool waits_for_the_client(const struct listener *l, unsigned i)
+{
+    int seconds = -1;
+    socklen_t n = sizeof seconds;
+
+    CHECK(getsockopt(l->fds[i], IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &n) == 0);
+    return seconds > 0;
+}
+
+TEST(workers_are_woken_when_the_client_has_spoken_if_it_speaks_first)
+{
+    struct listeners l = {NULL, 0}, gone;
+    struct buf problems BUF_AUTO = BUF(4096);
+    int holders[3];
+
+    set_up(holders);
+    for (unsigned i = 0; i < 3; i++)
+        close(holders[i]);
+    ends[1].policy = POLICY_STARTTLS_REQUIRED;
+    ends[2].policy = POLICY_OPPORTUNISTIC;
+    EXPECT_INT(listeners_apply(&l, &conf, &s, &gone, &problems), 0);
+    listeners_done(&gone);
+    EXPECT(waits_for_the_client(listener_of(&l, 0, 0), 0));
+    EXPECT(waits_for_the_client(listener_of(&l, 0, 0), 1));
+    EXPECT(!waits_for_the_client(listener_of(&l, 0, 1), 0));
+    EXPECT(!waits_for_the_client(listener_of(&l, 1, 0), 0));
+
+    /* the sockets stay, the policies change */
+    ends[0].policy = POLICY_STARTTLS_REQUIRED;
+    ends[1].policy = POLICY_TLS_ONLY;
+    EXPECT_INT(listeners_apply(&l, &conf, &s, &gone, &problems), 0);
+    listeners_done(&gone);
+    EXPECT(!waits_for_the_client(listener_of(&l, 0, 0), 1));
+    EXPECT(waits_for_the_client(listener_of(&l, 0, 1), 1));
+    listeners_done(&l);
 }
 
 TEST(sockets_are_kept_bound_and_given_back)

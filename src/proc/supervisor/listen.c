@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, SILENT_SECONDS = 1 };
 
 static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret,
                           socklen_t *ret_len)
@@ -79,6 +79,17 @@ static int bind_all(struct listener *l)
     return r;
 }
 
+/* Where the client speaks first, a connection is not worth waking a worker before it has: one wait
+ * of the kernel less a login. Who stays silent is accepted after about that time all the same. */
+static void defer_accepts(const struct listener *l)
+{
+    int seconds = l->greeted ? SILENT_SECONDS : 0;
+
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->fds[i] >= 0)
+            setsockopt(l->fds[i], IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
+
 static enum role role_of(const struct conf_vserver *v)
 {
     return v->protocol == PROTOCOL_SMTP && v->smtp_kind == SMTP_MX ? ROLE_MX : ROLE_ACCESS;
@@ -103,6 +114,7 @@ static void describe(struct listener *l, const struct conf_vserver *v, unsigned 
     snprintf(l->address, sizeof l->address, "%s", v->endpoints[k].address);
     l->place = place;
     l->endpoint = k;
+    l->greeted = v->endpoints[k].policy == POLICY_TLS_ONLY;
     l->count = process_count_of(s, l->role);
     for (unsigned i = 0; i < INSTANCES_MAX; i++)
         l->fds[i] = -1;
@@ -141,6 +153,7 @@ unsigned listeners_apply(struct listeners *l, const struct conf *c, const struct
             } else {
                 r = bind_all(it);
             }
+            defer_accepts(it);
             if (r != 0) {
                 failed++;
                 snprintf(it->error, sizeof it->error, "%s%s", strerror(-r), advice(r));
@@ -162,6 +175,7 @@ unsigned listeners_retry(struct listeners *l)
         struct listener *it = &l->v[i];
         if (it->error[0] == '\0' || bind_all(it) != 0)
             continue;
+        defer_accepts(it);
         log_info("virtual server %s listens at %s port %u now", it->vserver, it->address, it->port);
         it->error[0] = '\0';
         it->fresh = true;

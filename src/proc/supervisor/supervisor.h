@@ -62,6 +62,7 @@ struct listener {
     int fds[INSTANCES_MAX]; /* one a worker; -1: not listening */
     char error[160];        /* why not */
     bool fresh;             /* not passed to the workers yet */
+    bool greeted;           /* TLS from the first byte, which is the client's */
 };
 
 struct listeners {
