@@ -78,6 +78,7 @@ void searcher_stop(struct searcher *s)
 {
     s->stopping = true;
     store_follow(s->store, STORE_ALL, NULL, NULL);
+    usage_done(s); /* as long as there is somebody to tell that nothing is watched any more */
     fiber_cond_broadcast(&s->work);
 }
 

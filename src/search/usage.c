@@ -51,6 +51,9 @@ bool usage_begin(struct searcher *s, uint64_t account)
 int usage_write(struct searcher *s, struct account *a)
 {
     const struct usage *u = map64_get(s->usages, a->id);
+
+    if (!u && s->policy != SEARCH_POLICY_ALWAYS)
+        return 0; /* it has ended meanwhile */
     uint32_t day = u ? u->day : usage_today();
     int e = a->day == day ? 0 : search_index_used_put(a->index, day);
 
@@ -70,7 +73,7 @@ bool usage_watch(struct searcher *s, uint64_t account, uint64_t mailbox)
 {
     struct usage *u = map64_get(s->usages, account);
 
-    if (!u || map64_get(s->watched, mailbox))
+    if (!u || s->stopping || map64_get(s->watched, mailbox))
         return false;
     struct watched *w = calloc(1, sizeof(*w));
     CHECK(w);

@@ -24,7 +24,7 @@ def made(i):
     import base64
     import quopri
     from email.header import Header
-    subject = Header(sentence(4), "utf-8").encode()
+    subject = Header(sentence(4), "utf-8").encode(linesep="\r\n")
     body = f"{sentence(40)}\r\nnumber {i}\r\n".encode()
     how = i % 4
     head = (f"From: {rnd.choice(WORDS[:20])}@{rnd.choice(WORDS[:20])}.example\r\nTo: alice@example.org\r\nSubject: {subject}\r\n"
