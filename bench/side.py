@@ -91,6 +91,7 @@ class Bench:
             servers.imap_command(server, "u2", "create", "Huge")
             self.fill(server, "imap-append", "imaps", servers.HUGE, conns=4, user="u2@example.test", mailbox="Huge", seconds=1800)
             if server.name == "sealpost":
+                server.server.run("store", "index", "u2@example.test")  # as after a search: it is indexed from now on
                 servers.sealpost.wait_for("the search index", lambda: server.server.json("store", "index")["state"] == "up to date", 1800)
         elif what == "pop":
             self.fill(server, "imap-append", "imaps", 10, user="pop@example.test")
