@@ -24,6 +24,7 @@ enum key_purpose { /* bits: a key is made for one or several */
                    KEY_EVIDENCE = 256,
                    KEY_CHALLENGE =
                        512, /* the certificate of a tls-alpn-01 challenge (RFC 8737), for itself */
+                   KEY_PURPOSE_LAST = KEY_CHALLENGE,
 };
 
 enum { KEY_ID_BYTES = 16, KEY_LABEL_MAX = 100, KEY_SPKI_MAX = 1024, KEY_TBS_MAX = 65536 };

@@ -97,7 +97,7 @@ TEST(tls13_texts)
         size_t n = tls13_text(text, true, hash);
         EXPECT(passes(k, KEY_TLS_SERVER, span_of(text, n)));
         EXPECT(!passes(k, KEY_TLS_CLIENT, span_of(text, n)));
-        for (unsigned purpose = KEY_CA; purpose <= KEY_EVIDENCE; purpose <<= 1)
+        for (unsigned purpose = KEY_CA; purpose <= KEY_PURPOSE_LAST; purpose <<= 1)
             EXPECT(!passes(k, purpose, span_of(text, n)));
         mutate(k, KEY_TLS_SERVER, text, n, 0, 98, hash == 32 ? n + 16 : n - 16);
         n = tls13_text(text, false, hash);

@@ -15,7 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PURPOSES = 9, SESSION_PROFILES = 2, REFUSALS_LOGGED_A_MINUTE = 60 };
+enum {
+    PURPOSES = __builtin_ctz(KEY_PURPOSE_LAST) + 1,
+    SESSION_PROFILES = 2,
+    REFUSALS_LOGGED_A_MINUTE = 60
+};
 
 struct keyd {
     struct loop *loop;
