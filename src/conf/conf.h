@@ -130,16 +130,16 @@ struct conf_est_server { /* the same by EST (RFC 7030) */
 
 struct conf_authority { /* a CA that is asked over the network */
     const char *name;
-    uint8_t kind;               /* enum conf_authority_kind */
-    const char *url;            /* ACME: the directory; EST: what stands before /cacerts */
-    const char *contact;        /* mail address for the CA; empty: none */
-    uint8_t challenge;          /* enum conf_challenge */
+    uint8_t kind;                       /* enum conf_authority_kind */
+    const char *url;                    /* ACME: the directory; EST: what stands before /cacerts */
+    const char *contact;                /* mail address for the CA; empty: none */
+    uint8_t challenge;                  /* enum conf_challenge */
     const char *eab_kid, *eab_key_file; /* external account binding */
-    const char *trust_file;     /* PEM, trusted for the CA's own server; empty: the machine's */
-    const char *root_file;      /* PEM, what it issues must lead there; empty: the machine's */
-    bool private;               /* its server may have a private address */
-    const char *user, *password_file; /* EST */
-    const char *dns_command;    /* a program: present|withdraw NAME VALUE */
+    const char *trust_file; /* PEM, trusted for the CA's own server; empty: the machine's */
+    const char *root_file;  /* PEM, what it issues must lead there; empty: the machine's */
+    bool private;           /* its server may have a private address */
+    const char *user, *password_file;  /* EST */
+    const char *dns_command;           /* a program: present|withdraw NAME VALUE */
     const char *dns_server, *dns_zone; /* RFC 2136 */
     const char *tsig_name, *tsig_key_file;
     uint8_t tsig_algorithm; /* enum conf_tsig */
