@@ -86,11 +86,13 @@ static void take_grant(struct session *s)
 /* A change while authd is asked is one more to ask about. */
 void session_confirm_login(struct session *s)
 {
-    uint64_t changes = auth_changes(s->worker->auth);
     struct auth_result fresh = {0};
+    uint64_t changes;
 
-    if (s->user.account == 0 ||
-        (s->engine->auth_changes == changes && clock_mono_ms() < s->engine->grant_until_ms))
+    if (s->user.account == 0)
+        return;
+    changes = auth_changes(s->worker->auth);
+    if (s->engine->auth_changes == changes && clock_mono_ms() < s->engine->grant_until_ms)
         return;
     switch (auth_regrant(s->worker->auth, span_of(s->user.grant, s->user.grant_bytes), &fresh)) {
     case AUTH_OK:
