@@ -22,6 +22,8 @@ static void login_context_init(struct session *s, struct login_context *l)
     l->exporter = BUF(256);
     l->endpoint = BUF(256);
     l->certificate = BUF(AUTHD_CERTIFICATE_MAX);
+    if (s->worker->auth != NULL) /* what changes while authd is asked is asked about again */
+        e->auth_changes = auth_changes(s->worker->auth);
     l->x = (struct auth_context){
         .vserver = s->vserver->name,
         .protocol = s->protocol->name,
@@ -77,13 +79,12 @@ const char *session_mechanisms(const struct session *s)
     return s->tls ? auth_mechanisms(true, true, s->engine->certificate) : "";
 }
 
-static void take_grant(struct session *s)
+static void take_grant(struct session *s, const struct auth_result *user)
 {
-    s->engine->auth_changes = auth_changes(s->worker->auth);
+    s->user = *user;
     s->engine->grant_until_ms = clock_mono_ms() + AUTH_GRANT_SECONDS * UINT64_C(1000) / 2;
 }
 
-/* A change while authd is asked is one more to ask about. */
 void session_confirm_login(struct session *s)
 {
     struct auth_result fresh = {0};
@@ -91,13 +92,12 @@ void session_confirm_login(struct session *s)
 
     if (s->user.account == 0)
         return;
-    changes = auth_changes(s->worker->auth);
+    changes = auth_changes(s->worker->auth); /* what changes meanwhile is asked about again */
     if (s->engine->auth_changes == changes && clock_mono_ms() < s->engine->grant_until_ms)
         return;
     switch (auth_regrant(s->worker->auth, span_of(s->user.grant, s->user.grant_bytes), &fresh)) {
     case AUTH_OK:
-        s->user = fresh;
-        take_grant(s);
+        take_grant(s, &fresh);
         s->engine->auth_changes = changes;
         break;
     case AUTH_TEMPFAIL: /* the grant holds; the next command asks again */
@@ -109,8 +109,7 @@ void session_confirm_login(struct session *s)
 
 void session_logged_in(struct session *s, const struct auth_result *user)
 {
-    s->user = *user;
-    take_grant(s);
+    take_grant(s, user);
     s->engine->settled = true;
     s->engine->vserver->logins++;
     log_info("%s %s: session %llu: %s logged in", s->vserver->name, conn_peer_text(s->conn),
