@@ -1,6 +1,7 @@
 /* The whole way of a message: summary, its sections, search in it; then the input as a block from
  * the disk. */
 #include "base/check.h"
+#include "message/downgrade.h"
 #include "message/search.h"
 #include "message/summary.h"
 
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .addresses = 4,
                                    .summary_bytes = 8192};
     struct buf out BUF_AUTO = BUF(1 << 20), again BUF_AUTO = BUF(1 << 20),
-                   tight BUF_AUTO = BUF(1 << 20);
+                   tight BUF_AUTO = BUF(1 << 20), seven BUF_AUTO = BUF(4 << 20);
     struct needle *n = needle_new(SPAN("\xc3\x89n"));
     struct summary s;
     CHECK(summary_make(raw, &message_limits_default, &out) == 0);
@@ -44,5 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (summary_open(raw, &s))
         use(raw, &s, n);
     needle_free(n);
+    if (!downgrade_is_8bit(raw)) /* nothing to do */
+        CHECK(downgrade(raw, &seven) != 0 || span_eq(buf_span(&seven), raw));
+    else
+        downgrade(raw, &seven);
     return 0;
 }
