@@ -193,6 +193,7 @@ enum dns_result dns_tlsa(struct resolver *r, const char *name, struct dns_tlsa_a
     if (d != DNS_FOUND)
         return d;
     a.secure = res->secure;
+    a.ttl_s = res->ttl > 0 ? (uint32_t)res->ttl : 0;
     answer_tlsa(records(res), &a);
     ub_resolve_free(res);
     *ret = a;

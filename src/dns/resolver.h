@@ -58,8 +58,10 @@ struct dns_tlsa {
 struct dns_tlsa_answer {
     struct dns_tlsa v[DNS_TLSA_MAX];
     size_t count;
-    bool secure;
+    bool secure;    /* DNSSEC-validated; else DANE may not go by it (RFC 7672 section 2.2) */
+    uint32_t ttl_s; /* what is left of it where a server on the way remembered it */
 };
+/* DNS_NO_NAME, DNS_NO_DATA: none is published; DNS_BOGUS: forged, or signed wrongly. */
 enum dns_result dns_tlsa(struct resolver *r, const char *name,
                          struct dns_tlsa_answer *ret); /* "_25._tcp.host"; suspends */
 

@@ -168,6 +168,7 @@ static void tlsa(void)
     EXPECT_INT(a.v[0].usage, 3);
     EXPECT_INT(a.v[0].bytes, 32);
     EXPECT(!a.secure);
+    EXPECT(a.ttl_s >= 58 && a.ttl_s <= 60);
     EXPECT_INT(dns_tlsa(rig.r, "_25._tcp.none.test", &a), DNS_NO_NAME);
 }
 
