@@ -44,6 +44,8 @@ enum conf_client_certificates {
     CLIENT_CERTIFICATES_REQUIRE
 };
 
+enum conf_mta_sts_mode { MTA_STS_NONE, MTA_STS_TESTING, MTA_STS_ENFORCE };
+
 /* Whose search index is kept. */
 enum conf_search_index { SEARCH_INDEX_OF_USED, SEARCH_INDEX_OF_ALL, SEARCH_INDEX_OF_NONE };
 
@@ -148,6 +150,13 @@ struct conf_authority { /* a CA that is asked over the network */
     const char *rehearsal_url;
 };
 
+struct conf_mta_sts { /* a policy of RFC 8461; see conf/mta_sts.h */
+    const char *domain;
+    uint8_t mode;           /* enum conf_mta_sts_mode */
+    struct conf_strings mx; /* names or "*.domain"; empty: the DNS names of the mx virtual servers */
+    uint32_t max_age;       /* seconds */
+};
+
 struct conf_connector { /* SMTP connector: where mail for an address space goes */
     const char *name;
     const char *address_space; /* "*" or a domain, ".domain" for all below it */
@@ -220,6 +229,8 @@ struct conf {
     uint32_t connector_count;
     struct conf_authority *authorities;
     uint32_t authority_count;
+    struct conf_mta_sts *mta_sts;
+    uint32_t mta_sts_count;
 
     struct arena *arena; /* owns everything here */
 };

@@ -2,6 +2,7 @@
 #include "conf/check.h"
 
 #include "conf/lint.h"
+#include "conf/mta_sts.h"
 
 #include <libconfig.h>
 
@@ -131,6 +132,95 @@ static void lint_client_trust(const struct conf_vserver *v, const config_setting
                            v->name, v->client_trust.v[i]);
 }
 
+/* ---- MTA-STS ----------------------------------------------------------------------------- */
+
+static bool takes_mail(const struct conf_vserver *v)
+{
+    return v->enabled && v->protocol == PROTOCOL_SMTP && v->smtp_kind == SMTP_MX;
+}
+
+/* The names that its certificate has. */
+static bool is_named(const struct conf *c, const struct conf_mta_sts *p,
+                     const struct conf_vserver *v)
+{
+    for (uint32_t i = 0; i < v->names.n; i++)
+        if (conf_mta_sts_names(c, p, span_cstr(v->names.v[i])))
+            return true;
+    return false;
+}
+
+/* Senders that keep to a policy pass a server by whose name it does not have. */
+static void lint_mta_sts_servers(const struct conf *c, const struct conf_mta_sts *p,
+                                 const config_setting_t *group, struct report *r)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        if (!takes_mail(v))
+            continue;
+        any = true;
+        if (is_named(c, p, v))
+            continue;
+        if (p->mode == MTA_STS_ENFORCE)
+            report_error(r, line_at(group, "mx"),
+                         "the MTA-STS policy of %s has none of the names of virtual server %s: "
+                         "senders would not deliver to it. Add the name that stands in the MX "
+                         "record to 'mx', or leave 'mx' out",
+                         p->domain, v->name);
+        else
+            report_warning(r, line_at(group, "mx"),
+                           "the MTA-STS policy of %s has none of the names of virtual server %s. "
+                           "Add the name that stands in the MX record to 'mx', or leave 'mx' out",
+                           p->domain, v->name);
+    }
+    if (!any)
+        report_error(r, line_at(group, "domain"),
+                     "there is an MTA-STS policy for %s, but no virtual server of kind mx takes "
+                     "its mail. Add one, or set mode = \"none\"",
+                     p->domain);
+}
+
+/* It is asked for at a host of its own. */
+static void lint_mta_sts_host(const struct conf *c, const struct conf_mta_sts *p,
+                              const config_setting_t *group, struct report *r)
+{
+    struct buf host BUF_AUTO = BUF(300);
+
+    buf_printf(&host, "mta-sts.%s", p->domain);
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        if (!v->enabled || v->protocol != PROTOCOL_HTTP || !has_policy(v, POLICY_TLS_ONLY))
+            continue;
+        for (uint32_t k = 0; k < v->names.n; k++)
+            if (span_is(buf_span(&host), v->names.v[k]))
+                return;
+    }
+    report_warning(r, line_at(group, "domain"),
+                   "the MTA-STS policy of %s is asked for at https://%s, which is no name of an "
+                   "HTTP virtual server with a TLS endpoint. Add it to the 'names' of one",
+                   p->domain, buf_cstr(&host));
+}
+
+static void lint_mta_sts(const struct conf *c, uint32_t pi, const config_setting_t *root,
+                         struct report *r)
+{
+    const struct conf_mta_sts *p = &c->mta_sts[pi];
+    const config_setting_t *group = element(root, "mta_sts", pi);
+
+    if (!conf_domain_is_local(c, span_cstr(p->domain)))
+        report_error(r, line_at(group, "domain"),
+                     "there is an MTA-STS policy for %s, which is no local domain. Add it to "
+                     "local_domains, or remove the policy",
+                     p->domain);
+    if (conf_mta_sts_of(c, span_cstr(p->domain)) != p)
+        report_error(r, line_at(group, "domain"),
+                     "there already is an MTA-STS policy for %s. Remove one of them", p->domain);
+    lint_mta_sts_host(c, p, group, r);
+    if (p->mode != MTA_STS_NONE)
+        lint_mta_sts_servers(c, p, group, r);
+}
+
 void conf_lint(const struct conf *c, const struct config_setting_t *root, struct report *r)
 {
     lint_trusted(c, root, r);
@@ -144,4 +234,6 @@ void conf_lint(const struct conf *c, const struct config_setting_t *root, struct
         lint_overlap(c, i, root, r);
         lint_client_trust(v, group, r);
     }
+    for (uint32_t i = 0; i < c->mta_sts_count; i++)
+        lint_mta_sts(c, i, root, r);
 }

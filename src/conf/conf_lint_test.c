@@ -20,24 +20,81 @@ static const struct {
     {"other family", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1; address = \"::\";") ", " SERVER("w", "protocol = \"imap4\";", "port = 1; address = \"127.0.0.1\";") ");", ""},
     {"another CA", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; client_trust = (\"own-ca\", \"partner.pem\");", "port = 1;") ");", "believes certificates of partner.pem"},
 };
+
+#define MX(names) SERVER("mx", "protocol = \"smtp\"; names = (" names ");", "port = 1; policy = \"opportunistic\";")
+#define WEB(names) SERVER("web", "protocol = \"http\"; names = (" names ");", "port = 2;")
+#define STS(options) "mta_sts = ({ domain = \"example.org\"; " options " });\n"
+#define BOTH "vservers = (" MX("\"mx.example.org\"") ", " WEB("\"mta-sts.example.org\"") ");"
+
+/* All problems of a configuration that is refused. */
+static const struct {
+    const char *name, *text, *want;
+} refused[] = {
+    {"enforced against oneself", HEAD STS("mode = \"enforce\"; mx = (\"mail.example.org\", \"*.mx.example.org\");") BOTH,
+     "x.conf:2: the MTA-STS policy of example.org has none of the names of virtual server mx: senders would not deliver to it. Add the name that stands in the MX record to 'mx', or leave 'mx' out.\n"},
+    {"another's domain", HEAD "mta_sts = ({ domain = \"example.net\"; });\nvservers = (" MX("\"mx.example.org\"") ", " WEB("\"mta-sts.example.net\"") ");",
+     "x.conf:2: there is an MTA-STS policy for example.net, which is no local domain. Add it to local_domains, or remove the policy.\n"
+     "warning: x.conf:3: the own CA may not issue for mta-sts.example.net. Add it to ca_dns or ca_ip, unless the certificate comes from elsewhere.\n"},
+    {"two", HEAD "mta_sts = ({ domain = \"example.org\"; }, { domain = \"EXAMPLE.org\"; });\n" BOTH,
+     "x.conf:2: there already is an MTA-STS policy for EXAMPLE.org. Remove one of them.\n"},
+    {"nobody takes mail", HEAD STS("") "vservers = (" WEB("\"mta-sts.example.org\"") ");",
+     "x.conf:2: there is an MTA-STS policy for example.org, but no virtual server of kind mx takes its mail. Add one, or set mode = \"none\".\n"},
+};
 /* clang-format on */
 
-TEST(warnings)
+TEST(errors)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         BUF_AUTO struct buf problems = BUF(1 << 16);
-        struct conf *c = conf_parse(span_cstr(rows[i].text), "x.conf", &problems);
-        struct span all = buf_span(&problems), line;
-        unit_case(rows[i].name);
-        EXPECT(c != NULL);
-        if (rows[i].want[0] == '\0') {
-            EXPECT_SPAN(all, SPAN(""));
-        } else {
-            EXPECT(span_split(&all, '\n', &line) && all.n == 0);
-            EXPECT(span_starts(line, SPAN("warning: x.conf:")));
-            EXPECT(span_find_span(line, span_cstr(rows[i].want)) != SPAN_NONE);
-        }
+        struct conf *c = conf_parse(span_cstr(refused[i].text), "x.conf", &problems);
+        unit_case(refused[i].name);
+        EXPECT(c == NULL);
+        EXPECT_SPAN(buf_span(&problems), span_cstr(refused[i].want));
         conf_free(c);
     }
     unit_case(NULL);
+}
+
+/* clang-format off */
+static const struct {
+    const char *name, *text, *want; /* a part of the only warning; "": none */
+} sts_rows[] = {
+    {"policy", HEAD STS("mode = \"enforce\";") BOTH, ""},
+    {"by wildcard", HEAD STS("mode = \"enforce\"; mx = (\"*.example.org\");") BOTH, ""},
+    {"withdrawn", HEAD STS("mode = \"none\";") "vservers = (" WEB("\"mta-sts.example.org\"") ");", ""},
+    {"testing against oneself", HEAD STS("mx = (\"mail.example.org\");") BOTH, "has none of the names of virtual server mx. Add the name"},
+    {"no host", HEAD STS("") "vservers = (" MX("\"mx.example.org\"") ", " WEB("\"mail.example.org\"") ");", "is asked for at https://mta-sts.example.org, which is no name of an HTTP virtual server"},
+    {"host in clear", HEAD STS("") "vservers = (" MX("\"mx.example.org\"") ", " SERVER("web", "protocol = \"http\"; names = (\"mta-sts.example.org\");", "port = 2; policy = \"public\";") ");", "is asked for at https://mta-sts.example.org"},
+};
+/* clang-format on */
+
+static void expect_warning(const char *name, const char *text, const char *want)
+{
+    BUF_AUTO struct buf problems = BUF(1 << 16);
+    struct conf *c = conf_parse(span_cstr(text), "x.conf", &problems);
+    struct span all = buf_span(&problems), line;
+
+    unit_case(name);
+    EXPECT(c != NULL);
+    if (want[0] == '\0') {
+        EXPECT_SPAN(all, SPAN(""));
+    } else {
+        EXPECT(span_split(&all, '\n', &line) && all.n == 0);
+        EXPECT(span_starts(line, SPAN("warning: x.conf:")));
+        EXPECT(span_find_span(line, span_cstr(want)) != SPAN_NONE);
+    }
+    conf_free(c);
+    unit_case(NULL);
+}
+
+TEST(mta_sts)
+{
+    for (size_t i = 0; i < sizeof sts_rows / sizeof *sts_rows; i++)
+        expect_warning(sts_rows[i].name, sts_rows[i].text, sts_rows[i].want);
+}
+
+TEST(warnings)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_warning(rows[i].name, rows[i].text, rows[i].want);
 }

@@ -7,7 +7,7 @@
 
 struct config_setting_t;
 
-/* Warnings only. `root` as for conf_check. */
+/* Mostly warnings; errors where senders elsewhere would be kept out. `root` as for conf_check. */
 void conf_lint(const struct conf *c, const struct config_setting_t *root, struct report *r);
 
 #endif

@@ -81,6 +81,14 @@ const char *check_host(struct span s)
                  "\"mail.example.org\" or \"192.0.2.1\"";
 }
 
+const char *check_mx(struct span s)
+{
+    return is_domain(span_starts(s, SPAN("*.")) ? span_skip(s, 2) : s)
+               ? NULL
+               : "is not the name of a mail server. Write it as in \"mx.example.org\" or "
+                 "\"*.example.org\"";
+}
+
 const char *check_network(struct span s)
 {
     struct conf_network n;

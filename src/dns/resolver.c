@@ -18,6 +18,7 @@ struct resolver {
     struct loop *loop;
     struct ub_ctx *ub;
     struct watch *watch;
+    uint64_t patience_ms; /* 0: no end */
 };
 
 static void on_answers(void *arg, int events)
@@ -98,7 +99,7 @@ void resolver_free(struct resolver *r)
 /* ------------------------------------------------------------------ one question */
 
 struct question {
-    struct fiber *fiber;
+    struct fiber_cond answered;
     struct ub_result *result;
     int err;
     bool done;
@@ -110,21 +111,22 @@ static void on_answer(void *arg, int err, struct ub_result *result)
     q->err = err;
     q->result = result;
     q->done = true;
-    if (q->fiber)
-        fiber_resume(q->fiber);
+    fiber_cond_signal(&q->answered);
 }
 
 static enum dns_result ask(struct resolver *r, const char *name, int type, struct ub_result **ret)
 {
     struct question q = {0};
-    int err = ub_resolve_async(r->ub, name, type, CLASS_IN, &q, on_answer, NULL);
+    int id, err = ub_resolve_async(r->ub, name, type, CLASS_IN, &q, on_answer, &id);
     if (err == UB_SYNTAX) /* no name at all: nobody has it */
         return DNS_NO_NAME;
     if (err)
         return DNS_TEMPORARY;
-    q.fiber = fiber_self();
     while (!q.done)
-        fiber_suspend();
+        if (!fiber_cond_wait(&q.answered, r->patience_ms ? r->patience_ms : UINT64_MAX)) {
+            ub_cancel(r->ub, id); /* it does not call back any more */
+            return DNS_TEMPORARY;
+        }
     if (q.err == UB_SYNTAX)
         return DNS_NO_NAME;
     if (q.err || !q.result)
@@ -212,6 +214,11 @@ enum dns_result dns_txt(struct resolver *r, const char *name, struct dns_txt_ans
     answer_txt(records(res), ret);
     ub_resolve_free(res);
     return ret->count ? DNS_FOUND : DNS_NO_DATA;
+}
+
+void resolver_patience(struct resolver *r, uint64_t ms)
+{
+    r->patience_ms = ms;
 }
 
 void resolver_uncached(struct resolver *r)

@@ -74,6 +74,9 @@ struct dns_txt_answer {
 };
 enum dns_result dns_txt(struct resolver *r, const char *name,
                         struct dns_txt_answer *ret); /* suspends */
+/* A question that is not answered within that time is DNS_TEMPORARY; 0, as at first: as long as
+ * libunbound tries. */
+void resolver_patience(struct resolver *r, uint64_t ms);
 /* Before the first question: nothing is remembered, every question is asked anew. */
 void resolver_uncached(struct resolver *r);
 

@@ -44,6 +44,7 @@ static const struct record {
 struct server {
     int fd;
     struct watch *watch;
+    bool mute;
 };
 
 static size_t put_u16(unsigned char *p, unsigned v)
@@ -65,6 +66,9 @@ static void on_question(void *arg, int events)
     size_t at = 12, n = 0, answers = 0;
     bool known = false;
     unsigned rcode = 0;
+
+    if (s->mute)
+        return;
 
     (void)events;
     if (got < 17)
@@ -112,6 +116,7 @@ static void on_question(void *arg, int events)
 static struct {
     struct loop *loop;
     struct resolver *r;
+    struct server *server;
 } rig;
 
 static void mx_of_two(void)
@@ -172,6 +177,18 @@ static void tlsa(void)
     EXPECT_INT(dns_tlsa(rig.r, "_25._tcp.none.test", &a), DNS_NO_NAME);
 }
 
+static void impatient(void)
+{
+    struct dns_tlsa_answer a = {0};
+
+    resolver_patience(rig.r, 50);
+    rig.server->mute = true;
+    EXPECT_INT(dns_tlsa(rig.r, "_25._tcp.silent.test", &a), DNS_TEMPORARY);
+    rig.server->mute = false;
+    resolver_patience(rig.r, 0);
+    EXPECT_INT(dns_tlsa(rig.r, "_25._tcp.mx.test", &a), DNS_FOUND);
+}
+
 static void play(void *arg)
 {
     (void)arg;
@@ -179,6 +196,7 @@ static void play(void *arg)
     odd_mx();
     addresses();
     tlsa();
+    impatient();
     loop_stop(rig.loop);
 }
 
@@ -195,6 +213,7 @@ TEST(questions)
     CHECK(getsockname(s.fd, (struct sockaddr *)&a, &n) == 0);
     snprintf(address, sizeof(address), "127.0.0.1@%u", ntohs(a.sin_port));
     rig.loop = loop_new();
+    rig.server = &s;
     s.watch = watch_new(rig.loop, s.fd, on_question, &s);
     watch_set(s.watch, WATCH_READ);
     rig.r = resolver_new(rig.loop, servers, 1, "", &e);

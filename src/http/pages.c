@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "conf/mta_sts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -121,6 +122,24 @@ static void page_ca_der(struct session *s, const struct http_request *q, struct 
         no_root(a);
 }
 
+/* RFC 8461 section 3.2: the host that was asked for says whose policy it is. */
+static void page_mta_sts(struct session *s, const struct http_request *q, struct http_answer *a)
+{
+    struct span host = span_cstr(q->host);
+    const struct conf_mta_sts *p = NULL;
+
+    host = span_head(host, span_find(host, ':'));
+    if (span_starts_nocase(host, SPAN("mta-sts.")))
+        p = conf_mta_sts_of(s->conf, span_skip(host, strlen("mta-sts.")));
+    if (p == NULL) {
+        a->status = 404;
+        buf_put_cstr(&a->body, "Nothing here.\n");
+        return;
+    }
+    a->type = "text/plain; charset=utf-8";
+    conf_mta_sts_print(s->conf, p, &a->body);
+}
+
 static void put_endpoints(struct session *s, struct buf *b)
 {
     const struct conf *c = s->conf;
@@ -190,6 +209,7 @@ enum route_flag {
     ROW("/ca.pem", IN_CLEAR, page_ca_pem)                                                          \
     ROW("/ca.crt", IN_CLEAR, page_ca_der)                                                          \
     ROW("/.well-known/acme-challenge/", IN_CLEAR | BELOW, page_challenge)                          \
+    ROW("/.well-known/mta-sts.txt", 0, page_mta_sts)                                               \
     ROW("/ca/", IN_CLEAR | BELOW, page_ca_file)                                                    \
     ROW("/ocsp", IN_CLEAR | POSTED, page_ocsp)                                                     \
     ROW("/ocsp/", IN_CLEAR | BELOW | POSTED, page_ocsp)                                            \
