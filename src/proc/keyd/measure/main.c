@@ -3,7 +3,7 @@
  * life: the server (a sessiond's part), keyd, and a client whose cost does not count.
  *
  *     keyd.measure [handshakes [idle connections]]
- *     keyd.measure rate [handshakes]          keys at keyd against keys in the process, with many clients
+ *     keyd.measure rate [pairs [seconds]]     keys at keyd against keys in the process, with many clients
  *     keyd.measure swap [handshakes [swaps]]  so many are under way while the certificate is swapped
  *
  * The key in the process is this program's alone: sessiond has no way to hold one.
@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "pki/key.h"
 #include "proc/keyd/engine/engine.h"
+#include "proc/keyd/measure/measure.h"
 #include "tls/conn.h"
 #include "tls/context_internal.h"
 #include "tls/harness.h"
@@ -31,9 +32,9 @@
 #include <unistd.h>
 
 static const struct conf_endpoint endpoint = {"127.0.0.1", 993, POLICY_TLS_ONLY};
-static struct conf_vserver vserver = {.name = "measure"};
+struct conf_vserver measure_vserver = {.name = "measure"};
 
-static double cpu_of(int who)
+double measure_cpu(int who)
 {
     struct rusage u;
     getrusage(who, &u);
@@ -42,7 +43,7 @@ static double cpu_of(int who)
 }
 
 /* CPU of another process so far, in microseconds (clock ticks of 10 ms). */
-static double cpu_of_pid(pid_t pid)
+double measure_cpu_of(pid_t pid)
 {
     char path[40], text[600], *p;
     unsigned long user = 0, system = 0;
@@ -127,40 +128,6 @@ static pid_t client_start(const struct sockaddr_in *to, unsigned n, bool keep, b
     _exit(0);
 }
 
-/* As many at once as there are processes. With `resume` every handshake but each one's first is a resumption. */
-static void clients_start(const struct sockaddr_in *to, unsigned n, unsigned at_once, bool resume,
-                          pid_t *ret)
-{
-    for (unsigned i = 0; i < at_once; i++) {
-        SSL_SESSION *session = NULL;
-        SSL_CTX *ctx;
-        if ((ret[i] = fork()) != 0)
-            continue;
-        ctx = SSL_CTX_new(TLS_client_method());
-        for (unsigned k = 0; k < n / at_once; k++) {
-            int fd = socket(AF_INET, SOCK_STREAM, 0);
-            SSL *ssl = SSL_new(ctx);
-            char byte;
-            if (session != NULL)
-                SSL_set_session(ssl, session);
-            while (connect(fd, (const struct sockaddr *)(const void *)to, sizeof *to) < 0)
-                usleep(1000);
-            SSL_set_fd(ssl, fd);
-            if (SSL_connect(ssl) != 1 || SSL_write(ssl, "x", 1) != 1 ||
-                SSL_read(ssl, &byte, 1) != 1)
-                _exit(1);
-            if (resume) {
-                SSL_SESSION_free(session);
-                session = SSL_get1_session(ssl);
-            }
-            SSL_shutdown(ssl);
-            SSL_free(ssl);
-            close(fd);
-        }
-        _exit(0);
-    }
-}
-
 /* All connections first, each with its ClientHello sent; then all handshakes to their end. */
 static _Noreturn void crowd(const struct sockaddr_in *to, unsigned n)
 {
@@ -202,19 +169,6 @@ static _Noreturn void crowd(const struct sockaddr_in *to, unsigned n)
 }
 
 /* --- server */
-
-struct server {
-    struct loop *loop;
-    int listener;
-    struct watch *watch;
-    struct tls_context *context;
-    struct link *keyd, *certd;
-    unsigned want, seen;
-    bool keep;
-    struct conn **kept;
-    unsigned swap_every, swaps, failed, at_once, most; /* swap */
-    struct tls_context *other;
-};
 
 static struct link *server_keyd(void *arg)
 {
@@ -276,7 +230,7 @@ static void crowd_session(void *arg)
     conn_free(c);
     if (++s->seen % s->swap_every == 0) {
         struct tls_context *before = s->other;
-        s->other = tls_context_new(&vserver, NULL, false);
+        s->other = tls_context_new(&measure_vserver, NULL, false);
         tls_context_take_identities(s->other,
                                     s->context); /* what is shown now, for the next swap */
         tls_context_take_identities(s->context, before);
@@ -314,7 +268,7 @@ static void make_key(void *arg)
     loop_stop(s->loop);
 }
 
-static void use_keyd(struct server *s, const char *type)
+void measure_use_keyd(struct server *s, const char *type)
 {
     struct buf chain BUF_AUTO = BUF(65536);
     const unsigned char *p;
@@ -326,11 +280,11 @@ static void use_keyd(struct server *s, const char *type)
     loop_run(s->loop);
     p = made.spki;
     EVP_PKEY *pub = d2i_PUBKEY(NULL, &p, made.spki_bytes);
-    X509 *x = tls_harness_issued(pub, &vserver);
+    X509 *x = tls_harness_issued(pub, &measure_vserver);
     int n = i2d_X509(x, &der);
     wr_span(&chain, span_of(der, (size_t)n));
     tls_context_unref(s->context);
-    s->context = tls_context_new(&vserver, NULL, false);
+    s->context = tls_context_new(&measure_vserver, NULL, false);
     CHECK(tls_context_identity(s->context, TLS_SLOT_CURRENT, buf_span(&chain), made.id, &e) == 0);
     OPENSSL_free(der);
     X509_free(x);
@@ -350,14 +304,14 @@ static void handshakes(struct server *s, const struct sockaddr_in *a, const char
     waitpid(client, NULL, 0);
     s->seen = 0;
     s->want = n;
-    cpu = cpu_of(RUSAGE_SELF);
-    keyd_cpu = cpu_of_pid(keyd);
+    cpu = measure_cpu(RUSAGE_SELF);
+    keyd_cpu = measure_cpu_of(keyd);
     wall = (double)clock_mono_us();
     client = client_start(a, n, false, v12);
     loop_run(s->loop);
     wall = (double)clock_mono_us() - wall;
-    cpu = cpu_of(RUSAGE_SELF) - cpu;
-    keyd_cpu = cpu_of_pid(keyd) - keyd_cpu;
+    cpu = measure_cpu(RUSAGE_SELF) - cpu;
+    keyd_cpu = measure_cpu_of(keyd) - keyd_cpu;
     waitpid(client, NULL, 0);
     printf("%-32s %7.0f /s   %6.1f us server + %5.1f us keyd\n", what, n * 1e6 / wall, cpu / n,
            keyd_cpu / n);
@@ -376,7 +330,7 @@ static void bare(struct server *s, const struct sockaddr_in *a, unsigned n)
     for (unsigned i = 0; i < n + n / 10; i++) {
         int fd;
         if (i == n / 10)
-            cpu = cpu_of(RUSAGE_SELF);
+            cpu = measure_cpu(RUSAGE_SELF);
         fd = accept(s->listener, NULL, NULL);
         SSL *ssl = tls_context_ssl(s->context, TLS_SLOT_CURRENT);
         SSL_set_fd(ssl, fd);
@@ -386,53 +340,10 @@ static void bare(struct server *s, const struct sockaddr_in *a, unsigned n)
         SSL_free(ssl);
         close(fd);
     }
-    cpu = cpu_of(RUSAGE_SELF) - cpu;
+    cpu = measure_cpu(RUSAGE_SELF) - cpu;
     waitpid(client, NULL, 0);
     fd_nonblock(s->listener);
     printf("%-32s              %6.1f us server\n", "TLS 1.3 P-256, bare OpenSSL", cpu / n);
-}
-
-static double rate(struct server *s, const struct sockaddr_in *a, const char *what, unsigned n,
-                   bool resume)
-{
-    enum { AT_ONCE = 8 };
-    pid_t clients[AT_ONCE];
-    double wall;
-
-    s->seen = 0;
-    s->want = n / AT_ONCE * AT_ONCE;
-    wall = (double)clock_mono_us();
-    clients_start(a, n, AT_ONCE, resume, clients);
-    loop_run(s->loop);
-    wall = (double)clock_mono_us() - wall;
-    for (unsigned i = 0; i < AT_ONCE; i++)
-        waitpid(clients[i], NULL, 0);
-    printf("%-32s %7.0f /s\n", what, s->want * 1e6 / wall);
-    fflush(stdout);
-    return s->want / wall;
-}
-
-/* The better of each in turns: the neighbours of a shared machine are not to be measured. */
-static void rates(struct server *s, const struct sockaddr_in *a, unsigned n)
-{
-    static const char *const types[] = {"p256", "rsa2048"};
-
-    for (unsigned t = 0; t < 2; t++) {
-        struct tls_context *in_process = tls_harness_context(&vserver, types[t], NULL), *at_keyd;
-        double best[2] = {0, 0};
-        use_keyd(s, types[t]);
-        at_keyd = s->context;
-        for (unsigned round = 0; round < 6; round++) {
-            double r;
-            s->context = round % 2 ? at_keyd : in_process;
-            r = rate(s, a, round % 2 ? "  key at keyd" : "  key in the process", n, false);
-            best[round % 2] = r > best[round % 2] ? r : best[round % 2];
-        }
-        printf("%s: keyd / in the process = %.2f\n", types[t], best[1] / best[0]);
-        s->context = at_keyd;
-        rate(s, a, "  resumed, key at keyd", n, true);
-        tls_context_unref(in_process);
-    }
 }
 
 static int swap(struct server *s, const struct sockaddr_in *a, unsigned n, unsigned swaps)
@@ -440,10 +351,10 @@ static int swap(struct server *s, const struct sockaddr_in *a, unsigned n, unsig
     pid_t client;
     int status;
 
-    use_keyd(s, "p256");
+    measure_use_keyd(s, "p256");
     s->other = s->context;
     s->context = NULL;
-    use_keyd(s, "rsa2048");
+    measure_use_keyd(s, "rsa2048");
     s->want = n;
     s->swap_every = n / swaps > 0 ? n / swaps : 1;
     if ((client = fork()) == 0)
@@ -500,11 +411,12 @@ int main(int argc, char **argv)
     key_provider_init(server_keyd, &s);
     tls_harness_tickets();
 
-    s.context = tls_harness_context(&vserver, "p256", NULL);
+    s.context = tls_harness_context(&measure_vserver, "p256", NULL);
     if (rate_mode || swap_mode) {
         int r = 0;
         if (rate_mode)
-            rates(&s, &a, argc > 2 ? (unsigned)atoi(argv[2]) : 4000);
+            measure_rates(&s, &a, keyd, argc > 2 ? (unsigned)atoi(argv[2]) : 9,
+                          argc > 3 ? atof(argv[3]) : 1.5);
         else
             r = swap(&s, &a, argc > 2 ? (unsigned)atoi(argv[2]) : 10000,
                      argc > 3 ? (unsigned)atoi(argv[3]) : 100);
@@ -515,14 +427,14 @@ int main(int argc, char **argv)
     }
     bare(&s, &a, n);
     handshakes(&s, &a, "TLS 1.3 P-256, key in process", n, keyd, false);
-    use_keyd(&s, "p256");
+    measure_use_keyd(&s, "p256");
     handshakes(&s, &a, "TLS 1.3 P-256, keyd", n, keyd, false);
     handshakes(&s, &a, "TLS 1.2 P-256, keyd", n, keyd, true);
-    use_keyd(&s, "ed25519");
+    measure_use_keyd(&s, "ed25519");
     handshakes(&s, &a, "TLS 1.3 Ed25519, keyd", n, keyd, false);
-    use_keyd(&s, "rsa2048");
+    measure_use_keyd(&s, "rsa2048");
     handshakes(&s, &a, "TLS 1.3 RSA-2048, keyd", n / 2, keyd, false);
-    use_keyd(&s, "p256");
+    measure_use_keyd(&s, "p256");
 
     s.kept = calloc(idle, sizeof(struct conn *));
     s.keep = true;
