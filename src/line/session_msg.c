@@ -62,3 +62,52 @@ bool rd_session_drain(struct span body, struct session_drain_request *ret)
     *ret = d;
     return true;
 }
+
+void wr_tap_open(struct buf *b, const struct tls_tap_request *q)
+{
+    wr_u8(b, (uint8_t)q->count);
+    for (unsigned i = 0; i < q->count; i++)
+        wr_cstr(b, q->vservers[i]);
+}
+
+bool rd_tap_open(struct span body, struct tls_tap_request *ret)
+{
+    struct rd r = rd_of(body);
+    struct tls_tap_request q = {.count = rd_u8(&r)};
+
+    if (q.count == 0 || q.count > TLS_TAP_VSERVERS_MAX)
+        return false;
+    for (unsigned i = 0; i < q.count; i++) {
+        rd_cstr(&r, q.vservers[i], sizeof(q.vservers[i]));
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(q.vservers[i], q.vservers[k]) == 0)
+                rd_fail(&r);
+    }
+    if (!rd_done(&r))
+        return false;
+    *ret = q;
+    return true;
+}
+
+void wr_tap_counts(struct buf *b, const struct tls_tap_counts *c)
+{
+    wr_u64(b, c->connections);
+    wr_u64(b, c->records);
+    wr_u64(b, c->bytes);
+    wr_u64(b, c->dropped);
+}
+
+bool rd_tap_counts(struct span body, struct tls_tap_counts *ret)
+{
+    struct rd r = rd_of(body);
+    struct tls_tap_counts c;
+
+    c.connections = rd_u64(&r);
+    c.records = rd_u64(&r);
+    c.bytes = rd_u64(&r);
+    c.dropped = rd_u64(&r);
+    if (!rd_done(&r))
+        return false;
+    *ret = c;
+    return true;
+}

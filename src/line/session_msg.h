@@ -6,6 +6,7 @@
 #define LINE_SESSION_MSG_H
 
 #include "base/codec.h"
+#include "tls/tap.h"
 
 /* SESSION_LIST: session number to start after → JSON rows separated by commas, as many as fit
  * (empty: no more). */
@@ -26,5 +27,12 @@ struct session_drain_request {
 };
 void wr_session_drain(struct buf *b, const struct session_drain_request *d);
 bool rd_session_drain(struct span body, struct session_drain_request *ret);
+
+/* TAP_OPEN: u8 count, names of virtual servers; at least one, each once → nothing, or the reason. */
+void wr_tap_open(struct buf *b, const struct tls_tap_request *q);
+bool rd_tap_open(struct span body, struct tls_tap_request *ret);
+/* The answer to TAP_CLOSE: four u64. */
+void wr_tap_counts(struct buf *b, const struct tls_tap_counts *c);
+bool rd_tap_counts(struct span body, struct tls_tap_counts *ret);
 
 #endif

@@ -55,6 +55,7 @@ struct conn *conn_new(int take_fd, const struct conn_params *p)
     c->out_max = p->out_max > 0 ? p->out_max : CONN_BUFFER_DEFAULT;
     buf_init(&c->out, SIZE_MAX / 2); /* out_max counts what waits; conn_put holds it */
     c->peer = p->peer;
+    c->vserver = p->vserver;
     peer_to_text(&c->peer, c->peer_text, sizeof c->peer_text);
     if (!p->accepted) {
         fd_nonblock(take_fd);
@@ -64,6 +65,8 @@ struct conn *conn_new(int take_fd, const struct conn_params *p)
     }
     c->watch = watch_new(c->loop, take_fd, on_ready, c);
     c->timer = timer_new(c->loop, on_time, c);
+    if (conn_taps_open != 0)
+        conn_tap_begin(c);
     return c;
 }
 
@@ -81,6 +84,8 @@ void conn_free(struct conn *c)
         SSL_set_quiet_shutdown(c->ssl, 1);
         SSL_free(c->ssl);
     }
+    conn_tap_end(c, true);
+    free(c->tapped);
     SSL_SESSION_free(c->client.session);
     tls_context_unref(c->tls);
     if (c->linger)

@@ -50,7 +50,22 @@ struct conn {
 
     struct sockaddr_storage peer;
     char peer_text[48];
+    const struct conf_vserver *vserver; /* NULL: outgoing */
+    struct conn_tapped *tapped;         /* tap.c; NULL: no tap was open while it lived */
 };
+
+/* tap.c: each byte that goes to or comes from the socket passes here. */
+extern unsigned conn_taps_open;
+void conn_tap_begin(struct conn *c);
+void conn_tap_bytes(struct conn *c, bool from_server, const char *p, size_t n);
+void conn_tap_end(struct conn *c, bool from_server);
+static inline void conn_tap(struct conn *c, bool from_server, const char *p, ssize_t n)
+{
+    if (conn_taps_open != 0 && n > 0)
+        conn_tap_bytes(c, from_server, p, (size_t)n);
+    else if (conn_taps_open != 0 && n == 0 && !from_server)
+        conn_tap_end(c, false);
+}
 
 /* Waits for the descriptor. suspends. 0, -ETIMEDOUT, -ECONNABORTED */
 int conn_wait(struct conn *c, int events, uint64_t deadline);

@@ -63,8 +63,10 @@ static int read_plain(struct conn *c, size_t room, int *ret_wait)
     do
         n = read(c->fd, scratch, room);
     while (n < 0 && errno == EINTR);
-    if (n >= 0)
+    if (n >= 0) {
+        conn_tap(c, false, scratch, n);
         return (int)n;
+    }
     *ret_wait = WATCH_READ;
     if (errno == EAGAIN || errno == EWOULDBLOCK)
         return -EAGAIN;
@@ -168,8 +170,10 @@ static ssize_t write_plain(struct conn *c, int *ret_wait)
     do
         n = send(c->fd, c->out.p + c->out_at, c->out_allowed - c->out_at, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    if (n >= 0)
+    if (n >= 0) {
+        conn_tap(c, true, c->out.p + c->out_at, n);
         return n;
+    }
     *ret_wait = WATCH_WRITE;
     if (errno == EAGAIN || errno == EWOULDBLOCK)
         return -EAGAIN;

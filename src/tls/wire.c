@@ -24,8 +24,10 @@ static ssize_t send_bytes(struct conn *c, const char *p, size_t n, int flags)
     do
         r = send(c->fd, p, n, flags | MSG_NOSIGNAL);
     while (r < 0 && errno == EINTR);
-    if (r >= 0)
+    if (r >= 0) {
+        conn_tap(c, true, p, r);
         return r;
+    }
     return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
@@ -111,6 +113,7 @@ static int bio_read(BIO *b, char *p, int n)
     do
         got = recv(c->fd, p, (size_t)n, 0);
     while (got < 0 && errno == EINTR);
+    conn_tap(c, false, p, got);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         c->wire_dry = true;
         BIO_set_retry_read(b);

@@ -153,6 +153,40 @@ static void msg_cert_probe(void *arg, struct msg *m)
                      fd_steal(&m->fds[0]));
 }
 
+/* The administrator looks at what goes over the wire. The tap lasts as long as the link. */
+static void msg_tap_open(void *arg, struct msg *m)
+{
+    struct tls_tap_request q;
+    struct err e = {""};
+    int rc;
+
+    (void)arg;
+    if (!rd_tap_open(m->body, &q) || m->fd_count != 1) {
+        msg_reply(m, -EINVAL, SPAN_EMPTY);
+        return;
+    }
+    rc = tls_tap_open(link_id(m->link), &q, fd_steal(&m->fds[0]), &e);
+    if (rc == 0)
+        log_info(
+            "the administrator looks at the bytes of %u virtual servers, as they are on the wire",
+            q.count);
+    msg_reply(m, rc, rc < 0 ? span_cstr(e.text) : SPAN_EMPTY);
+}
+
+static void msg_tap_close(void *arg, struct msg *m)
+{
+    struct tls_tap_counts counts;
+    struct buf out BUF_AUTO = BUF(64);
+
+    (void)arg;
+    if (!tls_tap_close(link_id(m->link), &counts)) {
+        msg_reply(m, -ENOENT, SPAN_EMPTY);
+        return;
+    }
+    wr_tap_counts(&out, &counts);
+    msg_reply(m, 0, buf_span(&out));
+}
+
 /* What stored says goes to the store's client. */
 static void to_store(void *arg, struct msg *m)
 {
@@ -179,6 +213,8 @@ const struct msg_handler sessiond_handlers[] = {
     {MSG_SESSION_KILL,     msg_session_kill,  false},
     {MSG_SESSION_DRAIN,    msg_session_drain, false},
     {MSG_CERT_PROBE,       msg_cert_probe,    false},
+    {MSG_TAP_OPEN,         msg_tap_open,      false},
+    {MSG_TAP_CLOSE,        msg_tap_close,     false},
     {MSG_STORE_FILES,      to_store,          false},
     {MSG_STORE_FILES_GONE, to_store,          false},
     {MSG_STORE_CHANGED,    to_store,          false},

@@ -11,6 +11,7 @@
 #include "pki/keyd_msg.h"
 #include "pop3/pop3.h"
 #include "smtp/smtp.h"
+#include "tls/tap.h"
 
 #include <stdlib.h>
 
@@ -111,7 +112,9 @@ static void on_peer(struct child *c, struct link *l)
 static void on_peer_gone(struct child *c, struct link *l)
 {
     struct worker *w = worker_of(c);
-    if (link_peer(l) == ROLE_STORED)
+    if (link_peer(l) == ROLE_MANAGER)
+        tls_tap_close(link_id(l), NULL);
+    else if (link_peer(l) == ROLE_STORED)
         store_attach(w->store, NULL);
     else if (link_peer(l) == ROLE_AUTHD)
         auth_client_attach(w->auth, NULL);
