@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """swap_test.py BIN_FOLDER: a certificate is looked at before it goes live and over TCP afterwards; sessions know theirs, and only those of one certificate
-are drained, with the farewell of their protocol; handshakes go on while certificates are swapped; killed at any step, one state is left."""
-import os
-import random
-import signal
+are drained, with the farewell of their protocol; handshakes go on while certificates are swapped; what turns out wrong over TCP is taken back."""
+import contextlib
+import pathlib
 import socket
 import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -99,37 +100,151 @@ def handshakes_while_swapping(swaps=8):
     assert done[0] > swaps and len(seen) >= 2, (done, len(seen))
 
 
-def killed_at_any_step(rounds=6):
-    random.seed(7)
-    for i in range(rounds):
-        role = ("certd", "keyd", "cad")[i % 3]
-        t = threading.Thread(target=lambda: s.run("cert", "issue", "imap4-default", check=False))
-        t.start()
-        time.sleep(random.random() * 0.25)
-        for p in s.processes():
-            if p["role"] == role and p.get("pid"):
-                os.kill(p["pid"], signal.SIGKILL)
-        t.join()
+# ---------------------------------------------------------------- the way back
 
-        def settled():
-            r = s.run("cert", "show", "imap4-default", json=True, check=False)
-            if r.returncode:
-                return None
-            import json
-            v = json.loads(r.stdout)
-            return v if v["current"]["state"] == "live" and v["next"]["state"] == "none" else None
+NEWS = "nntp-default"
 
-        v = wait_for(f"one state after {role} was killed", settled, 40)
-        wait_for("what is served is what is live", lambda: served("imaps") == current("imap4-default").lstrip("0"), 20)
+
+class Everywhere(Server):
+    """Its news server listens on all addresses, so that another program can take a more specific one."""
+
+    def write_conf(self):
+        super().write_conf()
+        text = self.conf.read_text()
+        for name in ("nntp", "nntps"):
+            mine = f'address = "127.0.0.1"; port = {self.port(name)};'
+            assert mine in text
+            text = text.replace(mine, mine.replace("127.0.0.1", "0.0.0.0"))
+        self.conf.write_text(text)
+
+
+class InFront(contextlib.AbstractContextManager):
+    """Another program of the same user at 127.0.0.1: every connection of certd comes here, while the workers have all other addresses.
+    Without a certificate it closes at once."""
+
+    def __init__(self, pem=None):
+        self.context = None
+        if pem:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(pem)
+        self.seen = 0
+
+    def __enter__(self):
+        self.sockets = []
+        for name in ("nntp", "nntps"):
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(("127.0.0.1", s.port(name)))
+            sock.listen(20)
+            self.sockets.append(sock)
+            threading.Thread(target=self.accept, args=(sock, name == "nntp"), daemon=True).start()
+        return self
+
+    def __exit__(self, *why):
+        for sock in self.sockets:
+            sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def accept(self, sock, starttls):
+        while True:
+            try:
+                c, _ = sock.accept()
+            except OSError:
+                return
+            self.seen += 1
+            threading.Thread(target=self.serve, args=(c, starttls), daemon=True).start()
+
+    def serve(self, c, starttls):
+        c.settimeout(10)
+        with contextlib.suppress(OSError), c:
+            if not self.context:
+                return
+            if starttls:
+                c.sendall(b"200 news\r\n")
+                c.recv(100)
+                c.sendall(b"382 go\r\n")
+            with self.context.wrap_socket(c, server_side=True) as t:
+                t.sendall(b"200 news\r\n")
+                t.recv(100)
+                t.sendall(b"205 bye\r\n")
+
+
+def worker_shows():
+    """What the workers show to those who do not come by 127.0.0.1."""
+    c = ssl.create_default_context(cafile=s.ca_file)
+    with socket.create_connection(("127.0.0.2", s.port("nntps")), timeout=20) as raw, c.wrap_socket(raw, server_hostname="localhost") as t:
+        return t.getpeercert()["serialNumber"].lower().lstrip("0")
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60)
+
+
+def foreign(folder):
+    pem = folder / "foreign.pem"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "f.key", "-out", folder / "f.crt",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "10")
+    pem.write_bytes((folder / "f.crt").read_bytes() + (folder / "f.key").read_bytes())
+    return pem
+
+
+def own_with_its_key(folder):
+    """A certificate of our own CA in use, whose key this test has, too."""
+    request, answer, p12, pem = (folder / n for n in ("own.csr", "own.crt", "own.p12", "own.pem"))
+    s.run("cert", "request", NEWS, "--exportable", "--out", str(request))
+    s.run("ca", "issue", "--profile", "server", "--request", str(request), "--out", str(answer))
+    s.run("cert", "install", NEWS, str(answer), "--root", s.ca_file, "--yes")
+    s.run("cert", "export", NEWS, "--out", str(p12), "--passphrase-stdin", input="a long passphrase")
+    openssl("pkcs12", "-in", p12, "-passin", "pass:a long passphrase", "-nodes", "-out", pem)
+    return pem
+
+
+def goes_back_by_itself():
+    """Over TCP clients see another certificate than the one that went live: the one before is shown again, and the history says why."""
+    with tempfile.TemporaryDirectory(prefix="sealpost-swap.") as folder:
+        folder = pathlib.Path(folder)
+        for pem, reason in ((foreign(folder), "does not hold: self-signed certificate"), (own_with_its_key(folder), "it shows certificate")):
+            before, had = s.json("cert", "show", NEWS), len(s.json("cert", "show", NEWS)["history"])
+            serial = before["current"]["serial"]
+            assert worker_shows() == serial.lstrip("0")
+            with InFront(pem) as other:
+                r = s.run("cert", "issue", NEWS, check=False)
+                assert r.returncode == 1 and "over TCP" in r.stderr and reason in r.stderr, r
+                assert other.seen > 0
+            v = s.json("cert", "show", NEWS)
+            assert v["current"]["serial"] == serial and v["current"]["state"] == "live" and v["next"]["state"] == "none", v
+            assert v["current"]["key"] == before["current"]["key"], v
+            assert worker_shows() == serial.lstrip("0") and {served_news() for _ in range(8)} == {serial.lstrip("0")}
+            # the new one was live, and is retired for that reason
+            events = v["history"][had:]
+            new = [e["serial"] for e in events if e["to"] == "live" and e["serial"] != serial]
+            assert len(new) == 1 and new[0] in {e["serial"] for e in events if e["to"] == "retired"}, events
+            assert [e for e in events if e["serial"] == serial and "went back: " in e["note"] and "over TCP" in e["note"] and reason in e["note"]], events
+            text = s.run("cert", "history", NEWS).stdout
+            assert "went back: " in text and reason in text, text
+            assert f"going back to {serial}" in log()
+        # without the other in front the next one stays
+        s.run("cert", "issue", NEWS)
+        assert current(NEWS) not in (serial, new[0]) and worker_shows() == current(NEWS).lstrip("0")
+        # no answer says nothing about the certificate
+        serial = current(NEWS)
+        with InFront() as other:
+            s.run("cert", "issue", NEWS)
+            assert other.seen > 0
+        assert current(NEWS) != serial and worker_shows() == served_news() == current(NEWS).lstrip("0")
+
+
+def served_news():
+    return served("nntps")
 
 
 def main():
     global s
-    with Server(sys.argv[1]) as s:
+    with Everywhere(sys.argv[1]) as s:
         proved_on_both_ways()
+        goes_back_by_itself()
         drained_by_certificate()
         handshakes_while_swapping()
-        killed_at_any_step()
     print("swap: ok")
 
 
