@@ -36,6 +36,7 @@ enum conf_challenge {
     CHALLENGE_DNS_UPDATE
 };
 enum conf_tsig { TSIG_SHA256, TSIG_SHA384, TSIG_SHA512 };
+enum conf_dane_mode { DANE_OFF, DANE_PRINT, DANE_PUBLISH };
 enum conf_tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 /* What is done about certificates of clients. */
 enum conf_client_certificates {
@@ -103,10 +104,19 @@ struct conf_vserver {
     struct conf_strings client_trust; /* "own-ca", names of files in certs/trust */
     struct conf_networks allow, deny; /* connection control; empty allow: everybody */
     const char *second_source;        /* "own-ca", "none", or an authority */
+    uint8_t dane;                     /* enum conf_dane_mode */
     struct conf_limits limits;
     bool
         anonymous_read; /* NNTP: read without login (after TLS where a secure channel is required) */
     bool anonymous_post; /* NNTP */
+};
+
+struct conf_dane { /* where TLSA records are published (RFC 2136) */
+    const char *server, *zone;
+    const char *tsig_name, *tsig_key_file;
+    uint8_t tsig_algorithm; /* enum conf_tsig */
+    uint32_t ttl;           /* seconds */
+    bool ca;                /* 2 1 1 too */
 };
 
 struct conf_acme_server { /* others get certificates of the own CA by ACME (RFC 8555) */
@@ -152,9 +162,10 @@ struct conf_authority { /* a CA that is asked over the network */
 
 struct conf_mta_sts { /* a policy of RFC 8461; see conf/mta_sts.h */
     const char *domain;
-    uint8_t mode;           /* enum conf_mta_sts_mode */
-    struct conf_strings mx; /* names or "*.domain"; empty: the DNS names of the mx virtual servers */
-    uint32_t max_age;       /* seconds */
+    uint8_t mode; /* enum conf_mta_sts_mode */
+    struct conf_strings
+        mx;           /* names or "*.domain"; empty: the DNS names of the mx virtual servers */
+    uint32_t max_age; /* seconds */
 };
 
 struct conf_connector { /* SMTP connector: where mail for an address space goes */
@@ -195,6 +206,7 @@ struct conf {
     bool crl_delta;
     struct conf_strings ca_officer; /* profiles whose requests wait for approval */
     struct conf_acme_server acme_server;
+    struct conf_dane dane;
     struct conf_est_server est_server;
     const char *alarm_webhook; /* URL that alarms are posted to; empty: none */
     /* passwords */

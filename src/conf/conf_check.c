@@ -402,8 +402,35 @@ static void check_second_source(const struct conf *c, uint32_t vi, const config_
                      v->second_source, v->name);
 }
 
+/* A wait that cannot end, or records that nobody publishes. */
+static void check_dane(const struct conf *c, uint32_t vi, const config_setting_t *root,
+                       struct report *r)
+{
+    const struct conf_vserver *v = &c->vservers[vi];
+    unsigned line = line_of(group_at(root, "vservers", vi), "dane");
+
+    if (v->dane == DANE_OFF)
+        return;
+    if (v->dane == DANE_PUBLISH && !c->dane.server[0])
+        report_error(r, line,
+                     "virtual server %s is to publish TLSA records, but no server takes them. Add "
+                     "dane with server, or write dane = \"print\" and publish them yourself",
+                     v->name);
+    if (!c->dns_trust_anchor[0])
+        report_error(r, line,
+                     "virtual server %s waits for TLSA records that DNSSEC secures, but there is "
+                     "no trust anchor. Set dns_trust_anchor (Debian's dns-root-data has "
+                     "/usr/share/dns/root.key)",
+                     v->name);
+}
+
 void conf_check(const struct conf *c, const struct config_setting_t *root, struct report *r)
 {
+    if (!c->dane.tsig_name[0] != !c->dane.tsig_key_file[0])
+        report_error(r, line_of(root, "dane"),
+                     "dane has only one of tsig_name and tsig_key_file. Give both or none");
+    for (uint32_t i = 0; i < c->vserver_count; i++)
+        check_dane(c, i, root, r);
     for (uint32_t i = 0; i < c->authority_count; i++)
         check_authority(c, i, root, r);
     for (uint32_t i = 0; i < c->vserver_count; i++)

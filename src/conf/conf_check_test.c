@@ -194,6 +194,26 @@ TEST(connectors)
 #define IMAP VSERVER("protocol = \"imap4\";", "port = 1;") /* lines 1 to 3 */
 #define AUTHORITY(options) IMAP "authorities = ({ name = \"a\"; url = \"https://ca.example/d\";\n" options " });\n"
 
+#define DANE(mode, root) root VSERVER("protocol = \"imap4\"; dane = \"" mode "\";", "port = 1;")
+#define ANCHOR "dns_trust_anchor = \"/a\"; "
+
+TEST(dane)
+{
+    static const struct check_row rows[] = {
+        {DANE("off", ""), ""},
+        {DANE("print", ANCHOR), ""},
+        {DANE("publish", ANCHOR "dane = { server = \"127.0.0.1\"; };"), ""},
+        {DANE("print", ""),
+         "x.conf:2: virtual server v waits for TLSA records that DNSSEC secures, but there is no trust anchor. Set dns_trust_anchor (Debian's "
+         "dns-root-data has /usr/share/dns/root.key).\n"},
+        {DANE("publish", ANCHOR),
+         "x.conf:2: virtual server v is to publish TLSA records, but no server takes them. Add dane with server, or write dane = \"print\" and "
+         "publish them yourself.\n"},
+        {DANE("off", "dane = { tsig_name = \"k\"; };"), "x.conf:1: dane has only one of tsig_name and tsig_key_file. Give both or none.\n"},
+    };
+    run(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 TEST(authorities)
 {
     static const struct check_row rows[] = {

@@ -12,6 +12,7 @@ static const char *const search_index_names[] = {"used", "always", "never", NULL
 static const char *const authority_kind_names[] = {"acme", "est", NULL};
 static const char *const challenge_names[] = {"http-01", "tls-alpn-01", "dns-command", "dns-update",
                                               NULL};
+static const char *const dane_names[] = {"off", "print", "publish", NULL};
 static const char *const tsig_names[] = {"hmac-sha256", "hmac-sha384", "hmac-sha512", NULL};
 static const char *const mta_sts_names[] = {"none", "testing", "enforce", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
@@ -23,6 +24,7 @@ typedef struct conf_limits in_LIMITS;
 typedef struct conf_connector in_CONNECTOR;
 typedef struct conf_authority in_AUTHORITY;
 typedef struct conf_mta_sts in_MTA_STS;
+typedef struct conf_dane in_DANE;
 typedef struct conf_acme_server in_ACME_SERVER;
 typedef struct conf_est_server in_EST_SERVER;
 
@@ -127,15 +129,16 @@ static const struct {
     size_t size;
     const char *word, *words;
 } scopes[SCOPE_COUNT] = {
-    [SCOPE_ROOT] = {sizeof(in_ROOT),        "server",         "the server"     },
-    [SCOPE_VSERVER] = {sizeof(in_VSERVER),     "virtual server", "virtual servers"},
-    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),    "endpoint",       "endpoints"      },
-    [SCOPE_LIMITS] = {sizeof(in_LIMITS),      "limits",         "limits"         },
-    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR),   "connector",      "connectors"     },
-    [SCOPE_AUTHORITY] = {sizeof(in_AUTHORITY),   "authority",      "authorities"    },
+    [SCOPE_ROOT] = {sizeof(in_ROOT),        "server",         "the server"      },
+    [SCOPE_VSERVER] = {sizeof(in_VSERVER),     "virtual server", "virtual servers" },
+    [SCOPE_ENDPOINT] = {sizeof(in_ENDPOINT),    "endpoint",       "endpoints"       },
+    [SCOPE_LIMITS] = {sizeof(in_LIMITS),      "limits",         "limits"          },
+    [SCOPE_CONNECTOR] = {sizeof(in_CONNECTOR),   "connector",      "connectors"      },
+    [SCOPE_AUTHORITY] = {sizeof(in_AUTHORITY),   "authority",      "authorities"     },
     [SCOPE_MTA_STS] = {sizeof(in_MTA_STS),     "MTA-STS policy", "MTA-STS policies"},
-    [SCOPE_ACME_SERVER] = {sizeof(in_ACME_SERVER), "ACME server",    "ACME server"    },
-    [SCOPE_EST_SERVER] = {sizeof(in_EST_SERVER),  "EST server",     "EST server"     },
+    [SCOPE_DANE] = {sizeof(in_DANE),        "DANE",           "DANE"            },
+    [SCOPE_ACME_SERVER] = {sizeof(in_ACME_SERVER), "ACME server",    "ACME server"     },
+    [SCOPE_EST_SERVER] = {sizeof(in_EST_SERVER),  "EST server",     "EST server"      },
 };
 
 size_t scope_size(enum conf_scope scope)

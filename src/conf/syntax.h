@@ -9,7 +9,7 @@ const char *check_none(struct span s);
 const char *check_name(struct span s);          /* of a virtual server or connector */
 const char *check_domain(struct span s);        /* a DNS name, internationalised ones as xn-- */
 const char *check_host(struct span s);          /* a DNS name or a numeric address */
-const char *check_mx(struct span s);          /* a DNS name or a numeric address */
+const char *check_mx(struct span s);            /* a DNS name or a numeric address */
 const char *check_ip(struct span s);            /* a numeric address */
 const char *check_network(struct span s);       /* an address or prefix */
 const char *check_address(struct span s);       /* user@domain */

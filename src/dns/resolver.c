@@ -1,12 +1,14 @@
 #include "dns/resolver.h"
 
 #include "base/check.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/span.h"
 #include "dns/answer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unbound.h>
@@ -30,6 +32,54 @@ static void on_answers(void *arg, int events)
         log_error("dns: %s", ub_strerror(err));
 }
 
+/* libunbound looks at them only when it is asked something, and then fails everything. */
+static bool is_anchor(struct span line)
+{
+    struct span word;
+    unsigned n = 0;
+    bool type = false;
+
+    while (span_split(&line, ' ', &word)) {
+        word = span_trim(word);
+        n += word.n > 0;
+        type |= span_is(word, "DS") || span_is(word, "DNSKEY");
+    }
+    return type && n >= 5;
+}
+
+int resolver_add_anchor(struct resolver *r, struct span text, struct err *e)
+{
+    struct span line;
+    unsigned n = 0;
+
+    while (span_split(&text, '\n', &line)) {
+        struct buf record BUF_AUTO = BUF(4096);
+        line = span_trim(span_head(line, span_has(line, ';') ? span_find(line, ';') : line.n));
+        if (line.n == 0)
+            continue;
+        if (!buf_put_span(&record, line))
+            return err_set(e, -EMSGSIZE, "it has a line of more than %zu bytes", record.max);
+        for (size_t i = 0; i < record.n; i++)
+            record.p[i] = record.p[i] == '\t' ? ' ' : record.p[i];
+        if (!is_anchor(buf_span(&record)) || ub_ctx_add_ta(r->ub, buf_cstr(&record)) != 0)
+            return err_set(e, -EINVAL, "it has a line that is no DS or DNSKEY record: %s",
+                           log_quote(span_head(line, 80)));
+        n++;
+    }
+    return n ? 0 : err_set(e, -EINVAL, "it has no DS or DNSKEY record");
+}
+
+/* libunbound would open it at the first question only, when we may be in a jail. */
+static int add_anchor_file(struct resolver *r, const char *file, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(DNS_ANCHOR_MAX);
+    int rc = file_read(AT_FDCWD, file, DNS_ANCHOR_MAX - 1, &text, e);
+
+    if (rc == 0)
+        rc = resolver_add_anchor(r, buf_span(&text), e);
+    return rc < 0 ? err_wrap(e, rc, "dns_trust_anchor: %s", file) : 0;
+}
+
 static int configure(struct resolver *r, const char *const *servers, size_t server_count,
                      const char *trust_anchor, struct err *e)
 {
@@ -49,16 +99,8 @@ static int configure(struct resolver *r, const char *const *servers, size_t serv
     if (!server_count)
         ub_ctx_resolvconf(r->ub, NULL); /* none there: libunbound asks the root servers itself */
     ub_ctx_hosts(r->ub, NULL);
-    if (trust_anchor[0]) {
-        /* libunbound opens it at the first question only, and then fails all of them */
-        if (access(trust_anchor, R_OK) < 0)
-            return err_set(e, -errno, "dns_trust_anchor: %s: %s.", trust_anchor, strerror(errno));
-        err = ub_ctx_add_ta_file(r->ub, trust_anchor);
-        if (err)
-            return err_set(e, -EINVAL,
-                           "dns_trust_anchor: %s: %s. Give a file with DS or DNSKEY records.",
-                           trust_anchor, ub_strerror(err));
-    }
+    if (trust_anchor[0] && (err = add_anchor_file(r, trust_anchor, e)) < 0)
+        return err;
     /* questions to servers on this machine are what tests and local resolvers need */
     ub_ctx_set_option(r->ub, "do-not-query-localhost:", "no");
     CHECK(ub_ctx_async(r->ub, 1) == 0); /* threads, not processes: the jail allows no fork */

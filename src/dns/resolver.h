@@ -7,6 +7,7 @@
 #define DNS_RESOLVER_H
 
 #include "base/err.h"
+#include "base/span.h"
 #include "loop/fiber.h"
 #include <stddef.h>
 #include <sys/socket.h>
@@ -23,7 +24,7 @@ enum dns_result {
 
 struct resolver;
 /* Before the jail: reads /etc/hosts and, without `servers`, /etc/resolv.conf; trust_anchor is a
- * file ("" for none). servers: "address" or "address@port". */
+ * file with one record a line ("" for none). servers: "address" or "address@port". */
 struct resolver *resolver_new(struct loop *l, const char *const *servers, size_t server_count,
                               const char *trust_anchor, struct err *e);
 void resolver_free(struct resolver *r);
@@ -77,6 +78,10 @@ enum dns_result dns_txt(struct resolver *r, const char *name,
 /* A question that is not answered within that time is DNS_TEMPORARY; 0, as at first: as long as
  * libunbound tries. */
 void resolver_patience(struct resolver *r, uint64_t ms);
+/* Before the first question: DS or DNSKEY records, one a line, beside the file's: for those who must read it before their
+ * jail. */
+int resolver_add_anchor(struct resolver *r, struct span text, struct err *e);
+enum { DNS_ANCHOR_MAX = 64 * 1024 };
 /* Before the first question: nothing is remembered, every question is asked anew. */
 void resolver_uncached(struct resolver *r);
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -234,5 +235,17 @@ TEST(wrong_settings)
     EXPECT(!resolver_new(l, servers, 1, "", &e));
     EXPECT(e.text[0]);
     EXPECT(!resolver_new(l, NULL, 0, "/no/such/file", &e));
+    EXPECT(strstr(e.text, "/no/such/file") != NULL);
+    struct resolver *r = resolver_new(l, NULL, 0, "", &e);
+    REQUIRE(r);
+    EXPECT_INT(resolver_add_anchor(r, SPAN("; nothing\n\n"), &e), -EINVAL);
+    EXPECT_INT(resolver_add_anchor(r, SPAN("what is this\n"), &e), -EINVAL);
+    EXPECT_INT(resolver_add_anchor(r,
+                                   SPAN("; a comment\n. IN DS 20326 8 2 "
+                                        "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7"
+                                        "F8EC8D ; and another\n"),
+                                   &e),
+               0);
+    resolver_free(r);
     loop_free(l);
 }

@@ -15,6 +15,7 @@
 enum {
     TYPE_SOA = 6,
     TYPE_TXT = 16,
+    TYPE_TLSA = 52,
     TYPE_TSIG = 250,
     CLASS_IN = 1,
     CLASS_NONE = 254,
@@ -157,10 +158,29 @@ static int sign(struct buf *b, const struct dns_key *k, uint16_t id, int64_t now
 /* --- the question
  * -------------------------------------------------------------------------------------------------------------- */
 
+static bool put_rdata(const struct dns_update *u, struct buf *out)
+{
+    size_t n = u->text ? strlen(u->text) : u->tlsa->bytes;
+
+    if (n > (u->text ? (size_t)DNS_UPDATE_TEXT_MAX : sizeof(u->tlsa->data)))
+        return false;
+    if (u->text) {
+        put16(out, (unsigned)n + 1);
+        buf_putc(out, (char)n);
+        buf_put(out, u->text, n);
+        return true;
+    }
+    put16(out, (unsigned)n + 3);
+    buf_putc(out, (char)u->tlsa->usage);
+    buf_putc(out, (char)u->tlsa->selector);
+    buf_putc(out, (char)u->tlsa->matching);
+    buf_put(out, u->tlsa->data, n);
+    return true;
+}
+
 int dns_update_build(const struct dns_update *u, const struct dns_key *k, uint16_t id, int64_t now,
                      struct buf *out, struct dns_mac *ret_mac, struct err *e)
 {
-    size_t n = strlen(u->text);
     int rc = 0;
 
     put16(out, id);
@@ -173,14 +193,13 @@ int dns_update_build(const struct dns_update *u, const struct dns_key *k, uint16
         return err_set(e, -EINVAL, "%s is no name of a zone", u->zone);
     put16(out, TYPE_SOA);
     put16(out, CLASS_IN);
-    if (!put_name(out, u->name) || n > DNS_UPDATE_TEXT_MAX)
-        return err_set(e, -EINVAL, "%s is no name of a record, or its text is too long", u->name);
-    put16(out, TYPE_TXT);
+    if (!put_name(out, u->name))
+        return err_set(e, -EINVAL, "%s is no name of a record", u->name);
+    put16(out, u->text ? TYPE_TXT : TYPE_TLSA);
     put16(out, u->add ? CLASS_IN : CLASS_NONE); /* section 2.5.4: exactly this record */
     put32(out, u->add ? u->ttl : 0);
-    put16(out, (unsigned)n + 1);
-    buf_putc(out, (char)n);
-    buf_put(out, u->text, n);
+    if (!put_rdata(u, out))
+        return err_set(e, -EINVAL, "what is to stand at %s is too long", u->name);
     ret_mac->n = 0;
     if (k->name[0])
         rc = sign(out, k, id, now, ret_mac, e);

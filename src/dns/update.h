@@ -1,14 +1,14 @@
 /*
- * update.h: changes of one TXT record at a zone's primary server (RFC 2136), signed with a shared key (TSIG, RFC 8945):
- * what proves a name to a CA by dns-01. The answer is believed only if it is signed too.
+ * update.h: changes of one record, TXT or TLSA, at a zone's primary server (RFC 2136), signed with a shared key (TSIG,
+ * RFC 8945): what proves a name to a CA by dns-01, and what DANE clients go by. The answer is believed only if it is
+ * signed too.
  */
 #ifndef DNS_UPDATE_H
 #define DNS_UPDATE_H
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "loop/fiber.h"
-#include <sys/socket.h>
+#include "dns/resolver.h"
 
 enum { DNS_UPDATE_MAX = 1232, DNS_UPDATE_TEXT_MAX = 255, DNS_MAC_MAX = 64 };
 enum dns_hmac { DNS_HMAC_SHA256, DNS_HMAC_SHA384, DNS_HMAC_SHA512 };
@@ -19,8 +19,10 @@ struct dns_key {
     struct span secret; /* decoded */
 };
 struct dns_update {
-    const char *zone, *name, *text; /* name: of the record, at or below the zone */
-    bool add;                       /* else exactly this record is removed */
+    const char *zone, *name; /* name: of the record, at or below the zone */
+    const char *text;        /* TXT; NULL: */
+    const struct dns_tlsa *tlsa;
+    bool add; /* else exactly this record is removed */
     uint32_t ttl;
 };
 struct dns_mac {

@@ -14,8 +14,11 @@ static const struct dns_key key = {
 static const struct dns_key none = {
     "", DNS_HMAC_SHA256, {NULL, 0}
 };
-static const struct dns_update add = {"example.test", "_acme-challenge.WWW.example.test", "value",
-                                      true, 60};
+static const struct dns_update add = {.zone = "example.test",
+                                      .name = "_acme-challenge.WWW.example.test",
+                                      .text = "value",
+                                      .add = true,
+                                      .ttl = 60};
 enum { NOW = 1795498140, ID = 0x1234 };
 
 static void put16(struct buf *b, unsigned v)
@@ -52,6 +55,52 @@ TEST(removing_names_exactly_that_record)
     REQUIRE(dns_update_build(&u, &none, ID, NOW, &out, &mac, &e) == 0);
     /* class NONE, TTL 0 */
     EXPECT(span_find_span(buf_span(&out), SPAN("\0\x10\0\xfe\0\0\0\0\0\6\5value")) != SPAN_NONE);
+}
+
+TEST(tlsa_record)
+{
+    static const char want[] = "123428000001000000010000076578616d706c650474657374000006"
+                               "0001035f3235045f746370026d78076578616d706c65047465737400"
+                               "00340001000000050006030101abcdef";
+    struct dns_tlsa t = {
+        3, 1, 1, {0xab, 0xcd, 0xef},
+           3
+    };
+    struct dns_update u = {.zone = "example.test",
+                           .name = "_25._tcp.mx.example.test",
+                           .tlsa = &t,
+                           .add = true,
+                           .ttl = 5};
+    struct buf out BUF_AUTO = BUF(DNS_UPDATE_MAX), hex BUF_AUTO = BUF(4096);
+    struct dns_mac mac;
+    struct err e = {""};
+
+    REQUIRE(dns_update_build(&u, &none, ID, NOW, &out, &mac, &e) == 0);
+    hex_encode(&hex, buf_span(&out));
+    EXPECT_STR(buf_cstr(&hex), want);
+    buf_clear(&out);
+    u.add = false;
+    REQUIRE(dns_update_build(&u, &none, ID, NOW, &out, &mac, &e) == 0);
+    EXPECT(span_find_span(buf_span(&out), SPAN("\0\x34\0\xfe\0\0\0\0\0\6\3\1\1\xab\xcd\xef")) !=
+           SPAN_NONE);
+}
+
+TEST(too_long)
+{
+    struct dns_tlsa t = {.bytes = sizeof(t.data) + 1};
+    char text[DNS_UPDATE_TEXT_MAX + 2];
+    struct dns_update u = add;
+    struct buf out BUF_AUTO = BUF(DNS_UPDATE_MAX);
+    struct dns_mac mac;
+    struct err e = {""};
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    u.text = text;
+    EXPECT_INT(dns_update_build(&u, &none, ID, NOW, &out, &mac, &e), -EINVAL);
+    u.text = NULL;
+    u.tlsa = &t;
+    EXPECT_INT(dns_update_build(&u, &none, ID, NOW, &out, &mac, &e), -EINVAL);
 }
 
 TEST(bad_names)

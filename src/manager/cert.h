@@ -41,6 +41,8 @@ json_t *cert_request(struct call *c, const struct cert_request_msg *m, const cha
  * tty (-1: none). What certd says then, or NULL with the reason. */
 json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, int tty,
                    struct err *e);
+/* What certd says of a certificate that is staged and waits, in words; "": it does not. */
+const char *cert_waits(const json_t *v);
 /* Tells how it went, as the result of a command. */
 int cert_order_done(struct call *c, json_t *take_v, const struct cert_request_msg *m);
 

@@ -133,6 +133,14 @@ void cert_summary(const json_t *offer, struct buf *out)
 
 static int installed(struct call *c, json_t *take_v)
 {
+    if (cert_waits(take_v)[0]) {
+        struct buf why BUF_AUTO = BUF(1024);
+        buf_put_cstr(&why, cert_waits(take_v));
+        return view_done(c, take_v,
+                         "The certificate is accepted and staged for %s: %s. `sealpost cert show "
+                         "%s` tells how it stands; the one in use stays until then.",
+                         c->args[0], buf_cstr(&why), c->args[0]);
+    }
     return view_done(c, take_v,
                      "The certificate is successfully installed on %s. New connections get it; "
                      "sessions that are open keep theirs.",

@@ -47,6 +47,11 @@ static bool is_coming(const json_t *v, const char *key)
     return strcmp(view_string(v, "next.key"), key) == 0;
 }
 
+const char *cert_waits(const json_t *v)
+{
+    return json_is_true(json_object_get(v, "held")) ? view_string(v, "waits") : "";
+}
+
 static json_t *watch(struct call *c, const char *vserver, const char *key, int tty, struct err *e)
 {
     uint64_t end = clock_mono_ms() + WATCH_MS;
@@ -54,7 +59,7 @@ static json_t *watch(struct call *c, const char *vserver, const char *key, int t
 
     for (;;) {
         json_t *v = cert_ask(c, MSG_CERT_SHOW, vserver, e);
-        if (v == NULL || (!is_pending(v) && !is_coming(v, key)))
+        if (v == NULL || (!is_pending(v) && (!is_coming(v, key) || cert_waits(v)[0])))
             return v;
         show_progress(tty, v, last);
         if (is_pending(v) && json_integer_value(json_object_get(v, "tries")) > 0) {
@@ -85,7 +90,8 @@ json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, 
         return v;
     json_decref(v);
     v = watch(c, m->vserver, key, tty, e);
-    if (v != NULL && !is_pending(v) && strcmp(view_string(v, "current.key"), key) != 0) {
+    if (v != NULL && !is_pending(v) && !is_coming(v, key) &&
+        strcmp(view_string(v, "current.key"), key) != 0) {
         json_decref(v);
         err_set(e, -ECANCELED, "the request of %s was cancelled meanwhile", m->vserver);
         return NULL;
@@ -102,6 +108,14 @@ int cert_order_done(struct call *c, json_t *take_v, const struct cert_request_ms
                          "The request is with %s and is looked after; `sealpost cert pending %s` "
                          "shows how it stands. The certificate in use stays.",
                          m->authority, m->vserver);
+    if (cert_waits(take_v)[0]) {
+        struct buf why BUF_AUTO = BUF(1024);
+        buf_put_cstr(&why, cert_waits(take_v));
+        return view_done(c, take_v,
+                         "%s has issued a certificate, which is staged for %s: %s. `sealpost cert "
+                         "show %s` tells how it stands; the certificate in use stays until then.",
+                         m->authority, m->vserver, buf_cstr(&why), m->vserver);
+    }
     snprintf(serial, sizeof serial, "%s", view_string(take_v, "current.serial"));
     return view_done(c, take_v, "%s has a certificate of %s, serial %s. It is renewed by itself.",
                      m->vserver, m->authority, serial);

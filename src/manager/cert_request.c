@@ -323,7 +323,7 @@ int cmd_cert_renew(struct call *c, struct err *e)
     json_t *v = cert_ask(c, MSG_CERT_SHOW, c->args[0], e);
     struct cert_renew_msg m = {.same_key = has_option(c, OPT_SAME_KEY)};
     struct buf body BUF_AUTO = BUF(128);
-    char serial[CERTIFICATE_SERIAL_MAX];
+    char serial[CERTIFICATE_SERIAL_MAX], waits[600];
     const char *source;
     char authority[CERT_MSG_WORD_MAX + 1];
     bool own, assigned;
@@ -349,6 +349,13 @@ int cmd_cert_renew(struct call *c, struct err *e)
     wr_cert_renew(&body, &m);
     if ((v = cert_ask_body(c, MSG_CERT_RENEW, buf_span(&body), e)) == NULL)
         return -EIO;
+    if (cert_waits(v)[0]) {
+        snprintf(waits, sizeof waits, "%s", cert_waits(v));
+        return view_done(c, v,
+                         "%s has a new certificate of the own CA, which is staged: %s. `sealpost "
+                         "cert show %s` tells how it stands.",
+                         c->args[0], waits, c->args[0]);
+    }
     snprintf(serial, sizeof serial, "%s", view_string(v, "current.serial"));
     return view_done(c, v, "%s has a new certificate of the own CA, serial %s.", c->args[0],
                      serial);

@@ -28,6 +28,9 @@
  * install; memfd: files, each {u8 kind (enum cert_file_kind), cstr name, span bytes} → JSON
  *   CERT_ASSIGN    cstr virtual server, cstr whose it is → JSON, as of CERT_SHOW
  *   CERT_RENEW     cstr virtual server, bool same key → JSON, as of CERT_SHOW
+ *   CERT_TLSA      cstr virtual server → JSON
+ *   CERT_SWAP      cstr virtual server, bool now (in the place of same key) → JSON, as of CERT_SHOW;
+ * -EINPROGRESS: it waits, and why
  *
  *   names          u16 count, each u8 type, cstr text; none in CA_ISSUE: those of the request
  *   chain          all the rest: DER certificates, each as span, leaf first

@@ -109,6 +109,13 @@ void identity_set(struct identity *id, struct identity_slot *s, enum identity_st
     s->since = clock_seconds();
 }
 
+void identity_note(struct identity *id, const struct identity_slot *s, const char *note)
+{
+    log_info("certificate of %s: %s%s%s: %s", id->vserver, states[s->state].name,
+             s->serial[0] ? ", serial " : "", s->serial, note);
+    add_event(id, s, s->state, note);
+}
+
 void identity_issued(struct identity *id, struct identity_slot *s, struct span chain,
                      const struct certificate *leaf, const char *note)
 {

@@ -88,6 +88,8 @@ void identity_done(struct identity *id);
  * the history; may be "". */
 void identity_set(struct identity *id, struct identity_slot *s, enum identity_state to,
                   const char *note);
+/* Something about a slot whose state stays: for the history. */
+void identity_note(struct identity *id, const struct identity_slot *s, const char *note);
 /* Takes a chain in (REQUESTED or PENDING → ISSUED): bytes as they travel, already parsed by the
  * caller. */
 void identity_issued(struct identity *id, struct identity_slot *s, struct span chain,

@@ -343,12 +343,45 @@ static int go_back(struct life *l, struct err *e)
     return err_set(e, -EKEYREJECTED, "%s", why.text);
 }
 
+/* The history tells when it begins to wait; what it waits for is the caller's to show. */
+static int hold(struct life *l, struct err *e)
+{
+    struct err ignored;
+    char note[IDENTITY_NOTE_MAX + 1];
+
+    if (!l->held) {
+        snprintf(note, sizeof(note), "waits: %.180s", e->text);
+        identity_note(&l->id, &l->id.next, note);
+        life_save(l, &ignored); /* where it fails, it is written later */
+    }
+    l->held = true;
+    return -EINPROGRESS;
+}
+
+/* Nobody depends on the key that is replaced: nothing is served, it is the same one, it was revoked, or it goes back to
+ * what was there a moment ago. */
+static bool must_ask(const struct life *l)
+{
+    const struct identity *id = &l->id;
+
+    return l->ops->may_swap && !l->now && !l->going_back && !l->revoked &&
+           identity_is_served(&id->current) && strcmp(id->current.key_id, id->next.key_id) != 0;
+}
+
 static int step_swap(struct life *l, const char *why, struct err *e)
 {
     struct identity *id = &l->id;
     bool served = identity_is_served(&id->current);
+    char note[IDENTITY_NOTE_MAX + 1] = "";
     int rc = check_next(l, e); /* again: it may have waited here since before a restart */
 
+    if (rc == 0 && must_ask(l))
+        rc = l->ops->may_swap(l->ops->arg, &id->current, &id->next, note, e);
+    if (rc == -EINPROGRESS)
+        return hold(l, e);
+    l->held = false;
+    if (rc == 0 && note[0])
+        why = note;
     if (rc == 0 && served && l->ops->prove && !l->going_back) {
         show_next(l); /* going back, or a worker has come since */
         rc = prove(l, false, &id->next, e);
@@ -387,6 +420,7 @@ int life_give_up(struct life *l, const char *why, struct err *e)
     int rc;
 
     memcpy(key, l->id.next.key_id, sizeof(key));
+    l->held = false;
     if (l->id.next.state == IDENTITY_STAGED)
         l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
     identity_drop(&l->id, &l->id.next, why);
@@ -461,6 +495,10 @@ int life_renew(struct life *l, const char *why, struct err *e)
         rc = life_give_up(l, "another kind of key is wanted now", e);
     if (rc == 0)
         rc = life_run_steps(l, why, e);
+    if (rc == -EINPROGRESS) {
+        life_succeeded(l);
+        return rc;
+    }
     if (rc < 0) {
         count_failure(l, e);
         if (hopeless(rc) && l->id.next.state != IDENTITY_NONE &&
@@ -649,7 +687,7 @@ const char *life_due(const struct life *l, int64_t now)
         return NULL;
     if (l->unwritten || l->unshown)
         return "writing down what was done";
-    if (l->id.next.state == IDENTITY_PENDING)
+    if (l->id.next.state == IDENTITY_PENDING || (l->held && !l->revoked))
         return NULL;
     if (l->id.next.state != IDENTITY_NONE)
         return "going on with what was begun";

@@ -50,6 +50,11 @@ struct life_ops {
     int (*prove)(void *arg, const char *vserver, bool live, const struct identity_slot *s,
                  struct err *e);
     void *arg;
+    /* May `next` take the place of `current`? -EINPROGRESS with the reason: not yet, which is no failure: it
+     * stays staged until life_release. A word for the history may be left in note. NULL: always. */
+    int (*may_swap)(void *arg, const struct identity_slot *current,
+                    const struct identity_slot *next, char note[IDENTITY_NOTE_MAX + 1],
+                    struct err *e);
 };
 
 struct life_want {
@@ -69,6 +74,8 @@ struct life {
     bool unshown;    /* a swap is in memory that the workers do not know yet */
     bool going_back; /* a swap that undoes one: not proved again */
     bool same_key;   /* the next certificate of our own CA is for the key in use */
+    bool held;       /* what is staged waits: ops.may_swap */
+    bool now;        /* it is not asked: an administrator does not want to wait */
     bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
     double jitter;          /* 0 … 1, chosen once */
     unsigned failures;      /* in a row */
@@ -139,6 +146,11 @@ struct life_offer {
 int life_look(struct life *l, const struct life_offer *o, struct err *e);
 /* The same, and then it goes live. What is refused leaves everything as it was. */
 int life_take(struct life *l, const struct life_offer *o, const char *why, struct err *e);
+/* What is staged goes into service; `now`: without waiting for anything. -ENOENT: nothing is staged; -EINPROGRESS:
+ * it waits, and why. */
+int life_swap(struct life *l, bool now, struct err *e);
+/* What was held may be looked at again. Never suspends. */
+void life_release(struct life *l);
 /* Nothing is shown any more until one is made or installed; the key is kept as of a retired one. */
 int life_remove(struct life *l, struct err *e);
 /* The one that was retired last is shown again, if it still may be. */

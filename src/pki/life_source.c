@@ -236,9 +236,33 @@ int life_take(struct life *l, const struct life_offer *o, const char *why, struc
     rc = life_save(l, e);
     if (rc == 0)
         rc = life_run_steps(l, why, e);
+    if (rc == -EINPROGRESS) /* taken, and staged: l->held */
+        rc = 0;
     if (rc == 0)
         life_succeeded(l);
     return rc;
+}
+
+int life_swap(struct life *l, bool now, struct err *e)
+{
+    int rc;
+
+    if (l->id.next.state != IDENTITY_STAGED)
+        return err_set(e, -ENOENT,
+                       "%s has no certificate that is staged; `sealpost cert show %s` tells how it "
+                       "stands",
+                       l->id.vserver, l->id.vserver);
+    l->now = now;
+    rc = life_run_steps(l, now ? "put into service without waiting" : "asked for", e);
+    l->now = false;
+    if (rc == 0)
+        life_succeeded(l);
+    return rc;
+}
+
+void life_release(struct life *l)
+{
+    l->held = false;
 }
 
 /* --- the ways back
@@ -308,7 +332,7 @@ int life_rollback(struct life *l, struct err *e)
     rc = life_save(l, e);
     if (rc == 0)
         rc = life_run_steps(l, "rolled back", e);
-    if (rc == 0)
+    if (rc == 0 || rc == -EINPROGRESS)
         life_succeeded(l);
     return rc;
 }

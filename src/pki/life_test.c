@@ -38,6 +38,8 @@ static struct {
     bool no_roots;
     bool removed; /* the current slot may be shown empty */
     int foreign;  /* the CA certifies: 1 a key of its own making, 2 another name */
+    bool waits;   /* what is staged may not go live */
+    unsigned asked;
 } f;
 
 static bool dies(bool after)
@@ -264,8 +266,18 @@ static int prove(void *arg, const char *vserver, bool live, const struct identit
                              : 0;
 }
 
+static int may_swap(void *arg, const struct identity_slot *current,
+                    const struct identity_slot *next, char note[IDENTITY_NOTE_MAX + 1],
+                    struct err *e)
+{
+    f.asked++;
+    EXPECT(strcmp(current->key_id, next->key_id) != 0);
+    snprintf(note, IDENTITY_NOTE_MAX + 1, "seen everywhere");
+    return f.waits ? err_set(e, -EINPROGRESS, "not seen everywhere") : 0;
+}
+
 static const struct life_ops ops = {key_make, key_get, key_delete, key_ids, key_signer, issue,
-                                    roots,    save,    show,       prove,   NULL};
+                                    roots,    save,    show,       prove,   NULL,       may_swap};
 
 /* --- the process, its death and its next life
  * ------------------------------------------------------------------------------ */
@@ -532,6 +544,87 @@ static bool going_back_dies_at(unsigned fuse, bool after)
     life_done(&l);
     end();
     return died;
+}
+
+static const struct identity_event *last_event(const struct life *l)
+{
+    return &l->id.events[l->id.event_count - 1];
+}
+
+/* A new key stays staged until it may go live; that is no failure, and service goes on. */
+TEST(life_staged_waits)
+{
+    struct life l;
+    struct err e = {""};
+    char first[IDENTITY_KEY_ID_MAX + 1];
+    unsigned events;
+
+    begin();
+    f.waits = true;
+    boot(&l);
+    EXPECT_INT(work(&l), 0); /* nothing is served yet: nobody is asked */
+    check_settled(&l);
+    EXPECT_INT(f.asked, 0);
+    memcpy(first, l.id.current.key_id, sizeof(first));
+
+    EXPECT_INT(life_renew(&l, "asked for", &e), -EINPROGRESS);
+    EXPECT_STR(e.text, "not seen everywhere");
+    EXPECT(l.held && l.failures == 0 && l.failure[0] == '\0');
+    EXPECT_STR(identity_state_name(l.id.next.state), "staged");
+    EXPECT_STR(f.shown_key[0], first);
+    EXPECT_STR(last_event(&l)->note, "waits: not seen everywhere");
+    EXPECT(life_due(&l, WORLD_NOW) == NULL);
+    events = l.id.event_count;
+    life_release(&l);
+    EXPECT_STR(life_due(&l, WORLD_NOW), "going on with what was begun");
+    EXPECT_INT(life_swap(&l, false, &e), -EINPROGRESS);
+    EXPECT(l.id.event_count <= events + 1);
+
+    /* a restart does not forget it */
+    life_done(&l);
+    boot(&l);
+    EXPECT_INT(work(&l), -EINPROGRESS);
+    EXPECT(l.held);
+    EXPECT_STR(l.id.current.key_id, first);
+    f.waits = false;
+    EXPECT(life_due(&l, WORLD_NOW) == NULL);
+    life_release(&l);
+    EXPECT_INT(work(&l), 0);
+    check_settled(&l);
+    EXPECT(strcmp(l.id.current.key_id, first) != 0);
+    EXPECT_STR(last_event(&l)->note, "seen everywhere");
+    EXPECT_INT(life_swap(&l, true, &e), -ENOENT);
+    life_done(&l);
+    end();
+}
+
+TEST(life_staged_need_not_wait)
+{
+    struct life l;
+    struct err e = {""};
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    f.waits = true;
+    /* the administrator does not want to */
+    EXPECT_INT(life_renew(&l, "asked for", &e), -EINPROGRESS);
+    EXPECT_INT(life_swap(&l, true, &e), 0);
+    check_settled(&l);
+    EXPECT_STR(last_event(&l)->note, "put into service without waiting");
+    /* the same key */
+    f.asked = 0;
+    l.same_key = true;
+    EXPECT_INT(life_renew(&l, "asked for", &e), 0);
+    EXPECT_INT(f.asked, 0);
+    /* what is in use was revoked, while the next one waits */
+    EXPECT_INT(life_renew(&l, "asked for", &e), -EINPROGRESS);
+    EXPECT(life_revoked(&l, l.id.current.serial));
+    EXPECT_INT(work(&l), 0);
+    EXPECT_STR(identity_state_name(l.id.next.state), "none");
+    EXPECT(!l.held);
+    life_done(&l);
+    end();
 }
 
 TEST(life_dies_while_going_back)

@@ -106,14 +106,14 @@ class Pebble:
 
 
 class Knot:
-    """A primary server of one zone that takes updates signed with a key."""
+    """A primary server of one zone that takes updates signed with a key; sign: it signs the zone (DNSSEC)."""
 
-    def __init__(self, folder, zone):
-        self.port = free_port()
+    def __init__(self, folder, zone, sign=False):
+        self.zone, self.port = zone, free_port()
         self.key = base64.b64encode(secrets.token_bytes(32)).decode()
         home = folder / "knot"
         home.mkdir()
-        (home / "zone").write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n")
+        (home / "zone").write_text(f"$ORIGIN {zone}.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 {1 if sign else 60}\n@ NS ns\nns A 127.0.0.1\n")
         (home / "knot.conf").write_text(f"""server:
     rundir: "{home}"
     listen: 127.0.0.1@{self.port}
@@ -127,17 +127,30 @@ acl:
   - id: acme
     key: acme
     action: update
-    update-type: [TXT]
+    update-type: [TXT, TLSA]
 zone:
   - domain: {zone}
     storage: "{home}"
     file: zone
     zonefile-sync: -1
-    journal-content: none
+    journal-content: {"all" if sign else "none"}
+    dnssec-signing: {"on" if sign else "off"}
     acl: acme
 """)
         self.p = Process("knotd", "-c", str(home / "knot.conf"), log=folder / "knot.log")
         wait_for("knot", lambda: listens(self.port), 20)
+
+    def anchor(self):
+        """Its key, as a trust anchor."""
+        def ask():
+            out = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+noall", "+answer", self.zone, "DNSKEY"], capture_output=True, timeout=20).stdout.decode()
+            return "".join(line + "\n" for line in out.splitlines() if " 257 " in line.replace("\t", " "))
+        return wait_for("knot has signed the zone", ask, 20)
+
+    def change(self, *lines):
+        """As an administrator does it."""
+        text = f"server 127.0.0.1 {self.port}\nzone {self.zone}.\n" + "\n".join(lines) + "\nsend\n"
+        subprocess.run(["nsupdate", "-y", f"hmac-sha256:acme:{self.key}"], input=text.encode(), check=True, timeout=20)
 
     def stop(self):
         self.p.stop()

@@ -91,8 +91,8 @@ int authority_file(struct certd *d, const char *name, size_t max, struct buf *ou
                : 0;
 }
 
-static int read_secret(struct certd *d, const char *name, bool (*decode)(struct buf *, struct span),
-                       struct buf *out, struct err *e)
+int authority_secret(struct certd *d, const char *name, bool (*decode)(struct buf *, struct span),
+                     struct buf *out, struct err *e)
 {
     struct buf text BUF_AUTO = BUF(SECRET_MAX);
     int rc = authority_file(d, name, SECRET_MAX - 1, &text, e);
@@ -204,12 +204,12 @@ static int open_secrets(struct certd *d, struct authority *a, struct err *e)
     int rc = 0;
 
     if (c->kind == AUTHORITY_ACME && c->eab_kid[0])
-        rc = read_secret(d, c->eab_key_file, base64url_decode, &a->eab, e);
+        rc = authority_secret(d, c->eab_key_file, base64url_decode, &a->eab, e);
     if (rc == 0 && c->kind == AUTHORITY_ACME && c->challenge == CHALLENGE_DNS_UPDATE &&
         c->tsig_name[0])
-        rc = read_secret(d, c->tsig_key_file, base64_decode, &a->secret, e);
+        rc = authority_secret(d, c->tsig_key_file, base64_decode, &a->secret, e);
     if (rc == 0 && c->kind == AUTHORITY_EST && c->user[0])
-        rc = read_secret(d, c->password_file, NULL, &a->secret, e);
+        rc = authority_secret(d, c->password_file, NULL, &a->secret, e);
     return rc;
 }
 

@@ -25,5 +25,8 @@ int authority_roots(struct certd *d, const struct authority *a, const struct cer
 int authority_web(struct certd *d, struct web *ret, struct err *e);
 /* A file of the configuration: in the folder certs unless absolute. suspends */
 int authority_file(struct certd *d, const char *name, size_t max, struct buf *out, struct err *e);
+/* A key out of such a file, decoded (NULL: as it is), into a buffer that the caller wipes. suspends */
+int authority_secret(struct certd *d, const char *name, bool (*decode)(struct buf *, struct span),
+                     struct buf *out, struct err *e);
 
 #endif

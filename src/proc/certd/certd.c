@@ -1,12 +1,16 @@
 #include "proc/certd/certd.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
+#include "dns/resolver.h"
 #include "pki/cert_msg.h"
 #include "pki/key.h"
+#include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 #include "proc/certd/proofs.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +23,17 @@ static struct link *keyd_link(void *arg)
     return child_peer(arg, ROLE_KEYD);
 }
 
+/* Where it cannot be read, DANE says so when it needs it. */
+static void read_anchor(struct certd *d)
+{
+    const char *file = d->child->conf->dns_trust_anchor;
+    struct err e;
+
+    d->anchor = BUF(DNS_ANCHOR_MAX);
+    if (file[0] && file_read(AT_FDCWD, file, DNS_ANCHOR_MAX - 1, &d->anchor, &e) == 0)
+        snprintf(d->anchor_file, sizeof(d->anchor_file), "%s", file);
+}
+
 void certd_open(struct child *c)
 {
     struct certd *d = calloc(1, sizeof(*d));
@@ -27,6 +42,7 @@ void certd_open(struct child *c)
     umask(077);
     d->child = c;
     c->state = d;
+    read_anchor(d);
     key_provider_init(keyd_link, c);
 }
 
@@ -141,6 +157,7 @@ static void on_metrics(struct child *c, struct buf *text)
             buf_printf(text, "sealpost_certificate_failures{vserver=\"%s\"} %u\n",
                        d->lives[i]->name, d->lives[i]->life.failures);
     orders_metrics(d, text);
+    dane_metrics(d, text);
 }
 
 const struct child_ops certd_ops = {

@@ -23,6 +23,7 @@ struct vserver_life {
     int64_t noticed;  /* when it was last logged that it comes to its end */
     bool wanted;      /* the configuration has the virtual server, enabled */
     struct leader *orders; /* at other CAs: orders.c */
+    struct dane *dane;     /* dane.c */
 };
 
 enum { CERTD_VSERVERS_MAX = 256, CERTD_TRUST_MAX = 8 << 20 };
@@ -45,6 +46,8 @@ struct certd {
     struct fiber_lock trust_lock;
     uint64_t shown;
     struct resolver *resolver; /* NULL: nobody has asked yet */
+    char anchor_file[1001];    /* dns_trust_anchor, read before the jail; "": it could not be */
+    struct buf anchor;
 };
 
 extern const struct child_ops certd_ops;

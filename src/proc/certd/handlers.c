@@ -3,11 +3,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "pki/cert_msg.h"
+#include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 #include "proc/certd/proofs.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 enum { REPLY_MAX = CERTD_REPLY_MAX };
 
@@ -34,7 +36,9 @@ static void put_row(const struct vserver_life *v, struct buf *out)
                s->not_before, s->not_after, life_renew_at(&v->life));
     json_put_string(out, span_cstr(s->key_type));
     buf_printf(out, ",\"shown\":%s,\"failure\":", v->life.checked ? "true" : "false");
-    if (v->life.failure[0] || !life_notice(&v->life, clock_seconds(), notice))
+    if (dane_reason(v)[0])
+        snprintf(notice, sizeof(notice), "a new certificate is staged: %s", dane_reason(v));
+    else if (v->life.failure[0] || !life_notice(&v->life, clock_seconds(), notice))
         memcpy(notice, v->life.failure, sizeof(notice));
     json_put_string(out, span_cstr(notice));
     buf_printf(out, ",\"source\":\"%s\",\"origin\":",
@@ -49,6 +53,7 @@ void certd_put_life(const struct vserver_life *v, struct buf *out)
     if (!out->overflow && out->n > 0) {
         buf_truncate(out, out->n - 1); /* its closing brace */
         orders_json(v, out);
+        dane_json(v, out);
         buf_putc(out, '}');
     }
     if (out->overflow) {
@@ -133,6 +138,8 @@ static void msg_cert_issue(void *arg, struct msg *m)
     if (!v)
         return;
     rc = lives_issue(v, false, &e); /* m is not touched behind this: the asker may be gone */
+    if (rc == -EINPROGRESS)         /* staged */
+        rc = 0;
     if (rc == 0)
         certd_put_life(v, &out);
     link_reply(link, id, call, rc, rc < 0 ? span_cstr(e.text) : buf_span(&out), NULL, 0);
@@ -181,5 +188,7 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_CHAIN,      msg_cert_chain,      true },
     {MSG_CERT_CHALLENGE,  msg_cert_challenge,  false},
     {MSG_CERT_REHEARSE,   msg_cert_rehearse,   true },
+    {MSG_CERT_TLSA,       msg_cert_tlsa,       false},
+    {MSG_CERT_SWAP,       msg_cert_swap,       true },
     {0,                   NULL,                false},
 };

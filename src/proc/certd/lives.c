@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 
 #include <errno.h>
@@ -140,7 +141,8 @@ static void follow(struct vserver_life *v, int64_t now)
         return;
     from = certd_find(v->certd, s->origin);
     if (!from || !from->wanted || !from->life.checked ||
-        strcmp(from->life.id.current.serial, s->serial) == 0)
+        strcmp(from->life.id.current.serial, s->serial) == 0 ||
+        (v->life.held && strcmp(from->life.id.current.serial, v->life.id.next.serial) == 0))
         return;
     if (assign(v, from, &e) < 0) {
         log_warn("certificate of %s: that of %s cannot be followed: %s", v->name, from->name,
@@ -169,8 +171,10 @@ static void look(struct vserver_life *v)
     follow(v, now);
     notice(v, now);
     why = life_due(&v->life, now);
-    if (why)
+    if (why) {
+        v->life.same_key = v->life.same_key || dane_keeps_key(v);
         life_renew(&v->life, why, &e);
+    }
     if (life_tidy(&v->life, clock_seconds(), &e) < 0)
         log_warn("certificate of %s: %s", v->name, e.text);
 }
@@ -218,6 +222,7 @@ static void begin(struct certd *d, const char *name)
     d->lives[d->life_count++] = v;
     fiber_start(d->child->loop, lead, v, "certd.life");
     orders_begin(v);
+    dane_begin(v);
 }
 
 void lives_follow_conf(struct certd *d)

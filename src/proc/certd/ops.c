@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "pki/cert_msg.h"
 #include "pki/key.h"
-#include "proc/certd/certd.h"
+#include "proc/certd/dane.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -330,4 +330,5 @@ const struct life_ops certd_life_ops = {
     .save = op_save,
     .show = op_show,
     .prove = certd_prove,
+    .may_swap = dane_may_swap,
 };

@@ -286,7 +286,7 @@ static void succeeded(struct leader *l, const char *authority)
     struct err e;
 
     log_info("order of %s: %s issued certificate %s", l->v->name, authority,
-             l->v->life.id.current.serial);
+             l->v->life.held ? l->v->life.id.next.serial : l->v->life.id.current.serial);
     o->key_id[0] = o->url[0] = o->failure[0] = '\0';
     o->tries = 0;
     o->retry_at = 0;
@@ -364,7 +364,8 @@ static void look(struct leader *l)
     if (leader_authority(&life->id.pending)[0]) {
         if (now >= l->order.retry_at)
             run_order(l);
-    } else if (authority[0] && life->id.pending.state == IDENTITY_NONE) {
+    } else if (authority[0] && life->id.pending.state == IDENTITY_NONE &&
+               life->id.next.state == IDENTITY_NONE) {
         if (now >= l->order.look_at)
             leader_look_at_window(l, authority, now);
         if (clock_seconds() >= leader_renew_at(l) && now >= l->order.retry_at)

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "pki/cert_msg.h"
 #include "pki/request.h"
+#include "proc/certd/dane.h"
 #include "proc/certd/leader.h"
 
 #include <errno.h>
@@ -40,8 +41,10 @@ static int do_renew(struct vserver_life *v, void *arg, struct err *e)
     struct buf der BUF_AUTO = BUF(REQUEST_DER_MAX);
     const struct identity_slot *s = &v->life.id.current;
     struct cert_fields *f = calloc(1, sizeof(*f));
-    struct life_request q = {
-        .name = s->name, .key_type = v->life.want.key_type, .authority = s->origin};
+    struct life_request q = {.name = s->name,
+                             .key_type = v->life.want.key_type,
+                             .authority = s->origin,
+                             .same_key = dane_keeps_key(v)};
     struct chain c = CHAIN_NONE;
     int rc = chain_parse(identity_chain(s), &c, e);
 
@@ -183,7 +186,7 @@ static void fall_back(struct leader *l)
     if (strcmp(cv->second_source, "own-ca") == 0) {
         log_warn("certificate of %s: its CA has failed; one of the own CA takes its place",
                  l->v->name);
-        if (lives_do(l->v, do_second, NULL, &e) < 0)
+        if (lives_do(l->v, do_second, NULL, &e) < 0 && !l->v->life.held)
             log_error("certificate of %s: %s", l->v->name, e.text);
         return;
     }
@@ -211,7 +214,7 @@ static bool is_late(const struct leader *l, int64_t now, unsigned level)
     int64_t life = s->not_after - s->not_before;
 
     return level > 1 || !automatic || l->order.tries > 0 || l->v->life.failures > 0 ||
-           now > leader_renew_at(l) + life / 20;
+           l->v->life.held || now > leader_renew_at(l) + life / 20;
 }
 
 static void alarm_level(struct leader *l, int64_t now)
@@ -219,7 +222,8 @@ static void alarm_level(struct leader *l, int64_t now)
     const struct identity_slot *s = &l->v->life.id.current;
     unsigned level = order_level(s->not_before, s->not_after, now);
     struct buf day BUF_AUTO = BUF(64);
-    const char *why = l->order.failure[0]     ? l->order.failure
+    const char *why = dane_reason(l->v)[0]    ? dane_reason(l->v)
+                      : l->order.failure[0]   ? l->order.failure
                       : l->v->life.failure[0] ? l->v->life.failure
                                               : "nothing has tried to replace it";
     char text[1500], subject[150];

@@ -9,6 +9,7 @@
 #include "pki/container.h"
 #include "pki/key.h"
 #include "pki/request.h"
+#include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 
 #include <errno.h>
@@ -300,7 +301,10 @@ static void put_summary(const struct vserver_life *v, struct offering *o)
     }
     buf_put_cstr(&o->text, "],\"root\":");
     json_put_string(&o->text, span_cstr(o->certificates.v[o->certificates.n - 1]->issuer));
-    buf_printf(&o->text, ",\"installed\":%s}", o->m.install ? "true" : "false");
+    buf_printf(&o->text, ",\"installed\":%s", o->m.install ? "true" : "false");
+    if (o->m.install)
+        dane_json(v, &o->text);
+    buf_putc(&o->text, '}');
 }
 
 /* An imported key that is not installed must not stay behind. */
@@ -428,6 +432,8 @@ void msg_cert_renew(void *arg, struct msg *m)
                      v->name, identity_source_name(s->source));
     if (rc == 0)
         rc = lives_issue(v, q.same_key, &e);
+    if (rc == -EINPROGRESS) /* staged */
+        rc = 0;
     answer_life(&a, rc, &e, v);
 }
 
@@ -462,7 +468,8 @@ static int do_rollback(struct vserver_life *v, void *arg, struct err *e)
             rc = err_set(e, -EKEYREVOKED,
                          "certificate %s was revoked by the own CA; it is not shown again", serial);
     }
-    return rc < 0 ? rc : life_rollback(&v->life, e);
+    rc = rc < 0 ? rc : life_rollback(&v->life, e);
+    return rc == -EINPROGRESS ? 0 : rc; /* staged */
 }
 
 void msg_cert_rollback(void *arg, struct msg *m)
