@@ -22,8 +22,7 @@ enum {
     AUTHD_DELAYED_MAX = 256, /* logins that sit out a delay, each with a fiber */
     AUTHD_PROOFS_MAX = 100000,
     AUTHD_THROTTLE_MAX = 50000,
-    AUTHD_GRANT_SECONDS = 86400, /* AUTH_GRANT_SECONDS of sasl/auth.h */
-    AUTHD_RECENT_MAX = 4096,     /* of 1.2 KiB */
+    AUTHD_RECENT_MAX = 4096, /* of 1.2 KiB */
 };
 
 struct authd {

@@ -41,7 +41,7 @@ static int seal_grant(const struct authd *a, const struct directory_account *acc
         .rights = account->rights,
         .worker_generation = worker_generation,
         .session = session,
-        .expires_seconds = clock_seconds() + AUTHD_GRANT_SECONDS,
+        .expires_seconds = clock_seconds() + AUTH_GRANT_SECONDS,
         .epoch = account->epoch,
     };
 
