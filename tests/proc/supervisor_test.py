@@ -418,6 +418,12 @@ def test_users(server, ports):
     if subprocess.run(namespace + ["true"], capture_output=True).returncode != 0:
         print("no mount namespace: users are not tried")
         return
+    mode = os.stat(server.dir).st_mode & 0o7777
+    os.chmod(server.dir, 0o700)
+    closed = subprocess.run(namespace + server.command("--foreground"), capture_output=True, text=True, timeout=30)
+    check("a folder above that is closed to them is named", closed.returncode != 0 and f"cannot pass through {server.dir}." in closed.stderr,
+          (closed.returncode, closed.stderr))
+    os.chmod(server.dir, mode | 0o011)
     server.process = subprocess.Popen(namespace + server.command("--foreground"), stdout=subprocess.PIPE, stderr=server.log,
                                       text=True)
     check("ready with users", server.process.stdout.readline() == "ready\n")

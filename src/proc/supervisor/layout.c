@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,6 +140,43 @@ static int make_folder(struct supervisor *s, const char *name, uid_t uid, gid_t 
     return 0;
 }
 
+static bool passes(const char *path, size_t n)
+{
+    char name[CHILD_ROOT_BYTES + 32];
+    FD_AUTO fd = -1;
+
+    snprintf(name, sizeof name, "%.*s", (int)n, path);
+    fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 || errno != EACCES;
+}
+
+/* Names the folder that keeps a process's user out of its own, before that process fails with less. */
+static int reach_folder(const struct supervisor *s, const char *name, const struct passwd *pw,
+                        struct err *e)
+{
+    char path[CHILD_ROOT_BYTES + 32];
+    size_t n = (size_t)snprintf(path, sizeof path, "%s/%s/", s->root, name), closed = 0;
+
+    if (pw == NULL)
+        return 0;
+    setfsgid(pw->pw_gid);
+    setfsuid(pw->pw_uid); /* takes root's way round permissions along */
+    for (size_t i = 1; i < n && closed == 0; i++)
+        if (path[i] == '/' && !passes(path, i)) {
+            while (i > 1 && path[i - 1] != '/')
+                i--;
+            closed = i > 1 ? i - 1 : 1;
+        }
+    setfsuid(geteuid());
+    setfsgid(getegid());
+    return closed == 0
+               ? 0
+               : err_set(e, -EACCES,
+                         "data folder %s: user %s cannot pass through %.*s. Open it (chmod o+x), "
+                         "or choose another data folder.",
+                         s->root, pw->pw_name, (int)closed, path);
+}
+
 int layout_folders(struct supervisor *s, struct err *e)
 {
     static const char *const profiles[] = {"keyd",  "stored", "authd",  "cad",
@@ -159,7 +197,8 @@ int layout_folders(struct supervisor *s, struct err *e)
             gid = reader ? reader->pw_gid : gid;
             mode = reader ? 02750 : 0700;
         }
-        if ((r = make_folder(s, sandbox_profile_folder(profiles[i]), uid, gid, mode, e)) != 0)
+        if ((r = make_folder(s, sandbox_profile_folder(profiles[i]), uid, gid, mode, e)) != 0 ||
+            (r = reach_folder(s, sandbox_profile_folder(profiles[i]), pw, e)) != 0)
             return r;
     }
     return make_folder(s, "log", geteuid(), getegid(), 0700, e);
