@@ -302,17 +302,45 @@ bool session_can_start_tls(const struct session *s)
             s->endpoint->policy == POLICY_OPPORTUNISTIC);
 }
 
-static bool shake_hands(struct session *s)
+static bool is_weak(const struct session *s)
 {
     struct conn_tls_info info;
-    int r = conn_accept_tls(s->conn, UINT64_C(1000) * s->vserver->limits.login_timeout);
+
+    if (!s->vserver->require_128bit)
+        return false;
+    conn_tls_info(s->conn, &info);
+    return info.cipher_bits < 128;
+}
+
+static bool greet(struct session *s)
+{
+    s->engine->opened = true;
+    s->doing = "greeting";
+    return !s->protocol->open || s->protocol->open(s);
+}
+
+/* With our last word of the handshake: one packet and one wait of both sides less. */
+static void greet_early(void *arg)
+{
+    struct session *s = arg;
+
+    s->tls = true;
+    if (!is_weak(s) && !greet(s))
+        s->closing = true;
+}
+
+static bool shake_hands(struct session *s, bool then_greet)
+{
+    bool early = then_greet && s->protocol->open &&
+                 s->vserver->client_certificates == CLIENT_CERTIFICATES_IGNORE;
+    int r = conn_accept_tls_greeting(s->conn, UINT64_C(1000) * s->vserver->limits.login_timeout,
+                                     early ? greet_early : NULL, s);
     if (r < 0) {
         connection_failed(s, r);
         return false;
     }
     s->tls = true;
-    conn_tls_info(s->conn, &info);
-    if (s->vserver->require_128bit && info.cipher_bits < 128) {
+    if (is_weak(s)) {
         s->protocol->say(s, SESSION_WEAK, NULL, SPAN_EMPTY);
         session_end(s);
         return false;
@@ -323,7 +351,7 @@ static bool shake_hands(struct session *s)
 
 bool session_start_tls(struct session *s)
 {
-    if (session_flush(s) < 0 || !shake_hands(s))
+    if (session_flush(s) < 0 || !shake_hands(s, false))
         return false;
     s->state = s->protocol->initial_state;
     s->engine->idle_since_ms = clock_mono_ms();
@@ -375,11 +403,9 @@ static bool session_open(struct session *s)
             s->protocol->say(s, SESSION_BUSY, NULL, SPAN_EMPTY);
         return false;
     }
-    if (s->endpoint->policy == POLICY_TLS_ONLY && !shake_hands(s))
+    if (s->endpoint->policy == POLICY_TLS_ONLY && !shake_hands(s, true))
         return false;
-    e->opened = true;
-    s->doing = "greeting";
-    return !s->protocol->open || s->protocol->open(s);
+    return e->opened ? !s->closing : greet(s);
 }
 
 /* After conn_idle has seen something come. False: it was nothing for us (a record of TLS itself).

@@ -137,6 +137,21 @@ static void idle_fire(struct conn *c, int events)
     fn(arg, events);
 }
 
+/* Nothing came for it to travel with. */
+static void idle_send_held(struct conn *c)
+{
+    uint64_t now = clock_mono_ms();
+
+    if (conn_wire_send(c) < 0) {
+        c->wire_held = 0;
+        idle_fire(c, WATCH_READ);
+        return;
+    }
+    buf_done(&c->wire);
+    if (c->idle_until != UINT64_MAX)
+        timer_start(c->timer, c->idle_until > now ? c->idle_until - now : 0);
+}
+
 static void on_ready(void *arg, int events)
 {
     struct conn *c = arg;
@@ -157,6 +172,8 @@ static void on_time(void *arg)
 
     if (c->waiter != NULL)
         wake(c, 0);
+    else if (c->idle_fn != NULL && c->wire_held > 0 && c->idle_now == 0)
+        idle_send_held(c);
     else if (c->idle_fn != NULL)
         idle_fire(c, c->idle_now);
 }
@@ -199,13 +216,14 @@ static int idle_events_now(struct conn *c)
 {
     int wait_for;
 
-    if (c->aborted || c->read_error != 0 || conn_out_waiting(c) > 0 || conn_in_waiting(c) > 0)
+    if (c->aborted || c->read_error != 0 || conn_out_clear(c) > 0 || conn_wire_urgent(c) ||
+        conn_in_waiting(c) > 0)
         return WATCH_READ;
     if (c->ssl == NULL || !SSL_has_pending(c->ssl))
         return 0;
     if (conn_read_some(c, &wait_for) != -EAGAIN)
         return WATCH_READ;
-    return conn_wire_send(c) == 0 ? 0 : WATCH_READ;
+    return !conn_wire_urgent(c) || conn_wire_send(c) == 0 ? 0 : WATCH_READ;
 }
 
 void conn_idle(struct conn *c, uint64_t timeout_ms, conn_idle_fn fn, void *arg)
@@ -226,8 +244,12 @@ void conn_idle(struct conn *c, uint64_t timeout_ms, conn_idle_fn fn, void *arg)
     c->in_at = c->out_at = c->out_allowed = 0;
     buf_done(&c->in);
     buf_done(&c->out);
-    buf_done(&c->wire);
+    c->idle_until = conn_deadline(timeout_ms);
     watch_set(c->watch, WATCH_READ);
+    if (c->wire_held == 0)
+        buf_done(&c->wire);
+    else if (timeout_ms > CONN_HOLD_MS)
+        timeout_ms = CONN_HOLD_MS;
     if (timeout_ms != UINT64_MAX)
         timer_start(c->timer, timeout_ms);
 }

@@ -65,6 +65,14 @@ uint64_t conn_plaintext_bytes(
 /* Server handshake. suspends. 0; -EPROTO (conn_error says what in words); -ETIMEDOUT. Unread clear input (a command after STARTTLS in the same packet) is
  * -EBADMSG and ends the connection: nothing crosses from clear to TLS. */
 int conn_accept_tls(struct conn *c, uint64_t timeout_ms);
+/*
+ * The same for a protocol in which the server speaks first: in TLS 1.3 `greet` is called when our part of the handshake is written, and what it
+ * puts travels with that, before the client has said its last word (RFC 8446 section 4.4.4): it must be what anybody may read. It may suspend
+ * and flush, not read. Not called with TLS 1.2, nor when a certificate is asked of the client, nor for the challenge of a CA: then the caller
+ * greets afterwards. conn_tls_info holds in it.
+ */
+int conn_accept_tls_greeting(struct conn *c, uint64_t timeout_ms, void (*greet)(void *arg),
+                             void *arg);
 struct conn_client_tls {
     struct tls_client_context *context;
     const char *name;               /* SNI and the name to check; NULL: no SNI */

@@ -9,6 +9,7 @@ enum {
     CONN_SEND_AT = 16 * 1024, /* so much output is sent without waiting for a flush */
     CONN_READ_BYTES = 16 * 1024,
     CONN_BUFFER_DEFAULT = 64 * 1024,
+    CONN_HOLD_MS = 100, /* so long a ticket waits for something to travel with */
 };
 
 struct conn {
@@ -28,12 +29,14 @@ struct conn {
     size_t out_max;       /* most bytes waiting to be sent */
     struct buf wire;      /* records that go out with the next ones */
     size_t wire_at;       /* already sent */
+    size_t wire_held;     /* of them, at the front: need not be sent by themselves (tickets) */
     int wire_error;       /* stays */
     bool wire_dry;        /* nothing more to read until the next event */
     bool wire_end;        /* the peer's FIN was read */
     size_t out_allowed;   /* before TLS: up to here the grammar has said yes; >= out_at */
     uint64_t bytes_in, bytes_out, plaintext_bytes;
 
+    bool greeting; /* our part of the handshake is written, the client's is not read */
     bool aborted;
     bool write_ended;            /* FIN or close_notify sent */
     bool linger;                 /* conn_free leaves the descriptor open for a moment */
@@ -46,7 +49,8 @@ struct conn {
     int got; /* events that woke the waiter; 0: the time was over */
     conn_idle_fn idle_fn;
     void *idle_arg;
-    int idle_now; /* events that need not be waited for */
+    int idle_now;        /* events that need not be waited for */
+    uint64_t idle_until; /* UINT64_MAX: for ever */
 
     struct sockaddr_storage peer;
     char peer_text[48];
@@ -99,6 +103,12 @@ static inline size_t conn_wire_waiting(const struct conn *c)
 static inline size_t conn_in_waiting(const struct conn *c)
 {
     return c->in.n - c->in_at;
+}
+
+/* Is there a reason to send what was collected, other than tickets? */
+static inline bool conn_wire_urgent(const struct conn *c)
+{
+    return conn_wire_waiting(c) > c->wire_held;
 }
 
 /* Not yet encrypted. */

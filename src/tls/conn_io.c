@@ -111,6 +111,22 @@ int conn_read_some(struct conn *c, int *ret_wait)
     return n;
 }
 
+static int wait_for_input(struct conn *c, int events, uint64_t deadline)
+{
+    uint64_t held_until = c->wire_held > 0 ? conn_deadline(CONN_HOLD_MS) : UINT64_MAX;
+    int r;
+
+    if (conn_wire_urgent(c)) /* TLS itself may have answered; an error shows at the next write */
+        conn_wire_send(c);
+    if (c->wire_held == 0 || held_until >= deadline)
+        return conn_wait(c, events, deadline);
+    r = conn_wait(c, events, held_until);
+    if (r != -ETIMEDOUT)
+        return r;
+    conn_wire_send(c);
+    return 0;
+}
+
 int conn_fill(struct conn *c, uint64_t timeout_ms)
 {
     uint64_t deadline = conn_deadline(timeout_ms);
@@ -123,8 +139,7 @@ int conn_fill(struct conn *c, uint64_t timeout_ms)
         r = conn_read_some(c, &wait_for);
         if (r != -EAGAIN)
             return r;
-        conn_wire_send(c); /* TLS itself may have answered; an error shows at the next write */
-        r = conn_wait(c, wait_for, deadline);
+        r = wait_for_input(c, wait_for, deadline);
         if (r < 0)
             return r;
     }
@@ -187,7 +202,11 @@ static ssize_t write_tls(struct conn *c, int *ret_wait)
 
     tls_errors_forget();
     errno = 0;
-    r = SSL_write(c->ssl, c->out.p + c->out_at, n > INT_MAX ? INT_MAX : (int)n);
+    n = n > INT_MAX ? INT_MAX : n;
+    if (c->greeting)
+        r = SSL_write_early_data(c->ssl, c->out.p + c->out_at, n, &n) == 1 ? (int)n : -1;
+    else
+        r = SSL_write(c->ssl, c->out.p + c->out_at, (int)n);
     if (r > 0)
         return r;
     r = conn_ssl_result(c, r, "TLS write", ret_wait);
@@ -313,7 +332,7 @@ int conn_printf(struct conn *c, const char *fmt, ...)
 
 int conn_flush(struct conn *c)
 {
-    if (conn_out_waiting(c) == 0)
+    if (conn_out_clear(c) == 0 && !conn_wire_urgent(c))
         return c->write_error;
     return drain(c, 0, true);
 }

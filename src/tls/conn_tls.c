@@ -24,7 +24,55 @@ static int handshake_wait(struct conn *c, int wait_for, uint64_t deadline)
     return conn_wait(c, r == -EAGAIN ? WATCH_WRITE : wait_for, deadline);
 }
 
-static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
+struct greeting {
+    void (*greet)(void *arg); /* NULL: none, or it has been said */
+    void *arg;
+};
+
+/* RFC 8737 section 3: nothing follows such a handshake. */
+static bool is_challenge(SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned n;
+
+    SSL_get0_alpn_selected(ssl, &name, &n);
+    return n == sizeof TLS_CHALLENGE_ALPN - 1 && memcmp(name, TLS_CHALLENGE_ALPN, n) == 0;
+}
+
+/*
+ * OpenSSL stops between our Finished and the client's only for a server that would read early data. None is ever accepted: contexts and
+ * tickets say that there may be none of it.
+ */
+static int step(struct conn *c, SSL *ssl, struct greeting *g)
+{
+    unsigned char none[1];
+    size_t n = 0;
+
+    if (g->greet == NULL)
+        return SSL_do_handshake(ssl);
+    switch (SSL_read_early_data(ssl, none, sizeof none, &n)) {
+    case SSL_READ_EARLY_DATA_FINISH:
+        break;
+    case SSL_READ_EARLY_DATA_SUCCESS:
+        return 0;
+    default:
+        return -1;
+    }
+    if (!c->aborted && !SSL_is_init_finished(ssl) && SSL_version(ssl) >= TLS1_3_VERSION &&
+        SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE && !is_challenge(ssl)) {
+        int wait_for;
+        c->greeting = true;
+        g->greet(g->arg);
+        if (!c->aborted && conn_encrypt_some(c, &wait_for) == -EAGAIN)
+            conn_flush(c);
+        c->greeting = false;
+    }
+    g->greet = NULL;
+    tls_errors_forget();
+    return c->aborted ? -1 : SSL_do_handshake(ssl);
+}
+
+static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms, struct greeting g)
 {
     uint64_t deadline = conn_deadline(timeout_ms);
     int r, wait_for;
@@ -34,9 +82,13 @@ static int handshake(struct conn *c, SSL *ssl, uint64_t timeout_ms)
     for (;;) {
         tls_errors_forget();
         errno = 0;
-        r = SSL_do_handshake(ssl); /* may suspend in the provider while keyd signs */
+        r = step(c, ssl, &g); /* may suspend in the provider while keyd signs */
         if (c->aborted)
             return -ECONNABORTED;
+        if (c->write_error != 0) {
+            r = c->write_error;
+            break;
+        }
         /* a server's last words wait for what it says next; a client's are waited for */
         if (r == 1 && (!c->outgoing || conn_wire_send(c) >= 0 || c->wire_error == 0))
             return 0;
@@ -73,14 +125,9 @@ static int leave_clear(struct conn *c)
     return r < 0 ? r : c->read_error;
 }
 
-/* RFC 8737 section 3: nothing follows. */
 static bool answered_challenge(SSL *ssl)
 {
-    const unsigned char *name;
-    unsigned n;
-
-    SSL_get0_alpn_selected(ssl, &name, &n);
-    if (n != sizeof TLS_CHALLENGE_ALPN - 1 || memcmp(name, TLS_CHALLENGE_ALPN, n) != 0)
+    if (!is_challenge(ssl))
         return false;
     ERR_clear_error();
     SSL_shutdown(ssl);
@@ -88,6 +135,12 @@ static bool answered_challenge(SSL *ssl)
 }
 
 int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
+{
+    return conn_accept_tls_greeting(c, timeout_ms, NULL, NULL);
+}
+
+int conn_accept_tls_greeting(struct conn *c, uint64_t timeout_ms, void (*greet)(void *arg),
+                             void *arg)
 {
     struct tls_counters *count;
     SSL *ssl;
@@ -107,7 +160,9 @@ int conn_accept_tls(struct conn *c, uint64_t timeout_ms)
     SSL_set_accept_state(ssl);
     count = tls_context_counters(c->tls);
     count->handshakes++;
-    r = handshake(c, ssl, timeout_ms);
+    r = handshake(c, ssl, timeout_ms, (struct greeting){greet, arg});
+    if (r == 0)
+        c->wire_held = conn_wire_waiting(c); /* the ticket, if the client has let us finish */
     if (r == 0 && answered_challenge(ssl)) {
         c->read_error = c->write_error = -ECONNRESET;
         return conn_fail(c, -ECONNRESET, "a CA looked at the certificate of its challenge");
@@ -177,7 +232,7 @@ int conn_connect_tls(struct conn *c, const struct conn_client_tls *t, uint64_t t
         c->read_error = c->write_error = r;
         return r;
     }
-    r = handshake(c, ssl, timeout_ms);
+    r = handshake(c, ssl, timeout_ms, (struct greeting){NULL, NULL});
     if (r == -EPROTO && t->verify && SSL_get_verify_result(ssl) != X509_V_OK) {
         snprintf(c->error, sizeof c->error, "the server's certificate does not hold: %s",
                  X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
@@ -297,7 +352,7 @@ void conn_tls_info(struct conn *c, struct conn_tls_info *ret)
     int group;
 
     *ret = (struct conn_tls_info){.version = "", .cipher = "", .group = ""};
-    if (c->ssl == NULL || !SSL_is_init_finished(c->ssl))
+    if (c->ssl == NULL || (!SSL_is_init_finished(c->ssl) && !c->greeting))
         return;
     ret->on = true;
     ret->resumed = SSL_session_reused(c->ssl) == 1;

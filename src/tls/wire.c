@@ -42,10 +42,11 @@ static int wire_out(struct conn *c, int flags)
                 c->wire_error = (int)n;
             return (int)n;
         }
+        c->wire_held = 0;
         c->wire_at += (size_t)n;
     }
     buf_clear(&c->wire);
-    c->wire_at = 0;
+    c->wire_at = c->wire_held = 0;
     return 0;
 }
 
