@@ -125,7 +125,7 @@ int name_target(struct session *s, const struct mailbox_name *n, struct mailbox_
 {
     struct store_read r;
     uint32_t rights;
-    int e = imap_read_begin(s, &r);
+    int e = store_read_begin_names(imap_store(s), &r);
 
     if (e < 0)
         return e;

@@ -8,6 +8,7 @@
 #include "ipc/pending.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -189,6 +190,19 @@ static void link_flush(struct link *l)
             outbox_done(&l->out);
         }
     }
+}
+
+void link_push(struct link *l)
+{
+    if (l->open && !l->send_dead && l->out.head != NULL)
+        link_flush(l);
+}
+
+bool link_hung_up(const struct link *l)
+{
+    struct pollfd p = {.fd = l->fd};
+
+    return !l->open || l->send_dead || (poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR));
 }
 
 static void after_turn(void *arg)

@@ -75,6 +75,10 @@ bool link_is_open(const struct link *l);
 /* Queues a note. 0; -EPIPE closed; -ENOBUFS the far end does not read (the link is then closed); -EMSGSIZE over the row. fds are dup'ed
  * by the kernel: the caller keeps its own. */
 int link_send(struct link *l, enum msg_id id, struct span body, const int *fds, unsigned fd_count);
+/* What is queued goes out now and not at the end of the turn: for who is about to wait for its effect without the loop. */
+void link_push(struct link *l);
+/* Is the far end gone? Looks at the socket, ahead of what is still unread. */
+bool link_hung_up(const struct link *l);
 
 /* A call and its answer. suspends. Returns the status of the answer, -EPIPE, -ETIMEDOUT … The answer's bytes are appended to `reply`
  * (may be NULL), descriptors go to ret_fds (room for the row's count; missing ones are -1). l may be NULL: -EPIPE. */

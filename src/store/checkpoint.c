@@ -105,11 +105,12 @@ bool checkpoint_due(const struct engine *e)
 
 int checkpoint_begin(struct engine *e, struct checkpoint *c)
 {
-    int err;
+    int err = engine_catch_up(e);
 
     CHECK(!e->txn);
     *c = (struct checkpoint){.e = e};
-    err = index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &c->held.txn));
+    if (!err)
+        err = index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &c->held.txn));
     if (err)
         return err;
     c->held.id = mdb_txn_id(c->held.txn);

@@ -117,6 +117,9 @@ void watch_changed(struct store *s, uint64_t mailbox);
 void follow_again(struct store *s); /* attached (again) */
 void watch_all_again(struct store *s);
 uint64_t client_snapshot(const struct store *s);
+/* Everything that stored has answered is in the index: it is asked and waited for if need be. -EAGAIN:
+ * stored is away. Blocks. */
+int client_catch_up(struct store *s);
 /* Opens the tables, at the first attachment. */
 int client_tables(struct store *s, uint64_t hash_seed);
 void client_read_done(struct store *s);

@@ -54,7 +54,7 @@ static int snapshot_begin(struct store *s, uint64_t *ret)
     return -EAGAIN;
 }
 
-int store_read_begin(struct store *s, struct store_read *ret)
+static int read_begin(struct store *s, bool messages, struct store_read *ret)
 {
     uint64_t snapshot;
 
@@ -63,12 +63,24 @@ int store_read_begin(struct store *s, struct store_read *ret)
         return -EAGAIN;
     if (!s->attached && clock_mono_ms() - s->detached_ms > DETACHED_MAX_MS)
         return -EAGAIN;
-    int err = snapshot_begin(s, &snapshot);
+    int err = messages ? client_catch_up(s) : 0;
+    if (!err)
+        err = snapshot_begin(s, &snapshot);
     if (err)
         return err;
     s->reading = true;
     *ret = (struct store_read){.store = s, .txn = s->txn, .snapshot = snapshot};
     return 0;
+}
+
+int store_read_begin(struct store *s, struct store_read *ret)
+{
+    return read_begin(s, true, ret);
+}
+
+int store_read_begin_names(struct store *s, struct store_read *ret)
+{
+    return read_begin(s, false, ret);
 }
 
 void store_read_end(struct store_read *r)

@@ -25,6 +25,7 @@ int engine_fail(struct engine *e, int err, const char *what)
     if (e->txn)
         mdb_txn_abort(e->txn);
     e->txn = NULL;
+    e->behind = false;
     return err ? err : -EIO;
 }
 
@@ -36,8 +37,8 @@ int engine_batch_begin(struct engine *e, uint64_t bytes)
 
     if (e->failed)
         return -EIO;
-    CHECK(!e->txn);
-    err = index_error(mdb_txn_begin(e->index.env, NULL, 0, &e->txn));
+    CHECK(!e->txn || e->behind);
+    err = e->txn ? 0 : index_error(mdb_txn_begin(e->index.env, NULL, 0, &e->txn));
     if (err)
         return engine_fail(e, err, "cannot begin a transaction of the index");
     e->no_room = false;
@@ -104,6 +105,7 @@ static int reload_state(struct engine *e)
 
 int engine_batch_undo(struct engine *e)
 {
+    bool behind = e->behind;
     int err;
 
     if (e->failed)
@@ -111,7 +113,7 @@ int engine_batch_undo(struct engine *e)
     if (e->txn)
         mdb_txn_abort(e->txn);
     e->txn = NULL;
-    e->no_room = false;
+    e->behind = e->no_room = false;
     engine_forget(e);
     e->changed_count = 0;
     e->queue_changed = false;
@@ -121,6 +123,10 @@ int engine_batch_undo(struct engine *e)
     answers_undo(&e->answers, e->journal.end.sequence);
     if (!err)
         err = reload_state(e);
+    if (!err && behind) { /* what was kept before it went with the transaction */
+        ballast_drop(e->options.root);
+        err = replay_rest(e);
+    }
     if (err)
         return engine_fail(e, err, "cannot take back what there was no room for");
     log_error("store: no room for a batch on the disk of %s; nothing of it was kept",
@@ -143,18 +149,15 @@ static int commit_again(struct engine *e)
     return err ? err : replay_rest(e);
 }
 
-int engine_batch_commit(struct engine *e)
+static int commit_index(struct engine *e)
 {
     int err;
 
-    if (e->failed)
-        return -EIO;
     e->state.sequence = e->journal.end.sequence;
     e->state.chain = e->journal.end.chain;
     e->state.file = e->journal.end.file;
     e->state.at = e->journal.end.at;
-    e->stats.batches++;
-    e->stats.bytes += e->journal.n;
+    e->behind = false;
     err = engine_flush(e);
     if (!err) {
         err = index_error(mdb_txn_commit(e->txn));
@@ -167,15 +170,46 @@ int engine_batch_commit(struct engine *e)
         return -EIO;
     }
     e->answers_committed = e->state.answers_file;
-    journal_batch_done(&e->journal);
-    queue_committed(e);
     mbox_trim(e);
     return 0;
+}
+
+static void batch_durable(struct engine *e)
+{
+    e->stats.batches++;
+    e->stats.bytes += e->journal.n;
+    journal_batch_done(&e->journal);
+}
+
+int engine_batch_commit(struct engine *e)
+{
+    if (e->failed || commit_index(e) != 0)
+        return -EIO;
+    batch_durable(e);
+    queue_committed(e);
+    return 0;
+}
+
+void engine_batch_keep(struct engine *e)
+{
+    CHECK(e->txn && !e->failed && !e->queue_changed);
+    batch_durable(e);
+    e->behind = true;
+}
+
+int engine_catch_up(struct engine *e)
+{
+    if (!e->behind)
+        return 0;
+    CHECK(journal_batch_empty(&e->journal));
+    return commit_index(e);
 }
 
 /* Nothing came of it: the index is as before. */
 void engine_batch_drop(struct engine *e)
 {
+    if (e->behind)
+        return;
     if (e->txn)
         mdb_txn_abort(e->txn);
     e->txn = NULL;

@@ -91,6 +91,7 @@ struct engine {
     struct journal journal;
     struct row_state state;
     MDB_txn *txn; /* of the batch at hand */
+    bool behind;  /* it holds batches that are durable and answered: engine_batch_keep */
     bool failed;  /* for good: nothing is acknowledged any more */
     bool no_room; /* for the batch at hand */
     bool replaying;
@@ -168,6 +169,10 @@ bool engine_batch_empty(const struct engine *e);
 uint64_t engine_batch_bytes(const struct engine *e);
 int engine_batch_sync(struct engine *e);
 int engine_batch_commit(struct engine *e);
+/* In place of the commit: the batch is durable, and the index gets it together with later ones, by
+ * the next commit or engine_catch_up. What reads the index does not see it until then. */
+void engine_batch_keep(struct engine *e);
+int engine_catch_up(struct engine *e); /* between batches */
 /* There was no room (-ENOSPC, -EDQUOT) in the plans or the sync: takes all of the batch back. The
  * store goes on; 0, or it has failed. */
 int engine_batch_undo(struct engine *e);

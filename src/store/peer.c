@@ -5,10 +5,13 @@
 #include "base/log.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { WATCHES_MAX = 1 << 20, CHANGES_BYTES_MAX = 60000 };
@@ -79,6 +82,40 @@ struct peer *peer_of(struct peers *ps, struct link *l)
     return p;
 }
 
+static void visible(struct pin_page *pin, uint64_t sequence)
+{
+    __atomic_store_n(&pin->visible, sequence, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&pin->bell, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&pin->waiting, __ATOMIC_SEQ_CST))
+        syscall(SYS_futex, &pin->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void peers_told(struct peers *ps, uint64_t sequence)
+{
+    list_for_each (&ps->list, struct peer, node, p) {
+        if (p->pin)
+            __atomic_store_n(&p->pin->told, sequence, __ATOMIC_SEQ_CST);
+    }
+}
+
+void peers_visible(struct peers *ps, uint64_t sequence)
+{
+    list_for_each (&ps->list, struct peer, node, p) {
+        if (p->pin)
+            visible(p->pin, sequence);
+    }
+}
+
+bool peers_reading(struct peers *ps, uint64_t now_ms, uint64_t within_ms)
+{
+    list_for_each (&ps->list, struct peer, node, p) {
+        uint64_t at = p->pin ? __atomic_load_n(&p->pin->read_ms, __ATOMIC_RELAXED) : 0;
+        if (at && at + within_ms > now_ms)
+            return true;
+    }
+    return false;
+}
+
 /* A memfd that can change its size could make any access to it a crash. */
 static int map_sealed(int fd, size_t bytes, int prot, void **ret)
 {
@@ -124,6 +161,9 @@ int peer_attach(struct peers *ps, struct peer *p, struct msg *m)
         if (!err)
             p->pin = map;
     }
+    /* A former stored may have ended before what it answered was in the index; it is now. */
+    if (p->pin)
+        visible(p->pin, __atomic_load_n(&p->pin->told, __ATOMIC_SEQ_CST));
     if (err) {
         log_warn("store: %s cannot attach: %s", role_name(p->role), strerror(-err));
         unmap(p);
@@ -166,6 +206,17 @@ void peer_watch(struct peers *ps, struct peer *p, uint64_t mailbox, bool on)
         CHECK(w->p);
     }
     w->p[w->n++] = p;
+}
+
+static bool is_watched(const struct peers *ps, uint64_t mailbox)
+{
+    const struct watchers *w = map64_get(ps->watches, mailbox);
+    return w && w->n > 0;
+}
+
+bool peers_is_watched(const struct peers *ps, uint64_t mailbox)
+{
+    return is_watched(ps, mailbox) || is_watched(ps, STORE_ALL);
 }
 
 static bool forget_watcher(uint64_t key, void *value, void *arg)

@@ -45,6 +45,13 @@ void peers_publish_floor(struct peers *ps, uint64_t floor);
  * link. */
 uint64_t peers_oldest_pin(struct peers *ps, uint64_t now_ms, uint64_t max_ms);
 
+/* What readers can know before the index does: changes up to that record are answered, are there. */
+void peers_told(struct peers *ps, uint64_t sequence);
+void peers_visible(struct peers *ps, uint64_t sequence);
+bool peers_is_watched(const struct peers *ps, uint64_t mailbox);
+/* Has anybody read of messages within so many ms? */
+bool peers_reading(struct peers *ps, uint64_t now_ms, uint64_t within_ms);
+
 /* STORE_BACKUP: who waits is kept the checkpoint that begins now; told when it is durable, or err.
  */
 /* Is one copying the log? Then no file of it may go. */

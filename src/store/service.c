@@ -19,6 +19,11 @@ enum {
     PIN_MAX_MS = 10000,
     ANSWER_MAX = 131072,
     ALONE_BYTES = 128 << 10,
+    /* What is kept from the index for a while, so that one commit serves many requests. */
+    LATE_MS = 20,
+    LATE_BATCHES = 64,
+    LATE_BYTES = 4 << 20,
+    LATE_QUIET_MS = 200, /* none while somebody reads: he would wait, for a sync at times */
 };
 
 struct work {
@@ -46,6 +51,13 @@ struct service {
     bool copy_due;     /* compaction has a piece for the next batch */
     bool quiet;        /* no more compaction is begun */
     bool backup_asked; /* a peer waits for a checkpoint of its own */
+    bool late;         /* commits may be late at all */
+    bool addition;     /* the batch at hand is one request that only adds messages */
+    struct kept {      /* answered, and not in the index yet */
+        unsigned batches;
+        uint64_t bytes;
+        struct timer *timer;
+    } kept;
     int sync_err;
     struct checkpoint checkpoint;
     struct journal_prepare prepare;
@@ -169,6 +181,58 @@ static void finish_batch(struct service *s, int err)
 static void background(struct service *s);
 static void on_tick(void *arg);
 
+/* The engine has committed, whoever made it. */
+static void kept_is_visible(struct service *s)
+{
+    if (s->kept.batches == 0 || s->engine->behind)
+        return;
+    s->kept.batches = 0;
+    s->kept.bytes = 0;
+    timer_stop(s->kept.timer);
+    peers_visible(&s->peers, s->engine->journal.synced);
+}
+
+/* While a batch is on its way to the disk, its own commit brings what was kept along. */
+static void catch_up(struct service *s)
+{
+    if (s->kept.batches == 0 || s->syncing)
+        return;
+    engine_catch_up(s->engine);
+    kept_is_visible(s);
+}
+
+static void on_late(void *arg)
+{
+    struct service *s = arg;
+
+    catch_up(s);
+    if (!s->syncing)
+        background(s);
+}
+
+/* Nobody has to be told, and nobody is likely to look. */
+static bool may_be_late(struct service *s)
+{
+    const struct engine *e = s->engine;
+
+    if (!s->late || !s->addition || s->closing || s->backup_asked || e->queue_changed ||
+        s->kept.batches >= LATE_BATCHES || s->kept.bytes + e->journal.n > LATE_BYTES)
+        return false;
+    for (size_t i = 0; i < e->changed_count; i++)
+        if (peers_is_watched(&s->peers, e->changed[i]))
+            return false;
+    return !peers_reading(&s->peers, clock_mono_ms(), LATE_QUIET_MS);
+}
+
+static void keep(struct service *s)
+{
+    if (s->kept.batches++ == 0)
+        timer_start(s->kept.timer, LATE_MS);
+    s->kept.bytes += s->engine->journal.n;
+    engine_batch_keep(s->engine);
+    peers_told(&s->peers, s->engine->journal.synced);
+}
+
 static void on_synced(void *arg)
 {
     struct service *s = arg;
@@ -181,9 +245,12 @@ static void on_synced(void *arg)
         state_write(s->engine->options.root, false, true);
         engine_fail(s->engine, err, "cannot make the log durable");
         err = -EIO;
+    } else if (may_be_late(s)) {
+        keep(s);
     } else {
         err = engine_batch_commit(s->engine) ? -EIO : 0;
     }
+    kept_is_visible(s);
     compact_committed(s->engine->compact, !err);
     finish_batch(s, err);
     background(s);
@@ -214,6 +281,18 @@ static bool list_is_single(const struct list *l)
     return l->next != l && l->next == l->prev;
 }
 
+/* Of a request that waits alone: does it add one message and nothing else? A large one is not meant:
+ * its sync takes long. */
+static bool is_addition(const struct service *s)
+{
+    const struct work *w = list_item(s->queue.next, struct work, node);
+    struct span body = buf_span(&w->payload);
+
+    return list_is_single(&s->queue) && !s->copy_due &&
+           (w->kind == MSG_STORE_APPEND || w->kind == MSG_STORE_DELIVER) &&
+           bodies_bytes((enum msg_id)w->kind, body) <= ALONE_BYTES / 2;
+}
+
 static void run_batch(void *arg)
 {
     struct service *s = arg;
@@ -227,9 +306,13 @@ static void run_batch(void *arg)
     s->scheduled = false;
     if (s->syncing || (list_empty(&s->queue) && !s->copy_due))
         return;
+    s->addition = is_addition(s);
+    if (!s->addition)
+        catch_up(s);
     int err = engine_batch_begin(e, bytes);
     if (err) {
         s->copy_due = false;
+        kept_is_visible(s);
         refuse_all(s, engine_no_room(err) ? err : -EIO);
         return;
     }
@@ -250,11 +333,14 @@ static void run_batch(void *arg)
         compact_put(e->compact);
     s->copy_due = false;
     if (e->failed) {
+        kept_is_visible(s);
         finish_batch(s, -EIO);
         return;
     }
     if (e->no_room) {
-        finish_batch(s, engine_batch_undo(e) ? -EIO : -ENOSPC);
+        int why = engine_batch_undo(e) ? -EIO : -ENOSPC;
+        kept_is_visible(s);
+        finish_batch(s, why);
         compact_committed(e->compact, false);
         return;
     }
@@ -275,6 +361,7 @@ static void run_batch(void *arg)
         on_synced(s);
         return;
     }
+    s->addition = false;
     loop_offload(s->loop, sync_work, on_synced, s);
 }
 
@@ -389,6 +476,8 @@ static void background(struct service *s)
 
     if (e->failed || s->closing)
         return;
+    if (s->kept.batches && (s->backup_asked || checkpoint_due(e)))
+        catch_up(s);
     if (!s->checkpointing && (s->backup_asked || checkpoint_due(e)) &&
         checkpoint_begin(e, &s->checkpoint) == 0) {
         s->checkpointing = true;
@@ -402,7 +491,9 @@ static void background(struct service *s)
         s->prepare = journal_prepare_begin(&e->journal);
         loop_offload(s->loop, prepare_work, on_prepared, s);
     }
-    compact(s);
+    /* Compaction looks at the index; on_late is soon. */
+    if (s->kept.batches == 0)
+        compact(s);
 }
 
 static void on_tick(void *arg)
@@ -413,6 +504,7 @@ static void on_tick(void *arg)
     s->tick_missed = s->syncing;
     if (s->syncing || s->engine->failed)
         return;
+    catch_up(s);
     background(s);
     release_pages(s);
     engine_housekeep(s->engine);
@@ -454,7 +546,10 @@ static void answer_question(struct service *s, struct msg *m, struct peer *p)
         .payload = m->body,
         .answer = &answer,
     };
-    int fd, status = engine_ask(s->engine, &i, &fd);
+    int fd, status;
+
+    catch_up(s);
+    status = engine_ask(s->engine, &i, &fd);
     uint32_t max = msg_row(m->id)->max_reply;
 
     if (answer.overflow || answer.n > max) {
@@ -473,6 +568,9 @@ static void on_attach(struct service *s, struct msg *m, struct peer *p)
     struct buf b = BUF(64);
     int err = peer_attach(&s->peers, p, m);
 
+    catch_up(s);
+    if (!err && s->kept.batches)
+        peers_told(&s->peers, s->engine->journal.synced);
     if (!err) {
         memcpy(a.uuid, s->engine->state.uuid, 16);
         a.txn = checkpoint_floor(s->engine);
@@ -498,6 +596,7 @@ static void on_watch(struct service *s, struct msg *m, struct peer *p)
     peer_watch(&s->peers, p, mailbox, on);
     if (!on)
         return;
+    catch_up(s);
     /* What changed between the reader's last look and now would be told to nobody. */
     const struct mbox *b = map64_get(s->engine->mailboxes, mailbox);
     if (!b || b->dirty || b->changed_txn == 0 || b->changed_txn > snapshot) {
@@ -533,6 +632,9 @@ void service_message(struct service *s, struct msg *m)
         return;
     case MSG_STORE_BACKUP:
         on_backup(s, m, p);
+        return;
+    case MSG_STORE_CATCH_UP:
+        catch_up(s);
         return;
     default:
         break;
@@ -604,6 +706,7 @@ struct service *service_new(struct loop *l, struct engine *take_engine)
     list_init(&s->batch);
     list_init(&s->pool);
     peers_init(&s->peers);
+    s->kept.timer = timer_new(l, on_late, s);
     s->tick = timer_new(l, on_tick, s);
     timer_repeat(s->tick, TICK_MS);
     return s;
@@ -619,6 +722,7 @@ static void service_end(struct service *s, bool clean)
     CHECK(!s->syncing && !s->checkpointing && !s->preparing && !s->compacting);
     s->closing = true;
     timer_free(s->tick);
+    timer_free(s->kept.timer);
     refuse_all(s, -EPIPE);
     list_for_each (&s->batch, struct work, node, w) {
         work_free(w);
@@ -638,6 +742,11 @@ void service_free(struct service *s)
 void service_kill(struct service *s)
 {
     service_end(s, false);
+}
+
+void service_commit_late(struct service *s)
+{
+    s->late = true;
 }
 
 void service_quiet(struct service *s)

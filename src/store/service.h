@@ -35,7 +35,8 @@
     X(STORE_ACL) \
     X(STORE_NOTE) \
     X(STORE_DOMAIN) \
-    X(STORE_USED)
+    X(STORE_USED) \
+    X(STORE_CATCH_UP)
 /* clang-format on */
 
 struct service;
@@ -43,6 +44,10 @@ struct service;
 /* Takes the engine; loop_threads must be at least 4 (sync, checkpoint, the next log file,
  * compaction). */
 struct service *service_new(struct loop *l, struct engine *take_engine);
+/* Mail that comes one by one, that nobody watches while nobody reads, is answered when it is durable and
+ * committed to the index some milliseconds later; a reader that comes earlier waits for that. Readers in
+ * the same thread could only wait for ever: not for tests that have those. */
+void service_commit_late(struct service *s);
 /* Finishes what is under way, then closes the engine cleanly. Links are the caller's. NULL is fine.
  */
 void service_free(struct service *s);

@@ -73,6 +73,9 @@ struct store_read {
 /* 0, or -EAGAIN when the store is not there yet. At most one at a time per process. Does not
  * suspend. */
 int store_read_begin(struct store *s, struct store_read *ret);
+/* The same for who wants to know which mailboxes there are and what he may do there, and nothing of
+ * their messages: those that were added in the last moments, and counts of them, may be missing. */
+int store_read_begin_names(struct store *s, struct store_read *ret);
 void store_read_end(struct store_read *r);
 
 struct mailbox_info {

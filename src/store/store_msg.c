@@ -227,6 +227,27 @@ bool rd_append(struct span s, struct arena *a, struct msg_append *ret)
     return rd_done(&r);
 }
 
+uint64_t bodies_bytes(enum msg_id id, struct span s)
+{
+    struct rd r = rd_of(s);
+    struct msg_head head;
+    struct msg_body body = {0};
+    bool one = true;
+
+    rd_head(&r, &head);
+    if (id == MSG_STORE_APPEND) {
+        rd_span(&r, STORE_GRANT_MAX);
+        rd_u64(&r);
+        one = rd_u64(&r) == 0; /* replaces nothing */
+        rd_u32(&r);
+        one = rd_u16(&r) == 1 && one;
+    } else {
+        one = id == MSG_STORE_DELIVER;
+    }
+    rd_body(&r, &body);
+    return one && !r.bad ? body.body.bytes : UINT64_MAX;
+}
+
 /* A path, an envelope id or the like. It becomes part of a command of relayd, of reports and of
  * logs: a line end in it would be a command of its own. */
 static struct span rd_path(struct rd *r, size_t max)

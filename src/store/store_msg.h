@@ -75,8 +75,14 @@ bool rd_attached(struct span s, struct msg_attached *ret);
 struct pin_page {
     uint64_t pin;       /* worker: the snapshot it uses, 0 if none */
     uint64_t pinned_ms; /* worker: since when (CLOCK_MONOTONIC) */
-    uint64_t spare[6];  /* the rest of the line */
+    uint64_t read_ms;   /* worker: when it last began to read of messages */
+    uint64_t waiting;   /* worker: it waits for `bell` */
+    uint64_t spare[4];  /* the rest of the line */
     uint64_t floor;     /* stored: snapshots below this one may lose their pages */
+    uint64_t told;      /* stored: changes up to this record have been answered */
+    uint64_t
+        visible; /* stored: and up to this one they are in the index; below told for a while only */
+    uint32_t bell; /* stored: changes when `visible` does (a futex) */
 };
 enum { PIN_PAGE_BYTES = 4096 };
 #define PIN_GIVEN_UP UINT64_MAX /* as floor: stored lets no reader keep a snapshot that long */
@@ -110,6 +116,9 @@ struct msg_deliver {
 };
 void wr_deliver(struct buf *b, const struct msg_deliver *d);
 bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret);
+/* Of a STORE_APPEND of one message or a STORE_DELIVER: how long the body is; UINT64_MAX of anything
+ * else. */
+uint64_t bodies_bytes(enum msg_id id, struct span s);
 
 struct msg_flags {
     struct msg_head head;

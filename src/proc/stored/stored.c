@@ -61,6 +61,7 @@ void stored_begin(struct child *c)
     if (engine_open(&engine, &o, &err) != 0)
         child_fatal("%s", err.text);
     stored_of(c)->service = service_new(c->loop, engine);
+    service_commit_late(stored_of(c)->service);
 }
 
 void stored_done(struct child *c)

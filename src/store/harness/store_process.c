@@ -85,6 +85,7 @@ void store_process_main(int argc, char **argv)
     c.loop = loop_new();
     loop_threads(4);
     c.service = service_new(c.loop, e);
+    service_commit_late(c.service);
     struct link_ops ops = {handlers, on_closed, &c};
     link_new(c.loop, atoi(argv[3]), ROLE_STORED, ROLE_ACCESS, 0, &ops);
     loop_run(c.loop);
