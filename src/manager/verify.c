@@ -6,7 +6,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "conf/lint.h"
+#include "conf/mta_sts.h"
 #include "manager/verify_foreign.h"
+#include "manager/verify_guest.h"
 #include "manager/verify_html.h"
 #include "manager/verify_table.h"
 
@@ -32,15 +34,58 @@ static int come_from(struct verify_plan *v, const char *text, struct err *e)
     return 0;
 }
 
+/* Senders elsewhere do not know the own CA. */
+static void lint_policies(const struct verify_plan *v, struct report *r)
+{
+    for (uint32_t i = 0; i < v->conf->vserver_count; i++) {
+        const struct conf_vserver *s = &v->conf->vservers[i];
+        if (!s->enabled || s->protocol != PROTOCOL_SMTP || s->smtp_kind != SMTP_MX || !v->own_ca[i])
+            continue;
+        for (uint32_t k = 0; k < v->conf->mta_sts_count; k++)
+            if (v->conf->mta_sts[k].mode == MTA_STS_ENFORCE)
+                report_warning(r, 0,
+                               "the certificate of virtual server %s is of the own CA, but the "
+                               "MTA-STS policy of %s demands one that senders elsewhere trust: "
+                               "they do not deliver. Give it one of a public CA, or set mode = "
+                               "\"testing\"",
+                               s->name, v->conf->mta_sts[k].domain);
+    }
+}
+
 /* What the running configuration allows, but should not. */
-static void lint(const struct conf *conf, struct buf *out)
+static void lint(const struct verify_plan *v, struct buf *out)
 {
     struct report r;
 
     report_init(&r, "the running configuration");
-    conf_lint(conf, NULL, &r);
+    conf_lint(v->conf, NULL, &r);
+    lint_policies(v, &r);
     report_write(&r, out);
     report_done(&r);
+}
+
+/* With what it needs on the server for that time. 0, or what could not be made or removed. */
+static int probe(struct verify_plan *v, bool foreign, struct verify_report *report,
+                 struct buf *warnings, struct err *e)
+{
+    struct probe_result *results = NULL;
+    struct verify_guest *guest = NULL;
+    struct err why = {""};
+    int r = foreign ? 0 : verify_guest_make(v, &guest, &why);
+
+    if (r != 0) /* what needs no login is looked at all the same */
+        buf_printf(warnings, "error: the probe has no account or newsgroup: %s\n", why.text);
+    else if (why.text[0] != '\0')
+        buf_printf(warnings, "warning: %s\n", why.text);
+    probe_all(&v->plan, &results, &report->count);
+    report->results = results;
+    report->plan = &v->plan;
+    if (verify_guest_remove(guest, &why) != 0) {
+        buf_printf(warnings, "error: %s\n", why.text);
+        r = -EIO;
+    }
+    e->text[0] = '\0'; /* it stands among the warnings */
+    return r;
 }
 
 static int show(struct call *c, const struct verify_report *r, struct err *e)
@@ -57,7 +102,6 @@ static int show(struct call *c, const struct verify_report *r, struct err *e)
 int cmd_verify(struct call *c, struct err *e)
 {
     struct verify_plan *v;
-    struct probe_result *results = NULL;
     struct verify_report report = {.start = clock_seconds()};
     uint64_t start = clock_mono_ms();
     struct buf warnings BUF_AUTO = BUF(1 << 20);
@@ -72,16 +116,15 @@ int cmd_verify(struct call *c, struct err *e)
     v->plan.facts = calloc(v->target_count + 1u, sizeof *v->plan.facts);
     CHECK(v->plan.facts != NULL);
     if (r == 0) {
-        probe_all(&v->plan, &results, &report.count);
-        report.results = results;
-        report.plan = &v->plan;
+        int made = probe(v, foreign, &report, &warnings, e);
         if (!foreign)
-            lint(v->conf, &warnings);
+            lint(v, &warnings);
         report.warnings = buf_span(&warnings);
         report.took_ms = clock_mono_ms() - start;
         r = show(c, &report, e);
+        r = r != 0 ? r : made;
     }
-    free(results);
+    free((void *)(uintptr_t)report.results);
     free(v->plan.facts);
     verify_plan_free(v);
     return r;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "dns/resolver.h"
 #include "manager/command.h"
 #include "manager/text.h"
 
@@ -13,8 +14,9 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { ROOT_BYTES_MAX = CERTIFICATE_TEXT_MAX };
+enum { ROOT_BYTES_MAX = CERTIFICATE_TEXT_MAX, RESOLVE_MS = 10000 };
 
 static const struct foreign_scheme schemes[] = {
     {"smtp",        PROTOCOL_SMTP,  POLICY_OPPORTUNISTIC,     SMTP_MX,         25 },
@@ -92,32 +94,95 @@ struct foreign { /* behind a verify_plan that it makes */
     struct place *places;
 };
 
-static int resolve(const struct foreign_url *u, struct place *p, struct err *e)
+static void add_address(const struct foreign_url *u, struct place *p, const struct sockaddr *a,
+                        socklen_t bytes)
+{
+    uint32_t i = p->vserver.endpoint_count;
+
+    if (i == FOREIGN_ADDRESSES_MAX ||
+        getnameinfo(a, bytes, p->addresses[i], sizeof p->addresses[i], NULL, 0, NI_NUMERICHOST) !=
+            0 ||
+        strchr(p->addresses[i], '%') != NULL)
+        return;
+    for (uint32_t k = 0; k < i; k++)
+        if (strcmp(p->addresses[k], p->addresses[i]) == 0)
+            return;
+    p->endpoints[i] = (struct conf_endpoint){p->addresses[i], u->port, (uint8_t)u->scheme->policy};
+    p->vserver.endpoint_count++;
+}
+
+/* As this machine resolves names. */
+static int resolve_here(const struct foreign_url *u, struct place *p, struct err *e)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all = NULL;
     int r = getaddrinfo(u->host, NULL, &hints, &all);
 
     if (r != 0)
         return err_set(e, -EHOSTUNREACH, "%s: %s", u->host, gai_strerror(r));
-    for (const struct addrinfo *a = all;
-         a != NULL && p->vserver.endpoint_count < FOREIGN_ADDRESSES_MAX; a = a->ai_next) {
-        uint32_t i = p->vserver.endpoint_count;
-        bool again = false;
-        if (getnameinfo(a->ai_addr, a->ai_addrlen, p->addresses[i], sizeof p->addresses[i], NULL, 0,
-                        NI_NUMERICHOST) != 0 ||
-            strchr(p->addresses[i], '%') != NULL)
-            continue;
-        for (uint32_t k = 0; k < i; k++)
-            again |= strcmp(p->addresses[k], p->addresses[i]) == 0;
-        if (again)
-            continue;
-        p->endpoints[i] =
-            (struct conf_endpoint){p->addresses[i], u->port, (uint8_t)u->scheme->policy};
-        p->vserver.endpoint_count++;
-    }
+    for (const struct addrinfo *a = all; a != NULL; a = a->ai_next)
+        add_address(u, p, a->ai_addr, a->ai_addrlen);
     freeaddrinfo(all);
-    return p->vserver.endpoint_count > 0 ? 0
-                                         : err_set(e, -EHOSTUNREACH, "%s has no address", u->host);
+    return 0;
+}
+
+/* As the server of --resolver says. */
+struct asking {
+    struct loop *loop;
+    struct resolver *resolver;
+    const char *host;
+    struct dns_addresses all;
+};
+
+static void ask(void *arg)
+{
+    struct asking *a = arg;
+
+    if (dns_addresses(a->resolver, a->host, &a->all) != DNS_FOUND)
+        a->all.count = 0;
+    loop_stop(a->loop);
+}
+
+static void begin_ask(void *arg)
+{
+    struct asking *a = arg;
+
+    fiber_start(a->loop, ask, a, "resolve");
+}
+
+static int resolve_by(const char *server, const struct foreign_url *u, struct place *p,
+                      struct err *e)
+{
+    struct asking a = {.loop = loop_new(), .host = u->host};
+
+    a.resolver = resolver_new(a.loop, &server, 1, "", e);
+    if (a.resolver != NULL) {
+        resolver_patience(a.resolver, RESOLVE_MS);
+        loop_defer(a.loop, begin_ask, &a);
+        loop_run(a.loop);
+    }
+    for (size_t i = 0; i < a.all.count; i++)
+        add_address(u, p, (const struct sockaddr *)(const void *)&a.all.a[i],
+                    a.all.a[i].ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                     : sizeof(struct sockaddr_in));
+    bool asked = a.resolver != NULL;
+    resolver_free(a.resolver);
+    loop_free(a.loop);
+    return asked ? 0 : -EINVAL;
+}
+
+static int resolve(const struct call *c, const struct foreign_url *u, struct place *p,
+                   struct err *e)
+{
+    struct in6_addr address;
+    bool numeric =
+        inet_pton(AF_INET, u->host, &address) == 1 || inet_pton(AF_INET6, u->host, &address) == 1;
+    int r = has_option(c, OPT_RESOLVER) && !numeric && strcmp(u->host, "localhost") != 0
+                ? resolve_by(c->option[OPT_RESOLVER], u, p, e)
+                : resolve_here(u, p, e);
+
+    if (r != 0 || p->vserver.endpoint_count > 0)
+        return r;
+    return err_set(e, -EHOSTUNREACH, "%s has no address", u->host);
 }
 
 /* ---- trust ------------------------------------------------------------------------------- */
@@ -169,12 +234,20 @@ static int fill(struct verify_plan *v, struct foreign *f, struct err *e)
         if (!is_foreign(c->args[i]))
             return usage_error(e, "either virtual servers of this machine or URLs, not both");
         if ((r = foreign_parse(span_cstr(c->args[i]), &u, e)) == 0 &&
-            (r = resolve(&u, &f->places[i], e)) == 0)
+            (r = resolve(c, &u, &f->places[i], e)) == 0)
             add_place(v, &u, &f->places[i], &v->names[i]);
     }
     if (r == 0)
         r = read_roots(v, e);
     return r != 0 ? r : verify_plan_logins(v, e);
+}
+
+/* Of Debian's dns-root-data. */
+static const char *default_anchor(void)
+{
+    static const char file[] = "/usr/share/dns/root.key";
+
+    return access(file, R_OK) == 0 ? file : "";
 }
 
 int verify_foreign_make(struct call *c, struct verify_plan **ret, struct err *e)
@@ -191,6 +264,7 @@ int verify_foreign_make(struct call *c, struct verify_plan **ret, struct err *e)
     CHECK(f->places != NULL && v->names != NULL && v->targets != NULL);
     f->conf.hostname = "";
     f->conf.user_prefix = "";
+    f->conf.dns_trust_anchor = default_anchor();
     f->conf.vserver_count = c->arg_count;
     v->conf = &f->conf;
     v->take_places = f->places;
@@ -204,6 +278,7 @@ int verify_foreign_make(struct call *c, struct verify_plan **ret, struct err *e)
     v->plan.conf = v->conf;
     v->plan.targets = v->targets;
     v->plan.target_count = v->target_count;
+    verify_plan_dns(v);
     *ret = v;
     return 0;
 }

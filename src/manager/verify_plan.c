@@ -22,6 +22,10 @@ void verify_plan_free(struct verify_plan *v)
         return;
     for (uint32_t i = 0; v->names != NULL && i < v->conf->vserver_count; i++)
         cert_names_done(&v->names[i]);
+    for (uint32_t i = 0; v->trusts != NULL && i < v->conf->vserver_count; i++)
+        probe_trust_done(&v->trusts[i]);
+    free(v->trusts);
+    free(v->own_ca);
     free(v->names);
     free(v->targets);
     free(v->take_places);
@@ -108,12 +112,32 @@ static json_t *ask(struct verify_plan *v, enum role role, enum msg_id id, const 
     return view_parse(buf_span(&reply), role_name(role), &ignored);
 }
 
+/* Roots that were given when its certificate was installed; with those of --root. */
+static void trust_given(struct verify_plan *v, uint32_t place, const char *pem,
+                        struct probe_target *t)
+{
+    struct buf all BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
+    struct err ignored;
+
+    if (pem[0] == '\0')
+        return;
+    buf_put_cstr(&all, pem);
+    if (has_option(v->call, OPT_ROOT))
+        file_read(AT_FDCWD, v->call->option[OPT_ROOT], CERTIFICATE_TEXT_MAX, &all, &ignored);
+    if (probe_trust_init(&v->trusts[place], buf_span(&all), &ignored) == 0)
+        t->trust = &v->trusts[place];
+}
+
 /* What is in service as certd and the register of the CA have it. Certificates of other CAs stand
  * in no register of ours. */
-static void expect(struct verify_plan *v, const char *vserver, struct probe_target *t)
+static void expect(struct verify_plan *v, uint32_t place, struct probe_target *t)
 {
+    const char *vserver = v->conf->vservers[place].name;
     json_t *show = ask(v, ROLE_CERTD, MSG_CERT_SHOW, vserver), *record;
     const char *serial = view_string(show, "current.serial");
+
+    trust_given(v, place, view_string(show, "current.roots"), t);
+    v->own_ca[place] = strcmp(view_string(show, "current.source"), "own CA") == 0;
 
     snprintf(t->serial, sizeof t->serial, "%s", serial);
     snprintf(t->spki_sha256, sizeof t->spki_sha256, "%s",
@@ -151,12 +175,13 @@ static int add_targets(struct verify_plan *v, uint32_t place, struct err *e)
     struct probe_target expected = {.serial = ""};
 
     expect_names(v, vs, &v->names[place]);
-    expect(v, vs->name, &expected);
+    expect(v, place, &expected);
     for (uint32_t k = 0; k < vs->endpoint_count; k++) {
         struct probe_target *t = &v->targets[v->target_count];
         if (!probe_target_init(t, vs, &vs->endpoints[k]))
             return err_set(e, -EINVAL, "%s is no address", vs->endpoints[k].address);
         t->names = &v->names[place];
+        t->trust = expected.trust;
         t->wanted = is_wanted(v, vs->name);
         memcpy(t->serial, expected.serial, sizeof t->serial);
         memcpy(t->spki_sha256, expected.spki_sha256, sizeof t->spki_sha256);
@@ -185,7 +210,9 @@ static int make_targets(struct verify_plan *v, struct err *e)
         n += v->conf->vservers[i].endpoint_count;
     v->names = calloc(v->conf->vserver_count + 1u, sizeof *v->names);
     v->targets = calloc(n + 1u, sizeof *v->targets);
-    CHECK(v->names != NULL && v->targets != NULL);
+    v->trusts = calloc(v->conf->vserver_count + 1u, sizeof *v->trusts);
+    v->own_ca = calloc(v->conf->vserver_count + 1u, sizeof *v->own_ca);
+    CHECK(v->names != NULL && v->targets != NULL && v->trusts != NULL && v->own_ca != NULL);
     for (uint32_t i = 0; r == 0 && i < v->conf->vserver_count; i++)
         if (v->conf->vservers[i].enabled)
             r = add_targets(v, i, e);
@@ -207,6 +234,24 @@ int verify_plan_logins(struct verify_plan *v, struct err *e)
     return 0;
 }
 
+/* The configuration says whom to ask, the options may say otherwise. */
+void verify_plan_dns(struct verify_plan *v)
+{
+    struct call *c = v->call;
+
+    v->plan.dns_servers = v->conf->dns_servers.v;
+    v->plan.dns_server_count = v->conf->dns_servers.n;
+    v->plan.dns_trust_anchor = v->conf->dns_trust_anchor;
+    if (has_option(c, OPT_RESOLVER)) {
+        v->dns_server = c->option[OPT_RESOLVER];
+        v->plan.dns_servers = &v->dns_server;
+        v->plan.dns_server_count = 1;
+    }
+    if (has_option(c, OPT_TRUST_ANCHOR))
+        v->plan.dns_trust_anchor = c->option[OPT_TRUST_ANCHOR];
+    v->plan.domain = c->option[OPT_DOMAIN];
+}
+
 static int prepare(struct verify_plan *v, struct err *e)
 {
     int r = 0;
@@ -223,6 +268,7 @@ static int prepare(struct verify_plan *v, struct err *e)
     v->plan.conf = v->conf;
     v->plan.targets = v->targets;
     v->plan.target_count = v->target_count;
+    verify_plan_dns(v);
     return 0;
 }
 

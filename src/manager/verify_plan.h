@@ -14,10 +14,14 @@ struct verify_plan {
     unsigned wanted_count;
     struct settings settings;
     struct probe_trust trust;
+    struct probe_trust
+        *trusts;  /* one a virtual server; of those whose certificate came with its root */
+    bool *own_ca; /* one a virtual server: its certificate is of the own CA */
     struct cert_names *names; /* one a virtual server */
     struct probe_target *targets;
     unsigned target_count;
     struct probe_plan plan;
+    const char *dns_server;        /* of --resolver */
     void *take_places, *take_conf; /* of a plan for other servers (verify_foreign.h) */
 };
 
@@ -26,6 +30,7 @@ int verify_plan_make(struct call *c, const char *const *wanted, unsigned count,
                      struct verify_plan **ret, struct err *e);
 /* USER1, PASS1, … and NEWSGROUP of its settings. */
 int verify_plan_logins(struct verify_plan *v, struct err *e);
+void verify_plan_dns(struct verify_plan *v);  /* whom to ask: of configuration and options */
 void verify_plan_free(struct verify_plan *v); /* wipes passwords; NULL is fine */
 
 #endif

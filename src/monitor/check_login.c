@@ -1,5 +1,6 @@
 /* check_login.c: who gets in, and where. */
 #include "base/check.h"
+#include "monitor/http.h"
 #include "monitor/run.h"
 
 #include <stdlib.h>
@@ -288,4 +289,85 @@ void check_login_scram(struct probe_run *p)
     else
         run_pass(p, "%s; the server proved that it knows the password", p->plan->logins[0].user);
     talk_free(t);
+}
+
+/* ---- with a certificate ------------------------------------------------------------------ */
+
+static bool takes_own_ca(const struct conf_vserver *v)
+{
+    for (uint32_t i = 0; i < v->client_trust.n; i++)
+        if (strcmp(v->client_trust.v[i], "own-ca") == 0)
+            return true;
+    return false;
+}
+
+/* Where a certificate is demanded there is nothing for those who show none. */
+static bool shut_without(struct probe_run *p)
+{
+    struct talk *t = talk_new(p);
+    bool open;
+
+    t->client = NULL;
+    if (t->protocol == PROTOCOL_HTTP) {
+        struct http_reply r;
+        open = talk_open(t) && http_get(t, run_own_name(p->plan, p->target), "/health", &r);
+        if (open)
+            http_reply_done(&r);
+    } else {
+        open = talk_open(t) && talk_command(t, "NOOP") == REPLY_OK;
+    }
+    if (open)
+        run_fail(p,
+                 "a certificate is demanded (client_certificates), and a session goes on "
+                 "without one: %.200s",
+                 t->last);
+    talk_free(t);
+    return !open;
+}
+
+static bool by_certificate(struct probe_run *p, struct talk *t)
+{
+    const char *user = p->plan->logins[0].user;
+    struct http_reply r;
+    bool ok;
+
+    if (!talk_open(t))
+        return false;
+    if (t->protocol != PROTOCOL_HTTP)
+        return talk_login_external(t, user);
+    ok = http_get(t, run_own_name(p->plan, p->target), "/account", &r);
+    if (ok && (r.status != 200 || span_find_span(buf_span(&r.body), span_cstr(user)) == SPAN_NONE))
+        talk_fail(t, "/account is answered with %u", r.status);
+    http_reply_done(&r);
+    return ok && !t->failed;
+}
+
+void check_login_certificate(struct probe_run *p)
+{
+    const struct conf_vserver *v = p->target->vserver;
+    bool maildrop = v->protocol == PROTOCOL_POP3;
+    struct talk *t;
+
+    if (v->client_certificates == CLIENT_CERTIFICATES_IGNORE || !takes_own_ca(v)) {
+        run_skip(p, v->client_certificates == CLIENT_CERTIFICATES_IGNORE
+                        ? "client_certificates is \"ignore\" for this virtual server"
+                        : "client_trust of this virtual server does not have own-ca");
+        return;
+    }
+    if (v->client_certificates == CLIENT_CERTIFICATES_REQUIRE && !shut_without(p))
+        return;
+    t = talk_new(p);
+    t->client = p->plan->client;
+    if (maildrop)
+        fiber_lock(&p->shared->maildrop);
+    if (!by_certificate(p, t))
+        run_fail_talk(p, t);
+    else
+        run_pass(p, "%s by EXTERNAL%s", p->plan->logins[0].user,
+                 v->client_certificates == CLIENT_CERTIFICATES_REQUIRE
+                     ? "; without a certificate there is no session"
+                     : "");
+    talk_free(t);
+    if (maildrop)
+        fiber_unlock(&p->shared->maildrop);
 }

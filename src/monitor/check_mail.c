@@ -9,7 +9,7 @@ static struct talk *talk_to(const struct probe_run *p, const struct probe_target
     struct talk *t = malloc(sizeof *t);
 
     CHECK(t != NULL);
-    talk_init(t, target, p->plan->trust);
+    run_talk_to(p, target, t);
     return t;
 }
 
@@ -119,6 +119,10 @@ static void pass_article(struct probe_run *p, const struct marked *m)
     const struct probe_target *reader = run_helper(p->plan, PROTOCOL_IMAP4, SMTP_MX);
     const char *kept = "no IMAP4 endpoint to delete it through";
 
+    if (p->plan->own_newsgroup) {
+        run_pass(p, "%s in %s, which goes with it", m->id, p->plan->newsgroup);
+        return;
+    }
     if (reader != NULL) {
         struct talk *t = talk_to(p, reader);
         kept = remove_article(t, login(p), p->plan->newsgroup, m);

@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { STAPLE_MAX = 64 << 10 };
+
 void probe_seen_done(struct probe_seen *s)
 {
     chain_done(&s->chain);
+    buf_done(&s->staple);
 }
 
 /* As the server sent it, parsed by the code that judges certificates before they are installed. */
@@ -44,6 +47,7 @@ static void take_group(SSL *ssl, struct probe_seen *ret)
 {
     const unsigned char *answer;
     EVP_PKEY *peer = NULL;
+    long n_answer;
     char name[32] = "";
 
     if (SSL_get_peer_tmp_key(ssl, &peer) == 1) {
@@ -53,7 +57,11 @@ static void take_group(SSL *ssl, struct probe_seen *ret)
         EVP_PKEY_free(peer);
     }
     cut(ret->group, sizeof ret->group, name);
-    ret->stapled = SSL_get_tlsext_status_ocsp_resp(ssl, &answer) > 0;
+    n_answer = SSL_get_tlsext_status_ocsp_resp(ssl, &answer);
+    ret->stapled = n_answer > 0;
+    ret->staple = BUF(STAPLE_MAX);
+    if (ret->stapled)
+        buf_put(&ret->staple, answer, (size_t)n_answer);
     ERR_clear_error();
 }
 
@@ -83,8 +91,8 @@ void probe_seen_facts(const struct probe_seen *s, struct probe_facts *ret)
     ret->stapled = s->stapled;
 }
 
-bool probe_look(const struct probe_trust *trust, const struct probe_target *target,
-                struct probe_seen *ret)
+bool probe_look(const struct probe_trust *trust, const struct probe_client *client,
+                const struct probe_target *target, struct probe_seen *ret)
 {
     struct talk *t = malloc(sizeof *t);
     bool ok;
@@ -92,6 +100,7 @@ bool probe_look(const struct probe_trust *trust, const struct probe_target *targ
     CHECK(t != NULL);
     ret->looked = true;
     talk_init(t, target, trust);
+    t->client = client;
     t->staple = true;
     ok = talk_starttls(t);
     if (ok) {
@@ -113,7 +122,7 @@ bool probe_look(const struct probe_trust *trust, const struct probe_target *targ
 const struct probe_seen *run_look(struct probe_run *p)
 {
     if (!p->seen->looked)
-        probe_look(p->plan->trust, p->target, p->seen);
+        probe_look(run_trust(p), NULL, p->target, p->seen);
     if (p->seen->chain.n == 0) {
         run_fail(p, "%s", p->seen->error.text);
         return NULL;
@@ -144,7 +153,7 @@ void check_chain(struct probe_run *p)
 
     if (s == NULL)
         return;
-    if (judge(p->plan->trust, s, NULL, &e) != 0)
+    if (judge(run_trust(p), s, NULL, &e) != 0)
         run_fail(p, "%.380s", e.text);
     else
         run_pass(p, "%zu certificates, %lld days left", s->chain.n,
@@ -225,7 +234,7 @@ void probe_handshake(const struct probe_trust *trust, const struct probe_target 
     struct err e;
 
     *ret = (struct probe_handshake){.up = false};
-    if (!probe_look(trust, target, &s)) {
+    if (!probe_look(trust, NULL, target, &s)) {
         snprintf(ret->detail, sizeof ret->detail, "%.390s", s.error.text);
         probe_seen_done(&s);
         return;

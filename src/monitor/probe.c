@@ -72,6 +72,13 @@ void probe_trust_done(struct probe_trust *t)
     *t = (struct probe_trust){.store = NULL};
 }
 
+void probe_client_done(struct probe_client *c)
+{
+    EVP_PKEY_free(c->key);
+    chain_done(&c->chain);
+    *c = (struct probe_client){.key = NULL};
+}
+
 /* ---- targets ----------------------------------------------------------------------------- */
 
 bool probe_target_init(struct probe_target *t, const struct conf_vserver *v,
@@ -183,6 +190,9 @@ static const char *missing(const struct check_row *c, const struct probe_plan *p
 {
     if (c->needs & NEEDS_LOGIN && plan->logins[0].user[0] == '\0')
         return "no account to log in with: give USER1 and PASS1 in a file with --settings";
+    if (c->needs & NEEDS_CLIENT && plan->client == NULL)
+        return "no certificate to log in with: there is one where the server runs and the account "
+               "is the probe's own";
     if (c->needs & NEEDS_NEWSGROUP && plan->newsgroup[0] == '\0')
         return "no newsgroup to post to: give NEWSGROUP in the file of --settings";
     if (c->needs & NEEDS_READER && run_helper(plan, PROTOCOL_IMAP4, SMTP_MX) == NULL)
@@ -207,7 +217,10 @@ static bool is_for(const struct check_row *c, const struct probe_target *t,
         bool mx = t->vserver->smtp_kind == SMTP_MX;
         if (c->fn == check_relay)
             return mx;
-        if (mx && (c->fn == check_login || c->fn == check_login_needed))
+        if (!mx && c->fn == check_mta_sts)
+            return false;
+        if (mx && (c->fn == check_login || c->fn == check_login_needed ||
+                   c->fn == check_login_certificate))
             return false;
     }
     return !(c->fn == check_login_needed && t->vserver->anonymous_read);
@@ -297,6 +310,7 @@ void probe_all(const struct probe_plan *p, struct probe_result **ret_results, un
         loop_defer(s.loop, start_all, runs);
         loop_run(s.loop);
     }
+    run_shared_done(&s);
     loop_free(s.loop);
     free(runs);
     *ret_results = rows;

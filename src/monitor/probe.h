@@ -29,12 +29,20 @@ int probe_trust_init(struct probe_trust *t, struct span pem, struct err *e);
 int probe_trust_system(struct probe_trust *t, struct err *e);
 void probe_trust_done(struct probe_trust *t); /* NULL is fine, and what is zero */
 
+/* A certificate to log in with, and its key. */
+struct probe_client {
+    EVP_PKEY *key;
+    struct chain chain; /* without the root */
+};
+void probe_client_done(struct probe_client *c); /* what is zero is fine */
+
 /* One endpoint, and what is expected of it. */
 struct probe_target {
     const struct conf_vserver *vserver;
     const struct conf_endpoint *endpoint;
     struct sockaddr_storage to;   /* where to connect: loopback for an endpoint on all addresses */
     struct sockaddr_storage from; /* an address of this machine to come from; AF_UNSPEC: any */
+    const struct probe_trust *trust;     /* for this one; NULL: the plan's */
     const struct cert_names *names;      /* that the certificate must have */
     char serial[CERTIFICATE_SERIAL_MAX]; /* what the register says is in service; "": not known */
     char spki_sha256[65];                /* and its key; "" */
@@ -69,7 +77,14 @@ struct probe_plan {
     const struct probe_target *targets;
     unsigned target_count;
     struct probe_login logins[PROBE_LOGINS];
-    char newsgroup[256]; /* "": none */
+    char newsgroup[256];               /* "": none */
+    bool own_newsgroup;                /* it is the probe's alone and removed after it */
+    const struct probe_client *client; /* stands for the first of the logins; NULL: none */
+    /* DNS: servers as in dns_servers of the configuration, none: the machine's. */
+    const char *const *dns_servers;
+    size_t dns_server_count;
+    const char *dns_trust_anchor; /* file; "": DNSSEC is not validated */
+    const char *domain; /* whose mail a mail server elsewhere takes; NULL: DNS is searched for it */
     /* Words that stand in the bodies of messages and articles, so that a capture can look for them;
      * "": none. */
     char mark_message[33], mark_article[33];

@@ -2,6 +2,7 @@
 #ifndef MONITOR_RUN_H
 #define MONITOR_RUN_H
 
+#include "monitor/fetch.h"
 #include "monitor/talk.h"
 
 struct probe_shared { /* by all endpoints of one probe_all */
@@ -10,6 +11,9 @@ struct probe_shared { /* by all endpoints of one probe_all */
     unsigned running;
     /* a maildrop is for one session at a time (RFC 1939 section 8) */
     struct fiber_lock maildrop;
+    struct resolver *resolver;
+    X509_STORE *system_roots;
+    struct run_page *pages; /* that were fetched, each once */
 };
 
 struct probe_run {
@@ -29,6 +33,7 @@ struct probe_seen {
     long verify; /* OpenSSL's own judgement */
     char version[16], cipher[64], group[32];
     bool stapled;
+    struct buf staple; /* OCSPResponse, DER */
 };
 
 enum {
@@ -38,6 +43,7 @@ enum {
     NEEDS_SUBMISSION = 8, /* a submission endpoint to send through */
     NEEDS_MX = 16,        /* it is one that takes mail of strangers */
     NEEDS_OWN = 32,       /* only our own configuration says what is right */
+    NEEDS_CLIENT = 64,    /* a certificate to log in with */
 };
 
 #define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy)                          \
@@ -52,11 +58,28 @@ void run_skip(struct probe_run *p, const char *fmt, ...) __attribute__((format(p
  */
 void run_fail_talk(struct probe_run *p, const struct talk *t);
 
-/* Dialogues of a run. */
+static inline const struct probe_trust *run_trust_of(const struct probe_plan *plan,
+                                                     const struct probe_target *t)
+{
+    return t->trust != NULL ? t->trust : plan->trust;
+}
+static inline const struct probe_trust *run_trust(const struct probe_run *p)
+{
+    return run_trust_of(p->plan, p->target);
+}
+/* Dialogues of a run; with our certificate where there is no session without one. */
+void run_talk_to(const struct probe_run *p, const struct probe_target *target, struct talk *t);
 static inline void run_talk(struct probe_run *p, struct talk *t)
 {
-    talk_init(t, p->target, p->plan->trust);
+    run_talk_to(p, p->target, t);
 }
+/* Made when it is first asked for; NULL with the reason. */
+struct resolver *run_resolver(struct probe_run *p, struct err *e);
+/* GET, once in a probe for each address; NULL with the reason. https: trusted are the target's
+ * roots and this machine's. suspends */
+const struct fetched *run_fetch(struct probe_run *p, const char *url, size_t max, struct err *e);
+/* As the probe ends. */
+void run_shared_done(struct probe_shared *s);
 /* The first target of that protocol and kind with TLS; those that are wanted come first. NULL:
  * none. */
 const struct probe_target *run_helper(const struct probe_plan *plan, enum conf_protocol protocol,
@@ -70,8 +93,8 @@ void probe_seen_facts(const struct probe_seen *s, struct probe_facts *ret);
 /* No connection, or no answer in time? */
 bool talk_was_silent(const struct talk *t);
 /* suspends. The chain, as it was served. */
-bool probe_look(const struct probe_trust *trust, const struct probe_target *target,
-                struct probe_seen *ret);
+bool probe_look(const struct probe_trust *trust, const struct probe_client *client,
+                const struct probe_target *target, struct probe_seen *ret);
 
 /* message.c: a message that can be recognised, and what became of it. */
 struct marked {

@@ -276,6 +276,15 @@ bool talk_handshake(struct talk *t, int min, int max, enum wire_tls_end *ret_end
     static const char *const alpn_http[] = {"http/1.1", NULL};
     struct wire_tls tls = {.roots = t->trust->store, .min = min, .max = max, .ciphers = t->ciphers};
 
+    X509 *chain[CERTIFICATE_CHAIN_MAX];
+
+    if (t->client != NULL) {
+        for (size_t i = 0; i < t->client->chain.n; i++)
+            chain[i] = t->client->chain.v[i]->x509;
+        tls.key = t->client->key;
+        tls.chain = chain;
+        tls.chain_length = t->client->chain.n;
+    }
     tls.staple = t->staple;
     tls.name = t->no_sni ? NULL : sni_of(t->target);
     if (t->protocol == PROTOCOL_HTTP)

@@ -16,6 +16,7 @@ enum { TALK_BLOCK_MAX = 4 << 20, TALK_LINES_MAX = 256 << 10, TALK_REPLY_MAX = 10
 struct talk {
     const struct probe_target *target;
     const struct probe_trust *trust;
+    const struct probe_client *client; /* whose certificate is shown; NULL: none */
     enum conf_protocol protocol;
     struct wire *wire;
     bool staple;         /* asks for the OCSP answer */
@@ -68,6 +69,8 @@ void talk_quit(struct talk *t);
 /* SASL. LOGIN names: PLAIN and SCRAM-SHA-256. */
 bool talk_login_plain(struct talk *t, const struct probe_login *l);
 bool talk_login_scram(struct talk *t, const struct probe_login *l);
+/* EXTERNAL as that user: by the certificate that was shown. */
+bool talk_login_external(struct talk *t, const char *user);
 /* "AUTH PLAIN", "AUTHENTICATE PLAIN", "AUTHINFO SASL PLAIN" */
 const char *talk_auth_words(enum conf_protocol p);
 

@@ -1,4 +1,4 @@
-/* talk_login.c: logging in by SASL PLAIN and SCRAM-SHA-256. */
+/* talk_login.c: logging in by SASL PLAIN, SCRAM-SHA-256 and EXTERNAL. */
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/parse.h"
@@ -45,6 +45,17 @@ bool talk_login_plain(struct talk *t, const struct probe_login *l)
     buf_done(&token);
     if (!t->failed && kind != REPLY_OK)
         talk_fail(t, "login of %s is refused: %s", l->user, t->last);
+    return !t->failed;
+}
+
+bool talk_login_external(struct talk *t, const char *user)
+{
+    enum reply_kind kind = talk_command(t, "%s EXTERNAL", talk_auth_words(t->protocol));
+
+    if (!t->failed && kind != REPLY_CONTINUE)
+        talk_fail(t, "EXTERNAL is not taken: %s", t->last);
+    if (!t->failed && respond(t, span_cstr(user)) != REPLY_OK)
+        talk_fail(t, "login of %s by certificate is refused: %s", user, t->last);
     return !t->failed;
 }
 

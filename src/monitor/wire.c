@@ -271,6 +271,15 @@ static int shake_hands(struct wire *w, enum wire_tls_end *ret_end, struct err *e
     return 0;
 }
 
+static void show_own(SSL *ssl, const struct wire_tls *t)
+{
+    if (t->key == NULL || t->chain_length == 0)
+        return;
+    CHECK(SSL_use_certificate(ssl, t->chain[0]) == 1 && SSL_use_PrivateKey(ssl, t->key) == 1);
+    for (size_t i = 1; i < t->chain_length; i++)
+        SSL_add1_chain_cert(ssl, t->chain[i]);
+}
+
 int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *ret_end,
                    struct err *e)
 {
@@ -288,6 +297,7 @@ int wire_start_tls(struct wire *w, const struct wire_tls *t, enum wire_tls_end *
     if (t->name != NULL)
         SSL_set_tlsext_host_name(w->ssl, (char *)(uintptr_t)t->name);
     offer_alpn(w->ssl, t->alpn);
+    show_own(w->ssl, t);
     if (t->staple)
         SSL_set_tlsext_status_type(w->ssl, TLSEXT_STATUSTYPE_ocsp);
     SSL_set_connect_state(w->ssl);

@@ -27,6 +27,9 @@ struct wire_tls {
     const char *const *alpn; /* NULL: none */
     bool staple;             /* ask for the OCSP answer */
     const char *ciphers;     /* up to TLS 1.2, as OpenSSL writes lists; NULL: its default */
+    EVP_PKEY *key;           /* to log in with; NULL: none */
+    X509 *const *chain;      /* of that key, leaf first */
+    size_t chain_length;
 };
 
 /* How a handshake that failed has ended. */

@@ -12,7 +12,7 @@
 
 #define MAGIC "sealpost identity 2\n"
 #define MAGIC_1 "sealpost identity 1\n"
-enum { SUM_BYTES = 32 };
+enum { SUM_BYTES = 32, ROOTS_TEXT_MAX = 24 * 1024 };
 
 /* --- writing
  * ----------------------------------------------------------------------------------------------------------
@@ -248,6 +248,21 @@ static void json_slot(const struct identity_slot *s, struct buf *out)
     }
 }
 
+/* That were given with it: who looks at it as a client does must trust them. */
+static void json_roots(const struct identity_slot *s, struct buf *out)
+{
+    struct buf pem BUF_AUTO = BUF(ROOTS_TEXT_MAX);
+    struct chain roots = CHAIN_NONE;
+    struct err ignored;
+
+    if (s->roots_bytes > 0 && chain_parse(identity_roots(s), &roots, &ignored) == 0 &&
+        chain_write_pem(&roots, &pem)) {
+        buf_put_cstr(out, ",\"roots\":");
+        json_put_string(out, buf_span(&pem));
+    }
+    chain_done(&roots);
+}
+
 void identity_json(const struct identity *id, int64_t now, struct buf *out)
 {
     static const char *const slots[] = {"current", "next", "retired", "pending"};
@@ -258,6 +273,7 @@ void identity_json(const struct identity *id, int64_t now, struct buf *out)
         buf_printf(out, ",\"seconds_left\":%" PRId64, id->current.not_after - now);
     buf_put_cstr(out, ",\"current\":");
     json_slot(&id->current, out);
+    json_roots(&id->current, out);
     json_certificate(&id->current, out);
     buf_put_cstr(out, "},\"next\":");
     json_slot(&id->next, out);
