@@ -2,19 +2,31 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "base/fd.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { FEED_MAX = 66000, FEED_LINK = 101 /* raw IP */ };
+enum {
+    FEED_LINK = 101,  /* raw IP */
+    LOOK_BUSY_MS = 2, /* writers of feeds ring no bell: they make no system call */
+    LOOK_IDLE_MS = 20,
+    IDLE_AFTER_LOOKS = 100,
+    TURN = 64, /* frames of one feed, before the next is looked at */
+};
 
 struct source {
-    pcap_t *pcap; /* NULL: a feed */
-    int feed;
-    unsigned char *frame; /* room for one of a feed */
+    pcap_t *pcap;         /* NULL: frames of others */
+    int feed;             /* a socket, or the timer that says when to look at feeds */
+    unsigned char *frame; /* room for one */
+    struct feed *feeds[SOURCE_FEEDS_MAX];
+    bool broken[SOURCE_FEEDS_MAX];
+    unsigned feed_count, feed_next, idle_looks;
+    uint64_t received;
     int link;
     source_fn fn;
     void *arg;
@@ -91,9 +103,30 @@ struct source *source_of_feed(int fd)
 {
     struct source *s = calloc(1, sizeof *s);
 
-    CHECK(s != NULL && (s->frame = malloc(FEED_MAX)) != NULL);
+    CHECK(s != NULL && (s->frame = malloc(FEED_RECORD_MAX)) != NULL);
     s->feed = fd;
     s->link = FEED_LINK;
+    return s;
+}
+
+static void look_every(const struct source *s, long ms)
+{
+    struct itimerspec t = {
+        {0, ms * 1000000},
+        {0, ms * 1000000}
+    };
+
+    CHECK(timerfd_settime(s->feed, 0, &t, NULL) == 0);
+}
+
+struct source *source_of_feeds(struct feed *const *feeds, unsigned count)
+{
+    struct source *s = source_of_feed(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+
+    CHECK(s->feed >= 0 && count <= SOURCE_FEEDS_MAX);
+    memcpy(s->feeds, feeds, count * sizeof *feeds);
+    s->feed_count = count;
+    look_every(s, LOOK_BUSY_MS);
     return s;
 }
 
@@ -104,7 +137,9 @@ void source_close(struct source *s)
     if (s->pcap != NULL)
         pcap_close(s->pcap);
     else
-        close(s->feed);
+        fd_close(&s->feed);
+    for (unsigned i = 0; i < s->feed_count; i++)
+        feed_free(s->feeds[i]);
     free(s->frame);
     free(s);
 }
@@ -127,22 +162,73 @@ static void on_packet(unsigned char *arg, const struct pcap_pkthdr *h, const uns
           (int64_t)h->ts.tv_sec * 1000000 + h->ts.tv_usec);
 }
 
-static int read_feed(struct source *s, int max, source_fn fn, void *arg)
+/* One frame with its time before it. */
+static void give(struct source *s, size_t n, source_fn fn, void *arg)
+{
+    struct rd r = rd_of(span_of(s->frame, n));
+    int64_t time_us = rd_i64(&r);
+
+    s->received++;
+    fn(arg, span_of(r.p, r.n), (uint32_t)r.n, time_us);
+}
+
+static int read_socket(struct source *s, int max, source_fn fn, void *arg)
 {
     int k = 0;
 
-    while (k < max) {
-        ssize_t n = recv(s->feed, s->frame, FEED_MAX, MSG_DONTWAIT);
-        struct rd r;
-        int64_t time_us;
+    for (; k < max; k++) {
+        ssize_t n = recv(s->feed, s->frame, FEED_RECORD_MAX, MSG_DONTWAIT);
         if (n <= 8)
             break;
-        r = rd_of(span_of(s->frame, (size_t)n));
-        time_us = rd_i64(&r);
-        fn(arg, span_of(r.p, r.n), (uint32_t)r.n, time_us);
-        k++;
+        give(s, (size_t)n, fn, arg);
     }
     return k;
+}
+
+/* At most TURN frames of one of them. */
+static int read_feed(struct source *s, unsigned i, int max, source_fn fn, void *arg)
+{
+    int k = 0, n;
+
+    while (k < max && k < TURN && !s->broken[i] && (n = feed_get(s->feeds[i], s->frame)) != 0) {
+        s->broken[i] = n <= 8;
+        if (n > 8) {
+            give(s, (size_t)n, fn, arg);
+            k++;
+        }
+    }
+    return k;
+}
+
+static int read_feeds(struct source *s, int max, source_fn fn, void *arg)
+{
+    uint64_t ticks;
+    unsigned empty = 0;
+    int k = 0;
+    ssize_t ignored = read(s->feed, &ticks, sizeof ticks);
+
+    (void)ignored;
+    while (k < max && empty < s->feed_count) {
+        int n = read_feed(s, s->feed_next, max - k, fn, arg);
+        s->feed_next = (s->feed_next + 1) % s->feed_count;
+        empty = n > 0 ? 0 : empty + 1;
+        k += n;
+    }
+    if (k > 0 && s->idle_looks >= IDLE_AFTER_LOOKS)
+        look_every(s, LOOK_BUSY_MS);
+    s->idle_looks = k > 0 ? 0 : s->idle_looks + 1;
+    if (s->idle_looks == IDLE_AFTER_LOOKS)
+        look_every(s, LOOK_IDLE_MS);
+    return k;
+}
+
+static void count_feeds(const struct source *s, uint64_t *ret_dropped)
+{
+    for (unsigned i = 0; i < s->feed_count; i++) {
+        uint64_t records, bytes;
+        feed_dropped(s->feeds[i], &records, &bytes);
+        *ret_dropped += records + s->broken[i];
+    }
 }
 
 int source_read(struct source *s, int max, source_fn fn, void *arg)
@@ -150,7 +236,7 @@ int source_read(struct source *s, int max, source_fn fn, void *arg)
     int n;
 
     if (s->pcap == NULL)
-        return read_feed(s, max, fn, arg);
+        return s->feed_count > 0 ? read_feeds(s, max, fn, arg) : read_socket(s, max, fn, arg);
 
     s->fn = fn;
     s->arg = arg;
@@ -163,7 +249,9 @@ bool source_statistics(struct source *s, uint64_t *ret_received, uint64_t *ret_d
     struct pcap_stat st;
 
     if (s->pcap == NULL) {
-        *ret_received = *ret_dropped = 0;
+        *ret_received = s->received;
+        *ret_dropped = 0;
+        count_feeds(s, ret_dropped);
         return true;
     }
     if (pcap_stats(s->pcap, &st) != 0)

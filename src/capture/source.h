@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "ipc/feed.h"
 
 enum { SOURCE_SNAP_BYTES = 262144, SOURCE_BUFFER_BYTES = 64 << 20 };
 
@@ -16,6 +17,10 @@ int source_open(const char *interface, const char *filter, struct source **ret, 
 /* Frames that somebody else writes to the other end of a SOCK_SEQPACKET pair: 8 bytes of time (microseconds, little-endian) and the
  * frame, from its IP header on. The descriptor is taken. */
 struct source *source_of_feed(int take_fd);
+/* The same frames out of feeds that others write into. They are taken. A feed that breaks the form counts as one that has dropped something,
+ * and is not read any further. */
+enum { SOURCE_FEEDS_MAX = 128 };
+struct source *source_of_feeds(struct feed *const *take_feeds, unsigned count);
 void source_close(struct source *s);
 int source_fd(const struct source *s); /* to wait for */
 int source_link(const struct source *s);

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/random.h"
 #include "manager/capture_child.h"
+#include "manager/capture_server.h"
 #include "manager/capture_tap.h"
 #include "manager/capture_view.h"
 #include "manager/table.h"
@@ -30,7 +31,10 @@ enum {
     EVENTS_MAX = 256 << 20,
 };
 
-#define TAP_MODE "a tap of the probe's own connections (packets may not be captured here)"
+#define PACKETS "packet capture"
+#define SERVER_TAP "a tap in the server (packets may not be captured here)"
+#define SERVER_TAP_WANTED "a tap in the server, as asked"
+#define PROBE_TAP "a tap of the probe's own connections (packets may not be captured here)"
 
 struct capture {
     struct call *call;
@@ -47,7 +51,12 @@ struct capture {
     int write_fd;
     struct capture_child child;
     struct capture_view view;
-    struct capture_tap *tap; /* in place of packets, where these are not to be had */
+    const char *mode; /* where the bytes come from, in words */
+    bool foreign;     /* servers that are not ours */
+    /* in place of packets, where these are not to be had */
+    struct capture_server *server;
+    struct capture_tap *tap;
+    char lost[200]; /* why the tap in the server has not seen all; "": it has */
 };
 
 static volatile sig_atomic_t asked_to_end;
@@ -100,6 +109,11 @@ static int parse_options(struct capture *k, struct err *e)
 
     if (r == 0 && has_option(k->call, OPT_AUDIT) && has_option(k->call, OPT_FILTER))
         r = usage_error(e, "--filter leaves packets out, so that --audit would prove nothing");
+    if (r == 0 && has_option(k->call, OPT_TAP) &&
+        (has_option(k->call, OPT_FILTER) || has_option(k->call, OPT_INTERFACE)))
+        r = usage_error(e, "--tap looks at no packets: it knows neither --filter nor --interface");
+    if (r == 0 && has_option(k->call, OPT_TAP) && k->call->arg_count > 0)
+        r = usage_error(e, "--tap is of this server; others have none");
     return r != 0 ? r : parse_vservers(k, e);
 }
 
@@ -196,6 +210,32 @@ static bool all_on_loopback(const struct verify_plan *p)
     return true;
 }
 
+/* The next best that proves something: the tap in the server, and for other servers the probe's own connections. */
+static int start_without_packets(struct capture *k, struct source **ret, struct err *e)
+{
+    struct err packets = *e, why = {""};
+    int r = -ENOTSUP;
+
+    if (!k->foreign) {
+        r = capture_server_start(k->plan->control, k->endpoints, k->count, &k->server, ret, &why);
+        k->mode = has_option(k->call, OPT_TAP) ? SERVER_TAP_WANTED : SERVER_TAP;
+        if (r == 0)
+            return 0;
+        if (has_option(k->call, OPT_TAP)) {
+            *e = why;
+            return err_wrap(e, r, "no tap in the server");
+        }
+    }
+    if (has_option(k->call, OPT_AUDIT) && all_on_loopback(k->plan)) {
+        k->mode = PROBE_TAP;
+        return capture_tap_start(&k->tap, ret, e);
+    }
+    *e = packets;
+    return why.text[0] == '\0' ? -EPERM
+                               : err_set(e, -EPERM, "%s; and there is no tap in the server: %s",
+                                         packets.text, why.text);
+}
+
 static int start(struct capture *k, struct err *e)
 {
     const char *interface = k->call->option[OPT_INTERFACE], *prefix = k->plan->conf->user_prefix;
@@ -208,11 +248,11 @@ static int start(struct capture *k, struct err *e)
                               .filter = buf_cstr(&k->filter),
                               .write_fd = k->write_fd,
                               .user = user};
-    int r = source_open(interface, job.filter, &s, e);
+    int r = has_option(k->call, OPT_TAP) ? -EPERM : source_open(interface, job.filter, &s, e);
 
-    /* the next best that proves something */
-    if (r == -EPERM && has_option(k->call, OPT_AUDIT) && all_on_loopback(k->plan))
-        r = capture_tap_start(&k->tap, &s, e);
+    k->mode = PACKETS;
+    if (r == -EPERM && interface == NULL && !has_option(k->call, OPT_FILTER))
+        r = start_without_packets(k, &s, e);
     if (r != 0)
         return r;
     snprintf(user, sizeof user, "%s%s", prefix, sandbox_profile_user("capture"));
@@ -267,6 +307,10 @@ static bool wait_ready(struct capture *k, struct buf *b)
 
 static void finish(struct capture *k, struct buf *b)
 {
+    struct err e;
+
+    if (k->server != NULL && capture_server_stop(k->server, &e) != 0)
+        snprintf(k->lost, sizeof k->lost, "%.*s", (int)sizeof k->lost - 1, e.text);
     fd_close(&k->child.stop);
     while (read_more(k, b, 30000) > 0)
         take_lines(k, b);
@@ -322,6 +366,13 @@ static json_t *probe_json(const struct probe_result *results, unsigned count, un
                      (int)n[PROBE_FAIL], "skipped", (int)n[PROBE_SKIP], "failures", failures);
 }
 
+static const char *verdict_of(const struct capture *k, bool every_endpoint)
+{
+    const char *verdict = capture_view_verdict(&k->view, every_endpoint);
+
+    return verdict == NULL && k->lost[0] != '\0' ? k->lost : verdict;
+}
+
 static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], struct err *e)
 {
     static const struct view columns[] = {
@@ -330,7 +381,7 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
         {"CHECK",          "check",    VIEW_TEXT, COLUMN_WHOLE},
         {"FAILED",         "detail",   VIEW_TEXT, COLUMN_WRAP },
     };
-    const char *verdict = capture_view_verdict(&k->view, true);
+    const char *verdict = verdict_of(k, true);
     struct buf *out = &k->call->out;
     json_t *failures = json_object_get(probe, "failures");
 
@@ -340,7 +391,7 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
         view_table(k->call, failures, VIEW(columns));
         buf_putc(out, '\n');
     }
-    capture_view_show(&k->view, k->tap != NULL ? TAP_MODE : "packet capture", verdict,
+    capture_view_show(&k->view, k->mode, verdict,
                       json_pack("{s:O,s:b,s:i}", "probe", probe, "proved", verdict == NULL,
                                 "secrets", (int)secrets_count(k->secrets)));
     e->text[0] = '\0';
@@ -405,8 +456,8 @@ static int run(struct capture *k, struct err *e)
     else {
         watch(k, &b);
         finish(k, &b);
-        verdict = capture_view_verdict(&k->view, false);
-        capture_view_show(&k->view, "packet capture", verdict, json_object());
+        verdict = verdict_of(k, false);
+        capture_view_show(&k->view, k->mode, verdict, json_object());
         r = capture_view_faults(&k->view) > 0 || !k->view.is_final ? -EPROTO : 0;
         e->text[0] = '\0';
     }
@@ -418,6 +469,7 @@ static int run(struct capture *k, struct err *e)
 static void capture_done(struct capture *k)
 {
     capture_tap_stop(k->tap);
+    capture_server_free(k->server);
     capture_view_done(&k->view);
     secrets_free(k->secrets);
     verify_plan_free(k->plan);
@@ -439,6 +491,7 @@ int cmd_capture(struct call *c, struct err *e)
     k->call = c;
     k->write_fd = -1;
     k->filter = BUF(65536);
+    k->foreign = c->arg_count > 0;
     r = parse_options(k, e);
     if (r == 0 && c->arg_count > 0)
         r = verify_foreign_make(c, &k->plan, e);
