@@ -41,10 +41,20 @@ static int refused(const json_t *v, const char *vserver, struct err *e)
                    view_string(v, "order_failure"), vserver);
 }
 
-/* The answer is there, and on its way into service. */
+/* The answer is there, and on its way into service, or being looked at there. */
 static bool is_coming(const json_t *v, const char *key)
 {
-    return strcmp(view_string(v, "next.key"), key) == 0;
+    return strcmp(view_string(v, "next.key"), key) == 0 ||
+           json_is_true(json_object_get(v, "settling"));
+}
+
+/* It was live, and was taken back: why. "": it was not. */
+static const char *went_back(const json_t *v)
+{
+    const json_t *history = view_get(v, "history");
+    const char *note = view_string(json_array_get(history, json_array_size(history) - 1), "note");
+
+    return strncmp(note, "went back: ", 11) == 0 ? note : "";
 }
 
 const char *cert_waits(const json_t *v)
@@ -92,8 +102,11 @@ json_t *cert_order(struct call *c, const struct cert_request_msg *m, bool wait, 
     v = watch(c, m->vserver, key, tty, e);
     if (v != NULL && !is_pending(v) && !is_coming(v, key) &&
         strcmp(view_string(v, "current.key"), key) != 0) {
+        if (went_back(v)[0])
+            err_set(e, -EREMOTEIO, "the certificate came, and did not work: %s", went_back(v));
+        else
+            err_set(e, -ECANCELED, "the request of %s was cancelled meanwhile", m->vserver);
         json_decref(v);
-        err_set(e, -ECANCELED, "the request of %s was cancelled meanwhile", m->vserver);
         return NULL;
     }
     return v;

@@ -395,13 +395,15 @@ static int step_swap(struct life *l, const char *why, struct err *e)
     l->revoked = false;
     l->checked = true;
     l->unshown = true;
+    l->swapping = true;
     rc = life_save(l, e);
-    if (rc < 0)
-        return rc;
-    show_current(l);
-    if (served && prove(l, true, &id->current, e) == -EKEYREJECTED && id->retired_count > 0)
-        return go_back(l, e);
-    return 0;
+    if (rc == 0) {
+        show_current(l);
+        if (served && prove(l, true, &id->current, e) == -EKEYREJECTED && id->retired_count > 0)
+            rc = go_back(l, e);
+    }
+    l->swapping = false;
+    return rc;
 }
 
 typedef int (*step_fn)(struct life *l, const char *why, struct err *e);
@@ -756,8 +758,8 @@ void life_json(const struct life *l, int64_t now, struct buf *out)
     if (out->overflow || out->n == 0)
         return;
     buf_truncate(out, out->n - 1); /* its closing brace */
-    buf_printf(out, ",\"renew_at\":%" PRId64 ",\"shown\":%s", life_renew_at(l),
-               l->checked ? "true" : "false");
+    buf_printf(out, ",\"renew_at\":%" PRId64 ",\"shown\":%s,\"settling\":%s", life_renew_at(l),
+               l->checked ? "true" : "false", l->swapping || l->unshown ? "true" : "false");
     if (!l->failure[0] && life_notice(l, now, notice)) {
         buf_put_cstr(out, ",\"failure\":");
         json_put_string(out, span_cstr(notice));

@@ -73,6 +73,7 @@ struct life {
     bool unwritten;  /* the last save failed */
     bool unshown;    /* a swap is in memory that the workers do not know yet */
     bool going_back; /* a swap that undoes one: not proved again */
+    bool swapping;   /* what is live was not seen to work yet, and may be taken back */
     bool same_key;   /* the next certificate of our own CA is for the key in use */
     bool held;       /* what is staged waits: ops.may_swap */
     bool now;        /* it is not asked: an administrator does not want to wait */
