@@ -285,18 +285,19 @@ static int read_answer(struct conn *c, const char *host, uint64_t deadline, bool
         }
         /* without bytes: the end, which some answers have instead of a length */
         used = http_parser_execute(&p, &settings, in.p, in.n);
-        conn_consume(c, used);
+        /* at the end it may count a byte that is not there */
+        conn_consume(c, used < in.n ? used : in.n);
         if (r.complete)
             break;
         if (r.too_large)
             return err_set(e, -EMSGSIZE, "the answer of %s has more than %zu bytes", host,
                            a->body.max);
-        if (HTTP_PARSER_ERRNO(&p) != HPE_OK || p.upgrade)
-            return err_set(e, -EPROTO, "%s does not answer as HTTP has it (%s)", host,
-                           http_errno_description(HTTP_PARSER_ERRNO(&p)));
         if (rc <= 0)
             return err_set(e, -EPROTO, "%s broke the connection off before its answer was whole",
                            host);
+        if (HTTP_PARSER_ERRNO(&p) != HPE_OK || p.upgrade)
+            return err_set(e, -EPROTO, "%s does not answer as HTTP has it (%s)", host,
+                           http_errno_description(HTTP_PARSER_ERRNO(&p)));
     }
     return a->status ? 0 : err_set(e, -EPROTO, "%s does not answer as HTTP has it", host);
 }
