@@ -14,6 +14,7 @@
 #include "manager/verify_html.h"
 #include "manager/verify_plan.h"
 #include "pki/cert_msg.h"
+#include "proc/child/evidence_msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ struct evidence {
     char log_file[4200];
     json_t *register_rows, *certificates; /* of the CA; by virtual server, as certd has them */
     struct probe_result *results;
-    unsigned count;
+    unsigned count, added;
     int64_t now;
 };
 
@@ -129,58 +130,107 @@ static int64_t integer_of(const json_t *o, const char *name, int64_t otherwise)
     return json_is_integer(n) ? json_integer_value(n) : otherwise;
 }
 
-static void log_register(struct evidence *v)
+/* What the log lacks although it has happened: from before there was one, or while it could not be written. The supervisor writes it. */
+static int add_late(struct evidence *v, const char *kind, const struct evidence_fact *facts,
+                    unsigned count, struct err *e)
 {
+    struct evidence_fact all[EVIDENCE_FACTS_MAX] = {
+        {"found", "by a report"}
+    };
+    struct buf body BUF_AUTO = BUF(8192);
+
+    CHECK(count < EVIDENCE_FACTS_MAX);
+    memcpy(all + 1, facts, count * sizeof *facts);
+    wr_evidence_event(&body, kind, EVIDENCE_NOBODY, 0, all, count + 1);
+    v->added++;
+    return control_call(v->plan->control, ROLE_SUPERVISOR, 0, MSG_EVIDENCE_ADD, buf_span(&body),
+                        NULL, e);
+}
+#define FACTS(...)                                                                                 \
+    (const struct evidence_fact[]){__VA_ARGS__},                                                   \
+        (unsigned)ARRAY_LEN(((const struct evidence_fact[]){__VA_ARGS__}))
+
+static void print_time(int64_t at, char ret[32])
+{
+    time_t t = (time_t)at;
+    struct tm tm;
+
+    gmtime_r(&t, &tm);
+    strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static int log_register(struct evidence *v, struct err *e)
+{
+    int r = 0;
     size_t i;
     json_t *one;
 
     json_array_foreach(v->register_rows, i, one)
     {
         const char *serial = view_string(one, "certificate.serial");
-        if (!is_logged(v, "issue", "serial", serial))
-            evidence_log_add(
-                &v->log, "issue", integer_of(one, "issued_at", v->now),
-                json_pack(
-                    "{s:s,s:o,s:o,s:o,s:o}", "serial", serial, "profile",
-                    view_text(view_string(one, "profile")), "for",
-                    view_text(view_string(one, "requester")), "subject",
-                    view_text(view_string(one, "certificate.subject")), "not_after",
-                    json_integer(integer_of(json_object_get(one, "certificate"), "not_after", 0))));
-        if (strcmp(view_string(one, "state"), "revoked") == 0 &&
+        char when[32];
+        print_time(integer_of(one, "issued_at", v->now), when);
+        if (r == 0 && !is_logged(v, "issue", "serial", serial))
+            r = add_late(v, "issue",
+                         FACTS({"when", when}, {"serial", serial},
+                               {"profile", view_string(one, "profile")},
+                               {"for", view_string(one, "requester")}),
+                         e);
+        print_time(integer_of(one, "revoked_at", v->now), when);
+        if (r == 0 && strcmp(view_string(one, "state"), "revoked") == 0 &&
             !is_logged(v, "revoke", "serial", serial))
-            evidence_log_add(&v->log, "revoke", integer_of(one, "revoked_at", v->now),
-                             json_pack("{s:s,s:o}", "serial", serial, "reason",
-                                       view_text(view_string(one, "reason"))));
+            r = add_late(
+                v, "revoke",
+                FACTS({"when", when}, {"serial", serial}, {"reason", view_string(one, "reason")}),
+                e);
     }
+    return r;
 }
 
-static void log_swaps(struct evidence *v)
+/* What went into service last, also by going back to it. */
+static const char *last_served(const struct evidence *v, const char *vserver)
+{
+    const char *found = "";
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->log.entries, i, one)
+    {
+        const char *kind = view_string(one, "kind");
+        if (strcmp(view_string(one, "vserver"), vserver) == 0 &&
+            (strcmp(kind, "swap") == 0 || strcmp(kind, "rollback") == 0))
+            found = view_string(one, "serial");
+    }
+    return found;
+}
+
+static int log_swaps(struct evidence *v, struct err *e)
 {
     const char *name;
     json_t *one;
+    int r = 0;
 
     json_object_foreach(v->certificates, name, one)
     {
         const char *serial = view_string(one, "current.serial");
-        if (serial[0] != '\0' && strcmp(newest(v, "swap", name, "serial"), serial) != 0)
-            evidence_log_add(&v->log, "swap", v->now,
-                             json_pack("{s:s,s:s}", "vserver", name, "serial", serial));
+        if (r == 0 && serial[0] != '\0' && strcmp(last_served(v, name), serial) != 0)
+            r = add_late(v, "swap", FACTS({"vserver", name}, {"serial", serial}), e);
     }
+    return r;
 }
 
-static void log_settings(struct evidence *v, struct span text)
+static int log_settings(struct evidence *v, struct span text, struct err *e)
 {
     char hash[65];
 
     sha256_text(text, hash);
-    if (strcmp(newest(v, "settings", "", "sha256"), hash) != 0)
-        evidence_log_add(&v->log, "settings", v->now,
-                         json_pack("{s:s,s:s}", "vserver", "", "sha256", hash));
+    return strcmp(newest(v, "settings", "", "sha256"), hash) == 0
+               ? 0
+               : add_late(v, "settings", FACTS({"sha256", hash}), e);
 }
 
 static int update_log(struct evidence *v, struct span conf_text, struct err *e)
 {
-    size_t before;
     int r = evidence_log_read(&v->log, v->log_file, e);
 
     if (r != 0)
@@ -188,11 +238,14 @@ static int update_log(struct evidence *v, struct span conf_text, struct err *e)
                         "%s was changed by somebody: keep it and look into it. A new one begins "
                         "when it is moved away",
                         v->log_file);
-    before = json_array_size(v->log.entries);
-    log_register(v);
-    log_swaps(v);
-    log_settings(v, conf_text);
-    return evidence_log_write(&v->log, before, v->log_file, e);
+    r = log_register(v, e);
+    r = r == 0 ? log_swaps(v, e) : r;
+    r = r == 0 ? log_settings(v, conf_text, e) : r;
+    if (r < 0 || v->added == 0)
+        return r < 0 ? err_wrap(e, r, "the log of evidence") : 0;
+    evidence_log_done(&v->log);
+    evidence_log_init(&v->log);
+    return evidence_log_read(&v->log, v->log_file, e);
 }
 
 /* ---- the report as JSON ------------------------------------------------------------------ */

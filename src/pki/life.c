@@ -298,10 +298,13 @@ static int step_check(struct life *l, const char *why, struct err *e)
 static void show_current(struct life *l)
 {
     const struct identity_slot *s = &l->id.current;
+    bool is_new = l->unshown;
 
     l->unshown = false; /* after a removal: nothing */
     l->ops->show(l->ops->arg, l->id.vserver, 0, s->key_id, s->serial, identity_chain(s));
     l->ops->show(l->ops->arg, l->id.vserver, 1, "", "", SPAN_EMPTY);
+    if (is_new && l->ops->swapped)
+        l->ops->swapped(l->ops->arg, &l->id);
 }
 
 static void show_next(struct life *l)

@@ -55,6 +55,8 @@ struct life_ops {
     int (*may_swap)(void *arg, const struct identity_slot *current,
                     const struct identity_slot *next, char note[IDENTITY_NOTE_MAX + 1],
                     struct err *e);
+    /* Something else is in service from now on, or nothing any more: once for each swap, for the log. NULL: nobody is told. */
+    void (*swapped)(void *arg, const struct identity *id);
 };
 
 struct life_want {

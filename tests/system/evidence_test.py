@@ -2,11 +2,12 @@
 """`sealpost evidence`: a signed report that others can check with ordinary programs, and a log that cannot be rewritten unseen."""
 import json
 import os
+import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from sealpost import Server, main  # noqa: E402
+from sealpost import Server, main, wait_for  # noqa: E402
 
 
 def report(name, *words):
@@ -54,6 +55,80 @@ def test_what_is_new():
     assert any(k == "swap" for k, s in new) and any(k == "issue" for k, s in new), new
 
 
+def entries():
+    return [json.loads(line) for line in (server.data / "evidence.log").read_text().splitlines()]
+
+
+def test_at_the_moment():
+    """Each entry is there when the command has ended, by the process that did it, with who asked; no report is needed for it."""
+    def newest(kind, n=1):
+        found = wait_for(kind, lambda: [x for x in entries()[before:] if x["kind"] == kind])
+        assert len(found) == n, found
+        return found[-1]
+    me = "root (uid 0)" if os.geteuid() == 0 else f"(uid {os.geteuid()})"
+    before = len(entries())
+    first = server.json("vserver", "show", "nntp-default")["certificate"]["current"]["serial"]
+    server.run("cert", "issue", "nntp-default")
+    now = server.json("vserver", "show", "nntp-default")["certificate"]["current"]["serial"]
+    swap, issue = newest("swap"), newest("issue")
+    assert (swap["vserver"], swap["serial"], swap["before"], swap["by"]) == ("nntp-default", now, first, "certd"), swap
+    assert swap["asked"].endswith(me) and swap["why"], swap
+    assert (issue["serial"], issue["by"], issue["asked"], issue["profile"]) == (now, "cad", "certd", "server"), issue
+    before = len(entries())
+    server.run("cert", "rollback", "nntp-default")
+    back = newest("rollback")
+    assert (back["serial"], back["before"]) == (first, now) and back["asked"].endswith(me), back
+    before = len(entries())
+    server.run("ca", "revoke", now, "--reason", "superseded")
+    revoked = newest("revoke")
+    assert (revoked["serial"], revoked["reason"], revoked["by"]) == (now, "superseded", "cad") and revoked["asked"].endswith(me), revoked
+    before = len(entries())
+    server.run("reload")  # nothing has changed
+    text = server.conf.read_text()
+    server.conf.write_text(text.replace('organization = "Test"', 'organization = "Another"'))
+    server.run("reload")
+    settings_of = newest("settings")
+    assert settings_of["by"] == "supervisor" and settings_of["asked"].endswith(me) and len(settings_of["sha256"]) == 64, settings_of
+    server.conf.write_text(text)
+    before = len(entries())
+    server.process.send_signal(signal.SIGHUP)
+    assert newest("settings")["asked"] == "signal HUP"
+    # nothing is left for a report to find
+    _, answer = report("moment.html")
+    assert not [x for x in entries() if "found" in x], entries()
+    assert answer["entries"] + 1 == len(entries()) and entries()[-1]["profile"] == "code"  # the certificate of its signature
+
+
+def test_key_export():
+    server.run("cert", "request", "pop3-default", "--exportable", "--out", str(server.folder / "r.txt"))
+    leaf = server.folder / "leaf.pem"
+    server.run("ca", "issue", "--profile", "server", "--request", str(server.folder / "r.txt"), "--out", str(leaf))
+    server.run("cert", "install", "pop3-default", str(leaf), "--yes")
+    before = len(entries())
+    server.run("cert", "export", "pop3-default", "--out", str(server.folder / "x.p12"), "--passphrase-stdin", input="a long passphrase\n")
+    new = [x for x in entries()[before:] if x["kind"] == "export"]
+    assert len(new) == 1 and new[0]["by"] == "keyd" and len(new[0]["key"]) >= 16 and "pop3-default" in new[0]["label"], new
+
+
+def test_entry_in_the_middle():
+    log = server.data / "evidence.log"
+    text = log.read_text()
+    lines = text.splitlines(keepends=True)
+    middle = len(lines) // 2
+    one = json.loads(lines[middle])
+    name = next(k for k in ("serial", "sha256") if k in one)
+    log.write_text("".join(lines[:middle]) + lines[middle].replace(one[name], one[name][::-1], 1) + "".join(lines[middle + 1:]))
+    r = server.run("evidence", "--settings", str(settings), "--out", str(server.folder / "x.html"), check=False)
+    assert r.returncode == 1 and f"entry {middle + 1} was changed" in r.stderr, r.stderr
+    log.write_text(text)
+    report("whole.html")
+    # an entry that the machine did not finish: it was never said to be there
+    log.write_text(text + '{"at":1,"kind":"sw')
+    server.run("cert", "issue", "imap4-default")
+    assert entries()[-1]["kind"] == "swap" and entries()[-1]["n"] == len(entries())
+    report("torn.html")
+
+
 def test_changed():
     file, _ = report("changed.html")
     text = file.read_text()
@@ -86,4 +161,4 @@ def test_rewritten_log():
 with Server(sys.argv[1]) as server:
     settings = server.folder / "settings.env"
     settings.write_text("".join(f"{k}={v}\n" for k, v in server.settings().items()))
-    main(test_report, test_what_is_new, test_changed, test_rewritten_log)
+    main(test_report, test_what_is_new, test_at_the_moment, test_key_export, test_entry_in_the_middle, test_changed, test_rewritten_log)

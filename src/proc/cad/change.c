@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "pki/key.h"
+#include "proc/child/evidence.h"
 #include "proc/cad/cad.h"
 
 #include <errno.h>
@@ -40,11 +41,14 @@ static int take_root(struct cad *d, const char *key_id, struct err *e)
 static int revoke_ca(struct cad *d, int64_t id, struct buf *reply, struct err *e)
 {
     int64_t count = 0;
+    char name[24];
     struct err list;
     int rc = ca_revoke_ca(d->ca, id, CRL_CA_COMPROMISE, &count, e);
 
     if (rc < 0)
         return rc;
+    snprintf(name, sizeof name, "%" PRId64, id);
+    EVIDENCE(d->child, "revoke", {"ca", name}, {"reason", crl_reason_name(CRL_CA_COMPROMISE)});
     d->revoked += (uint64_t)count;
     log_warn("issuing CA %" PRId64 " and %" PRId64 " certificates of it are revoked", id, count);
     if (ca_crl_refresh(d->ca, &list) < 0)

@@ -6,6 +6,7 @@
 #include "ca/enrol_policy.h"
 #include "pki/cert_msg.h"
 #include "proc/cad/cad.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +128,8 @@ int cad_issue(struct cad *d, const struct asker *a, const struct ca_issue_msg *m
     memcpy(ret_serial, out.serial, CERTIFICATE_SERIAL_MAX);
     log_info("issued %s, profile %s, for %s", out.serial, m->profile,
              log_quote(span_cstr(m->requester)));
+    EVIDENCE(d->child, "issue", {"serial", out.serial}, {"profile", m->profile},
+             {"for", m->requester});
     return 0;
 }
 
@@ -288,6 +291,7 @@ static int take_back(struct cad *d, const struct asker *a, const struct ca_revok
         return rc;
     d->revoked++;
     tell_certd(d, m);
+    EVIDENCE(d->child, "revoke", {"serial", m->serial}, {"reason", crl_reason_name(m->reason)});
     log_info("revoked %s (%s), asked by %s", m->serial, crl_reason_name(m->reason),
              role_name(a->role));
     return 0;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/cad/cad.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,8 +46,10 @@ void msg_ca_unhold(void *arg, struct msg *m)
         return;
     }
     rc = ca_unhold(d->ca, serial, &e);
-    if (rc == 0)
+    if (rc == 0) {
         log_info("%s is on hold no more", serial);
+        EVIDENCE(d->child, "unhold", {"serial", serial});
+    }
     answer(&a, rc, SPAN_EMPTY, &e);
 }
 

@@ -5,6 +5,7 @@
 #include "pki/cert_msg.h"
 #include "pki/key.h"
 #include "proc/certd/dane.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -319,6 +320,31 @@ static void op_show(void *arg, const char *vserver, unsigned slot, const char *k
         }
 }
 
+/* Into the log of evidence. What was in service before comes back where the history has it retired. */
+static void op_swapped(void *arg, const struct identity *id)
+{
+    const struct vserver_life *v = arg;
+    const struct identity_slot *now = &id->current;
+    const char *before = "", *why = "";
+    bool served = identity_is_served(now), back = false;
+
+    if (id->retired_count > 0)
+        before = id->retired[id->retired_count - 1].serial;
+    for (unsigned i = 0; i < id->event_count; i++) {
+        const struct identity_event *e = &id->events[i];
+        bool own = strcmp(e->serial, served ? now->serial : before) == 0;
+        back |= served && own && e->to == IDENTITY_RETIRED;
+        if (own && e->to == (served ? IDENTITY_LIVE : IDENTITY_RETIRED))
+            why = e->note;
+    }
+    EVIDENCE(v->certd->child,
+             !served ? "remove"
+             : back  ? "rollback"
+                     : "swap",
+             {"vserver", id->vserver}, {"serial", served ? now->serial : before},
+             {"before", served ? before : ""}, {"why", why});
+}
+
 const struct life_ops certd_life_ops = {
     .key_make = op_key_make,
     .key_get = op_key_get,
@@ -331,4 +357,5 @@ const struct life_ops certd_life_ops = {
     .show = op_show,
     .prove = certd_prove,
     .may_swap = dane_may_swap,
+    .swapped = op_swapped,
 };

@@ -379,6 +379,41 @@ static const struct msg_handler own_handlers[] = {
     {MSG_CHILD_STATUS, on_status, false},
 };
 
+/* Handlers that run, so that what they do can say who asked. */
+static struct asking {
+    struct asking *next;
+    struct fiber *fiber;
+    enum role role;
+    unsigned instance;
+} * asking;
+
+bool child_asker(enum role *ret_role, unsigned *ret_instance)
+{
+    for (const struct asking *a = asking; a != NULL; a = a->next)
+        if (a->fiber == fiber_self()) {
+            *ret_role = a->role;
+            *ret_instance = a->instance;
+            return true;
+        }
+    return false;
+}
+
+static void handle(void *arg, struct msg *m)
+{
+    struct asking a = {asking, fiber_self(), link_peer(m->link), link_instance(m->link)};
+    const struct child *c = arg;
+    const struct msg_handler *h = c->ops->handlers;
+    struct asking **at = &asking;
+
+    while (h->id != m->id)
+        h++;
+    asking = &a;
+    h->fn(arg, m);
+    while (*at != &a)
+        at = &(*at)->next;
+    *at = a.next;
+}
+
 static void join_handlers(const struct msg_handler *more)
 {
     size_t own = ARRAY_LEN(own_handlers), n = 0;
@@ -390,6 +425,10 @@ static void join_handlers(const struct msg_handler *more)
     memcpy(self.handlers, own_handlers, sizeof own_handlers);
     if (n > 0)
         memcpy(self.handlers + own, more, n * sizeof *more);
+    for (size_t i = own; i < own + n; i++)
+        if (msg_row(self.handlers[i].id)->to & (ROLE_KEYD | ROLE_CAD | ROLE_CERTD) &&
+            msg_row(self.handlers[i].id)->from & ROLE_MANAGER)
+            self.handlers[i].fn = handle; /* what the administrator asks of those who tell */
 }
 
 void child_ready(struct child *c)

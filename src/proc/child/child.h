@@ -61,6 +61,8 @@ void child_ready(struct child *c);
 struct link *child_peer(const struct child *c, enum role role);
 /* Waits until there is a link to that role. suspends; NULL after timeout_ms. */
 struct link *child_peer_wait(struct child *c, enum role role, uint64_t timeout_ms);
+/* Whose message the running fiber (or the loop) handles; false: nobody's, and role stays 0. */
+bool child_asker(enum role *ret_role, unsigned *ret_instance);
 _Noreturn void child_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

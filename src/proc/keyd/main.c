@@ -1,6 +1,6 @@
 /* keyd: makes and keeps the private keys and signs with them; see engine/engine.h. */
 #include "base/fd.h"
-#include "proc/child/child.h"
+#include "proc/child/evidence.h"
 #include "proc/keyd/engine/engine.h"
 #include "proc/keyd/engine/jobs.h"
 
@@ -14,6 +14,11 @@ static void handle(void *arg, struct msg *m)
 {
     const struct child *c = arg;
     keyd_handle(c->state, m);
+}
+
+static void on_export(void *arg, const char *key_id, const char *label)
+{
+    EVIDENCE(arg, "export", {"key", key_id}, {"label", label});
 }
 
 static void on_peer(struct child *c, struct link *l)
@@ -64,6 +69,7 @@ int main(void)
     c->state = keyd_open(c->loop, open_folder(c), &e);
     if (c->state == NULL)
         child_fatal("keys cannot be opened: %s", e.text);
+    keyd_on_export(c->state, on_export, c);
     child_jail(c, "keyd");
     status = child_run(c);
     if (keyd_idle(c->state))

@@ -33,7 +33,7 @@ static bool in_group(int fd, gid_t first, gid_t want)
     return false;
 }
 
-static bool may_manage(const struct supervisor *s, int fd)
+static bool may_manage(const struct supervisor *s, int fd, uid_t *ret_uid)
 {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
@@ -41,6 +41,7 @@ static bool may_manage(const struct supervisor *s, int fd)
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
         return false;
+    *ret_uid = peer.uid;
     if (peer.uid == 0 || peer.uid == geteuid())
         return true;
     admin = s->conf->admin_group[0] ? getgrnam(s->conf->admin_group) : NULL;
@@ -77,7 +78,8 @@ static void on_connect(void *arg, struct msg *m)
         return;
     }
     /* a child knows managers by number; the numbers go round */
-    wr_child_peer(&b, ROLE_MANAGER, s->manager_serial++ % INSTANCES_MAX);
+    wr_child_peer(&b, ROLE_MANAGER, s->manager_serial % INSTANCES_MAX);
+    p->managers[s->manager_serial++ % INSTANCES_MAX] = s->manager_uids[link_instance(m->link)];
     r = link_send(p->link, MSG_CHILD_PEER, buf_span(&b), &fds[1], 1);
     if (r == 0)
         link_reply(link_id(m->link), m->id, m->call, 0, SPAN_EMPTY, &fds[0], 1);
@@ -101,8 +103,12 @@ static void on_status(void *arg, struct msg *m)
 static void on_reload(void *arg, struct msg *m)
 {
     struct buf problems BUF_AUTO = BUF(PROBLEMS_MAX_BYTES);
-    int r = course_reload(arg, &problems);
+    struct supervisor *s = arg;
+    char who[EVIDENCE_WHO_BYTES];
+    int r;
 
+    evidence_user(s->manager_uids[link_instance(m->link)], who);
+    r = course_reload(s, who, &problems);
     msg_reply(m, r, buf_span(&problems));
 }
 
@@ -133,6 +139,7 @@ static const struct msg_handler handlers[] = {
     {MSG_CONTROL_STOP,    on_stop,            false},
     {MSG_CONTROL_CONF,    on_conf,            false},
     {MSG_CONTROL_METRICS, on_control_metrics, false},
+    {MSG_EVIDENCE_ADD,    on_evidence_add,    false},
     {0,                   NULL,               false},
 };
 
@@ -152,9 +159,10 @@ static void on_manager(void *arg, int events)
     struct supervisor *s = arg;
     struct link_ops ops = {handlers, on_manager_gone, s};
     FD_AUTO fd = accept4(s->control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    uid_t uid;
     size_t i = 0;
 
-    if (fd < 0 || !may_manage(s, fd))
+    if (fd < 0 || !may_manage(s, fd, &uid))
         return;
     while (i < ARRAY_LEN(s->managers) && s->managers[i] != NULL)
         i++;
@@ -162,6 +170,7 @@ static void on_manager(void *arg, int events)
         log_warn("too many command lines at once");
         return;
     }
+    s->manager_uids[i] = uid;
     s->managers[i] =
         link_new(s->loop, fd_steal(&fd), ROLE_SUPERVISOR, ROLE_MANAGER, (unsigned)i, &ops);
 }

@@ -120,7 +120,7 @@ static int reload_locked(struct supervisor *s, struct buf *problems)
     return 0;
 }
 
-int course_reload(struct supervisor *s, struct buf *problems)
+int course_reload(struct supervisor *s, const char *asked, struct buf *problems)
 {
     struct span lines, line;
     int r = -ESHUTDOWN;
@@ -128,6 +128,8 @@ int course_reload(struct supervisor *s, struct buf *problems)
     fiber_lock(&s->reloading);
     if (!s->stopping)
         r = reload_locked(s, problems);
+    if (r == 0)
+        evidence_settings(s, asked);
     fiber_unlock(&s->reloading);
     lines = buf_span(problems);
     while (span_split(&lines, '\n', &line))
@@ -139,7 +141,7 @@ int course_reload(struct supervisor *s, struct buf *problems)
 static void hangup_fiber(void *arg)
 {
     struct buf problems BUF_AUTO = BUF(PROBLEMS_MAX_BYTES);
-    course_reload(arg, &problems);
+    course_reload(arg, "signal HUP", &problems);
 }
 
 static void on_hangup(void *arg, int signo)
@@ -254,6 +256,7 @@ void course_run(struct supervisor *s)
     loop_signal(s->loop, SIGHUP, on_hangup, s);
     loop_signal(s->loop, SIGTERM, on_terminate, s);
     loop_signal(s->loop, SIGINT, on_terminate, s);
+    evidence_settings(s, "start");
     s->look = timer_new(s->loop, look, s);
     timer_repeat(s->look, LOOK_MS);
     for (unsigned i = 0; i < s->listeners.n; i++)

@@ -205,6 +205,7 @@ static const struct msg_handler handlers[] = {
     {MSG_CHILD_METRICS,   on_metrics,       false},
     {MSG_CONTROL_METRICS, on_metrics_asked, false},
     {MSG_CERT_COMMAND,    on_cert_command,  true },
+    {MSG_EVIDENCE_EVENT,  on_evidence,      false},
     {0,                   NULL,             false},
 };
 

@@ -50,7 +50,8 @@ struct process {
     struct sandbox_report walls;
     struct child_alive alive;
     struct buf metrics;
-    char last_end[80]; /* how it ended the last time; empty: never */
+    char last_end[80];             /* how it ended the last time; empty: never */
+    uid_t managers[INSTANCES_MAX]; /* whose command line stands at its link of that number */
 };
 
 struct listener {
@@ -90,6 +91,7 @@ struct supervisor {
     int control_fd;
     struct watch *control;
     struct link *managers[32];
+    uid_t manager_uids[32];
     unsigned manager_serial;
     uint64_t stopping_ms;
     bool ready, stopping, hurry;
@@ -149,7 +151,14 @@ void course_stop(struct supervisor *s);
 void course_settle(struct supervisor *s); /* after the end: what closed links still have to do */
 /* suspends. 0, or a negative errno when the old configuration stays; what is wrong is in problems.
  */
-int course_reload(struct supervisor *s, struct buf *problems);
+int course_reload(struct supervisor *s, const char *asked, struct buf *problems);
+
+/* evidence.c: the chained log */
+enum { EVIDENCE_WHO_BYTES = 80 };
+void on_evidence(void *arg, struct msg *m);     /* arg is the process that tells */
+void on_evidence_add(void *arg, struct msg *m); /* arg is the supervisor */
+void evidence_user(uid_t uid, char ret[EVIDENCE_WHO_BYTES]);
+void evidence_settings(struct supervisor *s, const char *asked); /* if they have changed */
 
 /* control.c, status.c, metrics.c */
 int control_open(struct supervisor *s, struct err *e);

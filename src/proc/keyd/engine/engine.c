@@ -33,6 +33,8 @@ struct keyd {
     uint64_t signed_count[PURPOSES], refused;
     uint64_t refusals_minute;
     unsigned refusals_logged;
+    keyd_exported_fn exported; /* NULL: nobody is told */
+    void *exported_arg;
 };
 
 static void on_rotate(void *arg);
@@ -218,6 +220,12 @@ struct exporting {
     int status;
 };
 
+void keyd_on_export(struct keyd *k, keyd_exported_fn fn, void *arg)
+{
+    k->exported = fn;
+    k->exported_arg = arg;
+}
+
 static void encrypt(void *arg)
 {
     struct exporting *w = arg;
@@ -249,6 +257,8 @@ static void on_export(struct keyd *k, struct msg *m)
     fiber_offload(encrypt, &w);
     fiber_unlock(&k->making);
     log_warn("%s exported key %s of %s", role_name(w.who), w.key->info.id, w.key->info.label);
+    if (w.status == 0 && k->exported != NULL)
+        k->exported(k->exported_arg, w.key->info.id, w.key->info.label);
     link_reply(link, MSG_KEY_EXPORT, m->call, w.status,
                w.status < 0 ? SPAN_EMPTY : buf_span(&w.out), NULL, 0);
     keyd_key_unref(w.key);

@@ -25,6 +25,10 @@ extern const struct msg_handler keyd_handlers[];
  * KEY_EXPORT must come from a fiber. */
 void keyd_handle(struct keyd *k, struct msg *m);
 
+/* Told after a key has left in an encrypted form, in the fiber of the message: for the log of evidence. */
+typedef void (*keyd_exported_fn)(void *arg, const char *key_id, const char *label);
+void keyd_on_export(struct keyd *k, keyd_exported_fn fn, void *arg);
+
 /* Links of sessiond, which are told of new ticket keys. */
 void keyd_peer(struct keyd *k, struct link *l);
 void keyd_rotate_tickets(struct keyd *k);
