@@ -117,6 +117,7 @@ int cmd_verify(struct call *c, struct err *e)
     CHECK(v->plan.facts != NULL);
     if (r == 0) {
         int made = probe(v, foreign, &report, &warnings, e);
+        report.incomplete = made != 0;
         if (!foreign)
             lint(v, &warnings);
         report.warnings = buf_span(&warnings);

@@ -162,6 +162,25 @@ static void put_vserver(const struct verify_report *r, const struct conf_vserver
     buf_put_cstr(out, "</tbody></table></section>");
 }
 
+/* What the linter says of the configuration, each with its remedy. */
+static void put_warnings(struct span lines, struct buf *out)
+{
+    struct span line;
+
+    if (lines.n == 0)
+        return;
+    buf_put_cstr(out, "<section><header><h2>Warnings</h2></header><table><tbody>");
+    while (span_split(&lines, '\n', &line)) {
+        bool error = span_starts(line, SPAN("error: "));
+        line = span_skip(line, error ? strlen("error: ") : strlen("warning: "));
+        buf_printf(out, "<tr><td><span class=\"mark %s\">%s</span></td><td>",
+                   error ? "FAIL" : "SKIP", error ? "ERROR" : "WARN");
+        html_put(out, line);
+        buf_put_cstr(out, "</td></tr>");
+    }
+    buf_put_cstr(out, "</tbody></table></section>");
+}
+
 /* ---- the page ---------------------------------------------------------------------------- */
 
 void verify_html(const struct verify_report *r, struct buf *out)
@@ -178,13 +197,17 @@ void verify_html(const struct verify_report *r, struct buf *out)
                       "a client of its own, ");
     put_day(out, r->start);
     buf_printf(out, ", in %u.%u s</p><div class=\"verdict %s\">", (unsigned)(r->took_ms / 1000),
-               (unsigned)(r->took_ms % 1000 / 100), n[PROBE_FAIL] ? "bad" : "good");
+               (unsigned)(r->took_ms % 1000 / 100),
+               n[PROBE_FAIL] || r->incomplete ? "bad" : "good");
     if (n[PROBE_FAIL] > 0)
         buf_printf(out, "%u of %u checks failed", n[PROBE_FAIL], r->count);
+    else if (r->incomplete)
+        buf_put_cstr(out, "Not everything could be tried");
     else
         buf_put_cstr(out, "Every endpoint does what it should");
     buf_printf(out, "<small>%u checks passed, %u failed, %u skipped</small></div>", n[PROBE_PASS],
                n[PROBE_FAIL], n[PROBE_SKIP]);
+    put_warnings(r->warnings, out);
     for (unsigned i = 0; i < r->count; i++)
         if (i == 0 || r->results[i].target->vserver != r->results[i - 1].target->vserver)
             put_vserver(r, r->results[i].target->vserver, out);

@@ -16,12 +16,13 @@ static json_t *results_json(const struct probe_result *results, unsigned count)
         const struct probe_result *r = &results[i];
         char name[80];
         json_array_append_new(
-            all, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:i}", "vserver",
+            all, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:i}", "vserver",
                            r->target->vserver->name, "endpoint", probe_target_name(r->target, name),
                            "policy", conf_policy_name(r->target->endpoint->policy), "check",
                            r->check->name, "result", probe_verdict_name(r->verdict), "detail",
                            view_text(r->detail), "proves", r->check->doc, "remedy",
-                           r->verdict == PROBE_FAIL ? r->check->remedy : "", "ms", (int)r->ms));
+                           r->verdict == PROBE_FAIL ? r->check->remedy : "", "rfc", r->check->rfc,
+                           "ms", (int)r->ms));
     }
     return all;
 }
@@ -194,10 +195,10 @@ unsigned verify_show(struct call *c, const struct verify_report *r)
     for (unsigned i = 0; i < count; i++)
         n[results[i].verdict]++;
     if (has_option(c, OPT_JSON)) {
-        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o,s:o,s:o}", "passed_all", n[PROBE_FAIL] == 0,
-                      "passed", (int)n[PROBE_PASS], "failed", (int)n[PROBE_FAIL], "skipped",
-                      (int)n[PROBE_SKIP], "ms", (json_int_t)took_ms, "results",
-                      results_json(results, count), "served", facts_json(r), "warnings",
+        v = json_pack("{s:b,s:i,s:i,s:i,s:I,s:o,s:o,s:o}", "passed_all",
+                      n[PROBE_FAIL] == 0 && !r->incomplete, "passed", (int)n[PROBE_PASS], "failed",
+                      (int)n[PROBE_FAIL], "skipped", (int)n[PROBE_SKIP], "ms", (json_int_t)took_ms,
+                      "results", results_json(results, count), "served", facts_json(r), "warnings",
                       warnings_json(r->warnings));
         view_json(c, v);
         json_decref(v);

@@ -11,7 +11,8 @@ struct verify_report {
     unsigned count;
     int64_t start; /* wall clock seconds */
     uint64_t took_ms;
-    struct span warnings; /* lines about the configuration */
+    bool incomplete; /* the probe could not be prepared or cleared away; the warnings say why */
+    struct span warnings; /* lines about that and the configuration */
 };
 
 /* Shows them; returns how many failed. Where all endpoints of a virtual server agree about a check

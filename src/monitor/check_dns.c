@@ -43,15 +43,29 @@ static unsigned names_of(const struct probe_run *p, const char *ret[NAMES_MAX])
 }
 
 /* DNS answers for the name itself: it is not away as a whole. */
-static bool answers(struct resolver *r, const char *name)
+static bool answers(struct probe_run *p, struct resolver *r, const char *name)
 {
-    struct dns_addresses *a = malloc(sizeof *a);
+    struct dns_mx_answer *a = malloc(sizeof *a);
     enum dns_result d;
 
     CHECK(a != NULL);
-    d = dns_addresses(r, name, a);
+    d = dns_mx(r, name, a);
     free(a);
-    return d == DNS_FOUND || d == DNS_NO_DATA || d == DNS_NO_NAME;
+    p->shared->dns_away = d == DNS_TEMPORARY;
+    return d != DNS_TEMPORARY;
+}
+
+/* NULL: the verdict is made. */
+static struct resolver *ask_dns(struct probe_run *p)
+{
+    struct resolver *r = NULL;
+    struct err e;
+
+    if (p->shared->dns_away)
+        run_skip(p, "DNS does not answer");
+    else if ((r = run_resolver(p, &e)) == NULL)
+        run_skip(p, "DNS cannot be asked: %.350s", e.text);
+    return r;
 }
 
 /* ---- TLSA -------------------------------------------------------------------------------- */
@@ -120,7 +134,7 @@ static bool judge_name(struct probe_run *p, struct resolver *r, const char *host
         run_fail(p, "the answer for %s is forged or wrongly signed (DNSSEC): no mail comes", owner);
         return false;
     case DNS_TEMPORARY:
-        if (answers(r, host)) {
+        if (answers(p, r, host)) {
             run_fail(p,
                      "DNS answers for %.100s, but not for %.120s: senders that ask for TLSA "
                      "records keep their mail back (RFC 7672 section 2.1.2)",
@@ -144,7 +158,6 @@ void check_tlsa(struct probe_run *p)
     unsigned n = names_of(p, names);
     struct tlsa_tally tally = {.secure = 0};
     struct resolver *r;
-    struct err e;
 
     if (run_look(p) == NULL)
         return;
@@ -152,10 +165,8 @@ void check_tlsa(struct probe_run *p)
         run_skip(p, "it has no name that could stand in DNS");
         return;
     }
-    if ((r = run_resolver(p, &e)) == NULL) {
-        run_skip(p, "DNS cannot be asked: %.350s", e.text);
+    if ((r = ask_dns(p)) == NULL)
         return;
-    }
     for (unsigned i = 0; i < n; i++)
         if (!judge_name(p, r, names[i], &tally))
             return;
@@ -390,18 +401,15 @@ static void judge_domains(struct sts_run *s)
 
 void check_mta_sts(struct probe_run *p)
 {
+    struct resolver *r;
     struct sts_run *s;
-    struct err e;
 
-    if (run_look(p) == NULL)
+    if (run_look(p) == NULL || (r = ask_dns(p)) == NULL)
         return;
     s = calloc(1, sizeof *s);
     CHECK(s != NULL);
-    *s = (struct sts_run){.run = p, .good = BUF(4096)};
-    if ((s->resolver = run_resolver(p, &e)) == NULL)
-        run_skip(p, "DNS cannot be asked: %.350s", e.text);
-    else
-        judge_domains(s);
+    *s = (struct sts_run){.run = p, .resolver = r, .good = BUF(4096)};
+    judge_domains(s);
     buf_done(&s->good);
     free(s);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DNS_PATIENCE_MS = 6000 };
+enum { DNS_PATIENCE_MS = 4000 };
 
 struct run_page {
     struct run_page *next;

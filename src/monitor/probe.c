@@ -19,8 +19,8 @@
 #define LOGINS TEXT
 
 const struct check_row probe_checks[] = {
-#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy)                          \
-    {name, protocols, policies, needs, handler, doc, remedy},
+#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy, rfc)                     \
+    {name, protocols, policies, needs, handler, doc, remedy, rfc},
 #include "monitor/checks.def"
 #undef CHECK_ROW
 };

@@ -101,6 +101,7 @@ struct check_row {
     check_fn fn;
     const char *doc;    /* what a PASS proves */
     const char *remedy; /* what to do after a FAIL */
+    const char *rfc;    /* where it is demanded; "" */
 };
 extern const struct check_row probe_checks[];
 extern const unsigned probe_check_count;

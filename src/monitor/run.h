@@ -12,6 +12,7 @@ struct probe_shared { /* by all endpoints of one probe_all */
     /* a maildrop is for one session at a time (RFC 1939 section 8) */
     struct fiber_lock maildrop;
     struct resolver *resolver;
+    bool dns_away; /* it did not answer even for a name: nobody waits for it again */
     X509_STORE *system_roots;
     struct run_page *pages; /* that were fetched, each once */
 };
@@ -46,7 +47,7 @@ enum {
     NEEDS_CLIENT = 64,    /* a certificate to log in with */
 };
 
-#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy)                          \
+#define CHECK_ROW(name, protocols, policies, needs, handler, doc, remedy, rfc)                     \
     void handler(struct probe_run *p);
 #include "monitor/checks.def"
 #undef CHECK_ROW
