@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,32 @@ static int failed_words(struct acme_course *k, const struct acme_authorization *
     return -EREMOTEIO;
 }
 
+static bool same_address(const char *a, const char *b)
+{
+    unsigned char one[2][16];
+
+    for (int i = 0; i < 2; i++) {
+        int family = i ? AF_INET6 : AF_INET;
+        if (inet_pton(family, a, one[0]) == 1 && inet_pton(family, b, one[1]) == 1)
+            return memcmp(one[0], one[1], i ? 16 : 4) == 0;
+    }
+    return false;
+}
+
+/* A CA that lies could have us prove names to it that it has no business with. */
+static bool asked_for(const struct acme_course *k, const struct acme_authorization *a)
+{
+    for (uint32_t i = 0; i < k->names->n; i++) {
+        const struct cert_name *n = &k->names->v[i];
+        const char *text = n->text[0] == '*' && n->text[1] == '.' ? n->text + 2 : n->text;
+        if (n->type == CERT_NAME_IP
+                ? a->is_address && same_address(n->text, a->name)
+                : !a->is_address && span_eq_nocase(span_cstr(text), span_cstr(a->name)))
+            return true;
+    }
+    return false;
+}
+
 /* 1: nothing to do. 0: prepared. */
 static int prepare(struct acme_course *k, const char *url, struct proof *p, struct err *e)
 {
@@ -88,7 +115,10 @@ static int prepare(struct acme_course *k, const char *url, struct proof *p, stru
     if (rc < 0)
         return rc;
     c = acme_challenge_of(&a, k->challenge);
-    if (a.status == ACME_VALID)
+    if (!asked_for(k, &a))
+        rc = err_set(e, -EPROTO, "the CA wants %s to be proved, which was not asked for",
+                     log_quote(span_cstr(a.name)));
+    else if (a.status == ACME_VALID)
         rc = 1;
     else if (a.status != ACME_PENDING)
         rc = failed_words(k, &a, e);
