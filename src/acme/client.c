@@ -183,6 +183,87 @@ int acme_client_account(struct acme_client *c, struct err *e)
                : err_set(e, -EPROTO, "the CA made an account without telling its address");
 }
 
+int acme_client_find_account(struct acme_client *c, struct err *e)
+{
+    struct web_answer a;
+    int rc = acme_client_directory(c, e);
+
+    if (rc == 0)
+        rc = ask(c, c->directory.new_account, SPAN("{\"onlyReturnExisting\":true}"), true, NULL, &a,
+                 e);
+    if (rc == -EREMOTEIO && strcmp(c->problem.type, "accountDoesNotExist") == 0)
+        return err_set(e, -ENOENT, "the CA has no account of this key");
+    if (rc < 0)
+        return rc;
+    memcpy(c->account, a.location, sizeof(c->account));
+    web_answer_done(&a);
+    return c->account[0] ? 0 : err_set(e, -EPROTO, "the CA does not tell the account's address");
+}
+
+int acme_client_rekey(struct acme_client *c, EVP_PKEY *signer, EVP_PKEY *public, struct err *e)
+{
+    struct buf header BUF_AUTO = BUF(JWS_HEADER_MAX), inner BUF_AUTO = BUF(MESSAGE_MAX),
+                      payload BUF_AUTO = BUF(16384);
+    struct web_answer a;
+    int rc = acme_client_account(c, e);
+
+    if (rc < 0)
+        return rc;
+    if (c->directory.key_change[0] == '\0')
+        return err_set(e, -EOPNOTSUPP, "the CA lets no account change its key");
+    buf_putc(&header, '{');
+    acme_json_put(&header, "alg", span_cstr(jws_algorithm(public)));
+    buf_put_cstr(&header, ",\"jwk\":");
+    jwk_put(&header, public);
+    acme_json_put(&header, "url", span_cstr(c->directory.key_change));
+    buf_putc(&header, '}');
+    buf_putc(&payload, '{');
+    acme_json_put(&payload, "account", span_cstr(c->account));
+    buf_put_cstr(&payload, ",\"oldKey\":");
+    jwk_put(&payload, c->public);
+    buf_putc(&payload, '}');
+    rc = jws_sign(signer, buf_span(&header), buf_span(&payload), &inner, e);
+    if (rc == 0)
+        rc = ask(c, c->directory.key_change, buf_span(&inner), false, NULL, &a, e);
+    if (rc == 0)
+        web_answer_done(&a);
+    return rc;
+}
+
+int acme_client_leave(struct acme_client *c, struct err *e)
+{
+    struct web_answer a;
+    int rc = acme_client_find_account(c, e);
+
+    if (rc == 0)
+        rc = ask(c, c->account, SPAN("{\"status\":\"deactivated\"}"), false, NULL, &a, e);
+    if (rc < 0)
+        return rc;
+    web_answer_done(&a);
+    c->account[0] = '\0';
+    return 0;
+}
+
+int acme_client_revoke(struct acme_client *c, struct span der, unsigned reason, struct err *e)
+{
+    struct buf payload BUF_AUTO = BUF(64 * 1024);
+    struct web_answer a;
+    int rc = acme_client_account(c, e);
+
+    if (rc < 0)
+        return rc;
+    if (c->directory.revoke[0] == '\0')
+        return err_set(e, -EOPNOTSUPP, "the CA does not say where it revokes certificates");
+    buf_put_cstr(&payload, "{\"certificate\":\"");
+    base64url_encode(&payload, der);
+    buf_printf(&payload, "\",\"reason\":%u}", reason);
+    rc = ask(c, c->directory.revoke, buf_span(&payload), false, NULL, &a, e);
+    if (rc < 0)
+        return rc;
+    web_answer_done(&a);
+    return 0;
+}
+
 /* --- orders
  * ------------------------------------------------------------------------------------------------------------------ */
 

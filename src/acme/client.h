@@ -35,6 +35,15 @@ struct acme_client {
 int acme_client_directory(struct acme_client *c, struct err *e);
 /* Directory, and the account: found by its key, or made. */
 int acme_client_account(struct acme_client *c, struct err *e);
+/* The account of this key, and none is made: -ENOENT. */
+int acme_client_find_account(struct acme_client *c, struct err *e);
+/* RFC 8555 section 7.3.5: the account goes over to another key. Afterwards the caller puts that one
+ * into signer and public. -EOPNOTSUPP: the CA does not do that. */
+int acme_client_rekey(struct acme_client *c, EVP_PKEY *signer, EVP_PKEY *public, struct err *e);
+/* Section 7.3.6: the account is given up; nobody brings it back. */
+int acme_client_leave(struct acme_client *c, struct err *e);
+/* Section 7.6. `reason` as in RFC 5280. */
+int acme_client_revoke(struct acme_client *c, struct span der, unsigned reason, struct err *e);
 /* `replaces`: the certificate's id (acme_certificate_id) that it is to follow; "": none. */
 int acme_client_order(struct acme_client *c, const struct cert_names *names, const char *replaces,
                       char ret_url[WEB_URL_MAX + 1], struct acme_order *ret, struct err *e);

@@ -167,6 +167,10 @@ int acme_directory_read(struct span text, struct acme_directory *ret, struct err
     if (rc == 0) {
         if (!url_read(o, "renewalInfo", d.renewal_info))
             d.renewal_info[0] = '\0';
+        if (!url_read(o, "keyChange", d.key_change))
+            d.key_change[0] = '\0';
+        if (!url_read(o, "revokeCert", d.revoke))
+            d.revoke[0] = '\0';
         meta = acme_json_object(o, "meta");
         d.account_bound = meta && json_is_true(json_object_get(meta, "externalAccountRequired"));
         *ret = d;

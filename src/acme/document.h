@@ -45,8 +45,9 @@ bool acme_problem_passes(const struct acme_problem *p);
 
 struct acme_directory {
     char new_nonce[WEB_URL_MAX + 1], new_account[WEB_URL_MAX + 1], new_order[WEB_URL_MAX + 1];
-    char renewal_info[WEB_URL_MAX + 1]; /* "": it has none */
-    bool account_bound;                 /* external account binding is required */
+    char renewal_info[WEB_URL_MAX + 1];                        /* "": it has none */
+    char key_change[WEB_URL_MAX + 1], revoke[WEB_URL_MAX + 1]; /* "" as well */
+    bool account_bound; /* external account binding is required */
 };
 int acme_directory_read(struct span text, struct acme_directory *ret, struct err *e);
 

@@ -18,6 +18,7 @@ TEST(directories)
     } rows[] = {
         {"{" URLS "}", 0, "", false},
         {"{" URLS ",\"renewalInfo\":\"https://ca/r\",\"meta\":{\"externalAccountRequired\":true}}", 0, "https://ca/r", true},
+        {"{" URLS ",\"keyChange\":\"https://ca/k\",\"revokeCert\":\"file:///etc/passwd\"}", 0, "", false},
         {"{" URLS ",\"renewalInfo\":\"http://ca/r\",\"meta\":{\"externalAccountRequired\":1}}", 0, "", false},
         {"{\"newNonce\":\"https://ca/n\",\"newAccount\":\"https://ca/a\"}", -EBADMSG, "", false},
         {"{\"newNonce\":\"http://ca/n\",\"newAccount\":\"https://ca/a\",\"newOrder\":\"https://ca/o\"}", -EBADMSG, "", false},
@@ -38,6 +39,8 @@ TEST(directories)
         if (rows[i].rc == 0) {
             EXPECT_STR(d.renewal_info, rows[i].window);
             EXPECT(d.account_bound == rows[i].bound);
+            EXPECT_STR(d.key_change, strstr(rows[i].text, "keyChange") ? "https://ca/k" : "");
+            EXPECT_STR(d.revoke, "");
         }
     }
     unit_case(NULL);

@@ -321,6 +321,46 @@ bool rd_cert_renew(struct span body, struct cert_renew_msg *ret)
     return true;
 }
 
+void wr_cert_account(struct buf *b, const struct cert_account_msg *m)
+{
+    wr_cstr(b, m->authority);
+    wr_u8(b, m->what);
+}
+
+bool rd_cert_account(struct span body, struct cert_account_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_account_msg m;
+
+    rd_cstr(&r, m.authority, sizeof(m.authority));
+    m.what = rd_u8(&r);
+    if (!rd_done(&r) || m.what >= CERT_ACCOUNT_WHATS)
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_cert_revoke(struct buf *b, const struct cert_revoke_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_cstr(b, m->serial);
+    wr_u8(b, m->reason);
+}
+
+bool rd_cert_revoke(struct span body, struct cert_revoke_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_revoke_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    rd_cstr(&r, m.serial, sizeof(m.serial));
+    m.reason = rd_u8(&r);
+    if (!rd_done(&r) || m.reason > 10)
+        return false;
+    *ret = m;
+    return true;
+}
+
 void wr_cert_trust(struct buf *b, const char *vserver, uint64_t epoch)
 {
     wr_cstr(b, vserver);

@@ -29,6 +29,9 @@
  *   CERT_ASSIGN    cstr virtual server, cstr whose it is → JSON, as of CERT_SHOW
  *   CERT_RENEW     cstr virtual server, bool same key → JSON, as of CERT_SHOW
  *   CERT_TLSA      cstr virtual server → JSON
+ *   CERT_AUTHORITY cstr authority, u8 what (enum cert_account_what) → JSON
+ *   CERT_REVOKE    cstr virtual server, cstr serial (empty: of the one in use), u8 reason (RFC 5280)
+ * → JSON, as of CERT_SHOW
  *   CERT_SWAP      cstr virtual server, bool now (in the place of same key) → JSON, as of CERT_SHOW;
  * -EINPROGRESS: it waits, and why
  *
@@ -148,6 +151,22 @@ struct cert_renew_msg {
 };
 void wr_cert_renew(struct buf *b, const struct cert_renew_msg *m);
 bool rd_cert_renew(struct span body, struct cert_renew_msg *ret);
+
+enum cert_account_what { CERT_ACCOUNT_REKEY, CERT_ACCOUNT_LEAVE, CERT_ACCOUNT_WHATS };
+struct cert_account_msg {
+    char authority[CERT_MSG_WORD_MAX + 1];
+    uint8_t what;
+};
+void wr_cert_account(struct buf *b, const struct cert_account_msg *m);
+bool rd_cert_account(struct span body, struct cert_account_msg *ret);
+
+struct cert_revoke_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1];
+    char serial[CERTIFICATE_SERIAL_MAX];
+    uint8_t reason;
+};
+void wr_cert_revoke(struct buf *b, const struct cert_revoke_msg *m);
+bool rd_cert_revoke(struct span body, struct cert_revoke_msg *ret);
 
 /* CERT_TRUST: cstr virtual server, u64 epoch; memfd: PEM. */
 void wr_cert_trust(struct buf *b, const char *vserver, uint64_t epoch);

@@ -38,6 +38,33 @@ TEST(ca_issue_there_and_back)
     cert_names_done(&in.names);
 }
 
+TEST(accounts_and_revocations_there_and_back)
+{
+    struct buf b BUF_AUTO = BUF(1024);
+    struct cert_account_msg account = {"letsencrypt", CERT_ACCOUNT_LEAVE}, account2;
+    struct cert_revoke_msg revoke = {"smtp-default", "0a0b", 10}, revoke2;
+
+    wr_cert_account(&b, &account);
+    REQUIRE(rd_cert_account(buf_span(&b), &account2));
+    EXPECT_STR(account2.authority, "letsencrypt");
+    EXPECT_INT(account2.what, CERT_ACCOUNT_LEAVE);
+    for (size_t n = 0; n < b.n; n++)
+        EXPECT(!rd_cert_account(span_head(buf_span(&b), n), &account2));
+    b.p[b.n - 1] = CERT_ACCOUNT_WHATS;
+    EXPECT(!rd_cert_account(buf_span(&b), &account2));
+
+    buf_clear(&b);
+    wr_cert_revoke(&b, &revoke);
+    REQUIRE(rd_cert_revoke(buf_span(&b), &revoke2));
+    EXPECT_STR(revoke2.vserver, "smtp-default");
+    EXPECT_STR(revoke2.serial, "0a0b");
+    EXPECT_INT(revoke2.reason, 10);
+    for (size_t n = 0; n < b.n; n++)
+        EXPECT(!rd_cert_revoke(span_head(buf_span(&b), n), &revoke2));
+    b.p[b.n - 1] = 11;
+    EXPECT(!rd_cert_revoke(buf_span(&b), &revoke2));
+}
+
 TEST(cert_identity_there_and_back)
 {
     struct buf b BUF_AUTO = BUF(65536), chain BUF_AUTO = BUF(65536);

@@ -698,7 +698,7 @@ const char *life_due(const struct life *l, int64_t now)
         return "going on with what was begun";
     if (!identity_is_served(&l->id.current))
         return l->id.off ? NULL : "no certificate";
-    if (l->revoked)
+    if (l->revoked && l->id.current.source != IDENTITY_EXTERNAL)
         return "revoked by its CA";
     if (l->id.current.source != IDENTITY_OWN_CA)
         return NULL; /* whoever chose that CA wants to stay with it: life_notice */

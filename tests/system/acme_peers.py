@@ -175,6 +175,7 @@ class FakeCA:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "3650",
                 "-subj", "/CN=Fake CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign", cwd=self.folder)
         self.orders, self.seen, self.hooks, self.lock = {}, [], [], threading.Lock()
+        self.account_keys = {}  # by mode
         self.down = set()  # modes that answer 503 from now on
         self.window = None  # of renewal information
         self.gate = threading.Event()  # orders of mode "wait" and EST requests are pending until it is set
@@ -281,6 +282,10 @@ class FakeCA:
             return self.send(h, 503, b"down", kind="text/plain")
         if what == "dir":
             return self.directory(h, mode, base)
+        if what == "nonce" and mode == "nononce":
+            h.send_response(200)
+            h.send_header("Content-Length", "0")
+            return h.end_headers()
         if what == "nonce":
             return self.send(h, 200, b"")
         if what == "ari":
@@ -288,7 +293,17 @@ class FakeCA:
         message = json.loads(body)
         header, payload = json.loads(unb64(message["protected"])), unb64(message["payload"])
         assert header["url"] == base.rsplit("/", 1)[0] + h.path and header["alg"] == "ES256"
+        if mode == "badnonce":
+            return self.problem(h, "badNonce", "that one is used up", 400)
+        if what == "keychange":  # the answer is lost; "lostnew": but it was done
+            if mode == "lostnew":
+                self.account_keys[mode] = json.loads(unb64(json.loads(payload)["protected"]))["jwk"]
+            h.close_connection = True
+            return h.connection.close()
+        if what == "account" and json.loads(payload).get("onlyReturnExisting") and self.account_keys.get(mode) != header["jwk"]:
+            return self.problem(h, "accountDoesNotExist", "no account of that key", 400)
         if what == "account":
+            self.account_keys[mode] = header["jwk"]
             return self.send(h, 201, {"status": "valid"}, [("Location", base + "/acct/1")])
         if what == "order":
             if mode == "limit":
@@ -312,6 +327,8 @@ class FakeCA:
             o["pem"] = self.sign(csr, mode, 30 if mode == "short" else 90 * 86400)
             o["status"] = "processing" if mode == "wait" else "valid"
             return self.send(h, 200, self.order(base, number))
+        if what == "p" and mode == "manycerts":
+            return self.send(h, 200, o["pem"] + self.root() * 600, kind="application/pem-certificate-chain")
         if what == "p":
             return self.send(h, 200, o["pem"], kind="application/pem-certificate-chain")
         self.problem(h, "malformed", "no such thing", 404)
@@ -335,6 +352,8 @@ class FakeCA:
         d = {"newNonce": base + "/nonce", "newAccount": base + "/account", "newOrder": base + "/order"}
         if mode == "ari":
             d["renewalInfo"] = base + "/ari"
+        if mode.startswith("lost"):
+            d["keyChange"] = base + "/keychange"
         self.send(h, 200, d)
 
     def ari(self, h):
@@ -356,7 +375,8 @@ class FakeCA:
         c = {"type": "http-01", "url": f"{base}/c/{number}", "token": "0123456789abcdef0123", "status": status}
         if status == "invalid":
             c["error"] = {"type": "urn:ietf:params:acme:error:caa", "detail": "CAA record for example.test prevents issuance", "status": 403}
-        return {"status": status, "identifier": o["ids"][0], "challenges": [c]}
+        identifier = {"type": "dns", "value": "bank.example"} if mode == "othername" else o["ids"][0]
+        return {"status": status, "identifier": identifier, "challenges": [c]}
 
     # EST (RFC 7030): the first request is pending, until the gate is open
 

@@ -32,6 +32,11 @@ def served(port):
     return text
 
 
+def shows(port, *words):
+    """Soon: the workers are told when it goes live."""
+    wait_for(f"{port} shows {words}", lambda: all(w in served(port) for w in words), 10)
+
+
 def show(vserver):
     return server.json("cert", "show", vserver)
 
@@ -44,8 +49,7 @@ def http_01():
     """The HTTP virtual server answers; a token that nobody asked for is not there."""
     out = order("http-default", "pebble", "--dns", "www.example.test,mail.example.test").stdout
     assert "is renewed by itself" in out, out
-    text = served("https")
-    assert "Pebble Intermediate" in text and "DNS:www.example.test" in text and "DNS:mail.example.test" in text, text
+    shows("https", "Pebble Intermediate", "DNS:www.example.test", "DNS:mail.example.test")
     v = show("http-default")
     assert v["current"]["source"] == "external CA" and v["current"]["origin"] == "pebble" and v["pending"]["state"] == "none", v
     with socket.create_connection(("127.0.0.1", server.port("http")), timeout=10) as s:
@@ -56,7 +60,7 @@ def http_01():
 def tls_alpn_01():
     """Every TLS endpoint answers; who does not ask as a CA does sees what it always sees."""
     order("imap4-default", "alpn", "--dns", "mail.example.test")
-    assert "Pebble Intermediate" in served("imaps")
+    shows("imaps", "Pebble Intermediate")
     c = ssl._create_unverified_context()
     c.set_alpn_protocols(["imap"])
     with socket.create_connection(("127.0.0.1", server.port("imaps")), timeout=20) as s, c.wrap_socket(s, server_hostname="mail.example.test") as t:
@@ -67,8 +71,7 @@ def dns_by_command():
     """The administrator's program, as nobody, sets and takes away the record."""
     out = order("pop3-default", "command", "--dns", "mail.example.test,*.example.test").stdout
     assert "renewed by itself" in out, out
-    text = served("pop3s")
-    assert "DNS:*.example.test" in text, text
+    shows("pop3s", "DNS:*.example.test")
     calls = (folder / "calls").read_text().split("\n")
     assert sum(c.startswith("present _acme-challenge.example.test ") for c in calls) == 1, calls
     assert sum(c.startswith("withdraw ") for c in calls) == 2 and calls[-2].endswith(" uid 65534"), calls
@@ -85,7 +88,7 @@ def dns_command_fails():
 def dns_by_update():
     """RFC 2136 with TSIG, at knot, which the CA asks."""
     order("nntp-default", "update", "--dns", "news.example.test")
-    assert "DNS:news.example.test" in served("nntps")
+    shows("nntps", "DNS:news.example.test")
     r = order("submission-default", "wrongtsig", "--dns", "mail.example.test", check=False)
     assert r.returncode == 1 and "tsig" in r.stderr, r.stderr
     server.run("cert", "cancel", "submission-default")
@@ -96,7 +99,103 @@ def external_account():
     assert r.returncode == 1 and "eab_kid" in r.stderr, r.stderr
     server.run("cert", "cancel", "submission-default")
     order("submission-default", "eab", "--dns", "mail.example.test")
-    assert "Pebble Intermediate" in served("submissions")
+    shows("submissions", "Pebble Intermediate")
+
+
+def keys_of(label):
+    """How many keys of that label keyd has made and not given up, as its log has it."""
+    log = server.log.read_text(errors="replace")
+    made = set(re.findall(rf"keyd info certd made key (\w+) \(\w+\) for {re.escape(label)}\b", log))
+    return {k for k in made if (server.data / "keys").exists() and any(k in p.name for p in (server.data / "keys").iterdir())}
+
+
+def renewal_by_hand():
+    """Of what came from an authority: there, with a new key or the one in use."""
+    before = show("imap4-default")["current"]
+    out = server.run("cert", "renew", "imap4-default").stdout
+    assert "alpn" in out and "renewed by itself" in out, out
+    first = show("imap4-default")["current"]
+    assert first["origin"] == "alpn" and first["serial"] != before["serial"] and first["key"] != before["key"], first
+    server.run("cert", "renew", "imap4-default", "--same-key")
+    second = show("imap4-default")["current"]
+    assert second["origin"] == "alpn" and second["serial"] != first["serial"] and second["key"] == first["key"], second
+    assert second["certificate"]["names"] == before["certificate"]["names"]
+    shows("imaps", "Pebble Intermediate")
+
+
+def account_key_rollover():
+    """RFC 8555 section 7.3.5: the same account goes on with another key; the old one is gone, and no other account is made."""
+    order("http-default", "pebble", "--dns", "www.example.test")
+    old = keys_of("acme/pebble")
+    assert len(old) == 1, old
+    v = server.json("authority", "rekey", "pebble")
+    new = keys_of("acme/pebble")
+    assert new == {v["key"]} and not new & old, (old, new)
+    order("http-default", "pebble", "--dns", "www.example.test,mail.example.test")
+    w = server.json("authority", "rekey", "pebble")
+    assert w["account"] == v["account"] and w["key"] != v["key"], (v, w)
+    r = server.run("authority", "rekey", "est", check=False)
+    assert r.returncode == 1 and "EST" in r.stderr, r.stderr
+    r = server.run("authority", "rekey", "nobody", check=False)
+    assert r.returncode == 1 and 'no authority "nobody"' in r.stderr, r.stderr
+    rows = {a["name"]: a for a in server.json("authority", "list")}
+    assert rows["pebble"]["kind"] == "ACME" and "http-default" in rows["pebble"]["used_by"] and rows["est"]["kind"] == "EST", rows
+
+
+def rollover_whose_answer_is_lost():
+    """Two keys at keyd, and nobody knows which one counts: the CA says which it knows, and the other goes."""
+    for mode, done in (("lostnew", True), ("lostold", False)):
+        order("smtp-default", mode, "--dns", "mx.example.test")
+        old = keys_of(f"acme/{mode}")
+        r = server.run("authority", "rekey", mode, check=False)
+        assert r.returncode == 1 and "broke the connection off" in r.stderr, r.stderr
+        both = keys_of(f"acme/{mode}")
+        assert len(old) == 1 and len(both) == 2, (old, both)
+        order("smtp-default", mode, "--dns", "mx.example.test")
+        left = keys_of(f"acme/{mode}")
+        assert left == (both - old if done else old), (mode, old, both, left)
+        r = server.run("authority", "rekey", "ari", check=False)
+        assert r.returncode == 1 and "lets no account change its key" in r.stderr, r.stderr
+    server.run("cert", "issue", "smtp-default")
+
+
+def status_at_pebble(serial):
+    c = ssl.create_default_context(cafile=str(folder / "tls.pem"))
+    text = urllib.request.urlopen(f"https://127.0.0.1:{pebble.management}/cert-status-by-serial/{serial}", context=c, timeout=10).read().decode()
+    return __import__("json").loads(text)["Status"]
+
+
+def revocation():
+    """At the authority that issued it; what is in use is replaced by it at once, with another key; the history says so."""
+    old = show("http-default")["current"]
+    assert status_at_pebble(old["serial"]) == "Valid"
+    r = server.run("cert", "revoke", "http-default", "--reason", "superseded", check=False)
+    assert r.returncode == 1 and "--yes" in r.stderr, r.stderr  # nobody to ask
+    assert status_at_pebble(old["serial"]) == "Valid"
+    out = server.run("cert", "revoke", "http-default", "--reason", "keyCompromise", "--yes").stdout
+    assert "is revoked" in out, out
+    assert status_at_pebble(old["serial"]) == "Revoked"
+    new = wait_for("its successor is there", lambda: (v := show("http-default")["current"])["serial"] != old["serial"] and v, 40)
+    assert new["origin"] == "pebble" and new["key"] != old["key"], new
+    assert any("revoked at pebble: keyCompromise" in h["note"] for h in show("http-default")["history"])
+    # again: it is no mistake; of an earlier one too
+    server.run("cert", "revoke", "http-default", old["serial"], "--yes")
+    for words, said in ((("smtp-default",), "ca revoke"), (("http-default", "abcdef"), "has no certificate abcdef"),
+                        (("http-default", "--reason", "certificateHold"), "no reason")):
+        r = server.run("cert", "revoke", *words, "--yes", check=False)
+        assert r.returncode in (1, 2) and said in r.stderr, (words, r.stderr)
+    assert show("http-default")["current"]["serial"] == new["serial"]
+
+
+def account_deactivation():
+    """RFC 8555 section 7.3.6: the account ends with its key; the next order makes another."""
+    first = server.json("authority", "rekey", "pebble")["account"]
+    r = server.run("authority", "deactivate", "pebble", check=False)
+    assert r.returncode == 1 and "--yes" in r.stderr, r.stderr
+    out = server.run("authority", "deactivate", "pebble", "--yes").stdout
+    assert "is deactivated" in out and not keys_of("acme/pebble"), out
+    order("http-default", "pebble", "--dns", "www.example.test")
+    assert server.json("authority", "rekey", "pebble")["account"] != first
 
 
 def rehearsal():
@@ -141,6 +240,10 @@ REFUSALS = [
     ("public", "private networks"),
     ("untrusted", "certificate does not hold"),
     ("nowhere", "cannot be reached"),
+    ("nononce", "gives no nonce"),
+    ("badnonce", "that one is used up"),
+    ("othername", "bank.example"),
+    ("manycerts", "more than 262144 bytes"),
 ]
 
 
@@ -208,7 +311,7 @@ def est():
     wait_for("it is pending", lambda: server.json("cert", "pending", "pop3-default")["progress"] == "pending at the CA", 20)
     fake.gate.set()
     wait_for("it is installed", lambda: show("pop3-default")["current"]["origin"] == "est", 20)
-    assert "Fake CA" in served("pop3s")
+    shows("pop3s", "Fake CA")
     r = order("smtp-default", "estlogin", "--dns", "mx.example.test", check=False)
     assert r.returncode == 1 and "password_file" in r.stderr, r.stderr
     server.run("cert", "cancel", "smtp-default")
@@ -290,7 +393,7 @@ def configure():
         row("nowhere", "https://127.0.0.1:9/dir"),
         row("est", f"https://127.0.0.1:{fake.port}/est", more='kind = "est"; user = "device"; password_file = "est.password";'),
         row("estlogin", f"https://127.0.0.1:{fake.port}/est", more='kind = "est"; user = "device"; password_file = "bad.password";'),
-    ] + [row(mode, fake.url(mode)) for mode in "caa limit html huge round clear wrongkey wrongname stall wait ari short".split()]
+    ] + [row(mode, fake.url(mode)) for mode in "caa limit html huge round clear wrongkey wrongname stall wait ari short nononce badnonce othername manycerts lostnew lostold".split()]
     server.extra = (f'postmaster = "alice@example.test"; alarm_webhook = "http://127.0.0.1:{fake.hook_port}/";\n'
                     "authorities = (\n  " + ",\n  ".join(rows) + "\n);")
     server.write_conf()
@@ -301,7 +404,7 @@ try:
     with Server(sys.argv[1]) as server:
         start()
         configure()
-        main(http_01, tls_alpn_01, dns_by_command, dns_command_fails, dns_by_update, external_account, rehearsal, rehearsal_that_fails, refusals, a_ca_that_does_not_answer,
+        main(http_01, tls_alpn_01, renewal_by_hand, account_key_rollover, rollover_whose_answer_is_lost, revocation, account_deactivation, dns_by_command, dns_command_fails, dns_by_update, external_account, rehearsal, rehearsal_that_fails, refusals, a_ca_that_does_not_answer,
              pending_over_a_kill, renewal_information, est, second_source_and_alarms)
 finally:
     for name in ("pebble", "pebble_eab", "pebble_dns", "challenges", "knot", "fake"):

@@ -143,44 +143,121 @@ int authority_web(struct certd *d, struct web *ret, struct err *e)
 /* --- the account key
  * --------------------------------------------------------------------------------------------------------- */
 
-static int account_key(struct certd *d, const char *name, struct key_info *ret, struct err *e)
+static int open_key(const struct key_info *k, const char *name, EVP_PKEY **ret_signer,
+                    EVP_PKEY **ret_public, struct err *e)
 {
-    struct key_info *all = NULL;
+    const unsigned char *p = k->spki;
+
+    *ret_signer = key_handle(k->id, KEY_ACME, span_of(k->spki, k->spki_bytes));
+    *ret_public = d2i_PUBKEY(NULL, &p, k->spki_bytes);
+    if (*ret_signer && *ret_public)
+        return 0;
+    EVP_PKEY_free(*ret_signer);
+    EVP_PKEY_free(*ret_public);
+    return err_set(e, -EIO, "the account key of %s cannot be used", name);
+}
+
+int authority_key_make(struct authority *a, char ret_id[IDENTITY_KEY_ID_MAX + 1],
+                       EVP_PKEY **ret_signer, EVP_PKEY **ret_public, struct err *e)
+{
     char label[KEY_LABEL_MAX + 1];
-    size_t n = 0;
+    struct key_info k;
     int rc;
 
-    snprintf(label, sizeof(label), "acme/%s", name);
-    if (!child_peer_wait(d->child, ROLE_KEYD, KEYD_MS))
-        return err_set(e, -EPIPE, "keyd is away");
-    rc = key_list(label, &all, &n);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        if (strcmp(all[i].label, label) == 0) {
-            *ret = all[i];
-            free(all);
-            return 0;
-        }
-    free(all);
-    if (rc == 0)
-        rc = key_create(label, "p256", KEY_ACME, false, ret);
-    if (rc == 0)
-        log_info("authority %s: an account key was made", name);
-    return rc < 0 ? err_set(e, rc, "keyd gives no account key for %s: %s", name, strerror(-rc)) : 0;
+    snprintf(label, sizeof(label), "acme/%s", a->conf->name);
+    rc = key_create(label, "p256", KEY_ACME, false, &k);
+    if (rc < 0)
+        return err_set(e, rc, "keyd gives no account key for %s: %s", a->conf->name, strerror(-rc));
+    log_info("authority %s: an account key was made", a->conf->name);
+    snprintf(ret_id, IDENTITY_KEY_ID_MAX + 1, "%s", k.id);
+    return open_key(&k, a->conf->name, ret_signer, ret_public, e);
+}
+
+void authority_key_use(struct authority *a, const char *id, EVP_PKEY *take_signer,
+                       EVP_PKEY *take_public)
+{
+    EVP_PKEY_free(a->client.signer);
+    EVP_PKEY_free(a->client.public);
+    a->client.signer = take_signer;
+    a->client.public = take_public;
+    snprintf(a->key_id, sizeof(a->key_id), "%s", id);
+}
+
+void authority_key_drop(const char *id)
+{
+    int rc = key_delete(id);
+
+    if (rc < 0 && rc != -ENOENT)
+        log_warn("the account key %s stays at keyd: %s", id, strerror(-rc));
+}
+
+/* Several: we died, or the CA did not answer, while the account went over to another one. The CA says which it knows;
+ * the others go. Where it knows none, the first stays. */
+static int settle(struct authority *a, const struct key_info *keys, size_t n, struct err *e)
+{
+    size_t known = 0;
+    int rc = -ENOENT;
+
+    for (size_t i = 0; i < n && rc == -ENOENT; i++) {
+        EVP_PKEY *signer, *public;
+        rc = open_key(&keys[i], a->conf->name, &signer, &public, e);
+        if (rc < 0)
+            return rc;
+        authority_key_use(a, keys[i].id, signer, public);
+        a->client.account[0] = '\0';
+        rc = acme_client_find_account(&a->client, e);
+        if (rc == 0)
+            known = i;
+    }
+    if (rc < 0 && rc != -ENOENT)
+        return err_wrap(e, rc, "which account key %s knows cannot be found out", a->conf->name);
+    for (size_t i = 0; i < n; i++)
+        if (i != known)
+            authority_key_drop(keys[i].id);
+    return 1;
+}
+
+/* The keys of its account, those of that label only. */
+static size_t keys_of(struct key_info *all, size_t n, const char *label)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].label, label) == 0)
+            all[kept++] = all[i];
+    return kept;
 }
 
 static int take_key(struct certd *d, struct authority *a, struct err *e)
 {
-    struct key_info k;
-    const unsigned char *p = k.spki;
-    int rc = account_key(d, a->conf->name, &k, e);
+    struct key_info *all = NULL;
+    EVP_PKEY *signer = NULL, *public = NULL;
+    char label[KEY_LABEL_MAX + 1], id[IDENTITY_KEY_ID_MAX + 1] = "";
+    size_t n = 0;
+    int rc;
 
+    snprintf(label, sizeof(label), "acme/%s", a->conf->name);
+    if (!child_peer_wait(d->child, ROLE_KEYD, KEYD_MS))
+        return err_set(e, -EPIPE, "keyd is away");
+    rc = key_list(label, &all, &n);
     if (rc < 0)
-        return rc;
-    a->client.signer = key_handle(k.id, KEY_ACME, span_of(k.spki, k.spki_bytes));
-    a->client.public = d2i_PUBKEY(NULL, &p, k.spki_bytes);
-    return a->client.signer && a->client.public
-               ? 0
-               : err_set(e, -EIO, "the account key of %s cannot be used", a->conf->name);
+        return err_set(e, rc, "keyd gives no account key for %s: %s", a->conf->name, strerror(-rc));
+    n = keys_of(all, n, label);
+    rc = n > 1 ? settle(a, all, n, e) : 0;
+    if (rc == 1) { /* and one is left */
+        free(all);
+        return take_key(d, a, e);
+    }
+    if (rc == 0 && n == 1) {
+        snprintf(id, sizeof(id), "%s", all[0].id);
+        rc = open_key(&all[0], a->conf->name, &signer, &public, e);
+    } else if (rc == 0) {
+        rc = authority_key_make(a, id, &signer, &public, e);
+    }
+    free(all);
+    if (rc == 0)
+        authority_key_use(a, id, signer, public);
+    return rc;
 }
 
 /* --- all of it

@@ -10,14 +10,22 @@ struct authority {
     const struct conf_authority
         *conf; /* in a copy of its own: the configuration may change meanwhile */
     struct conf *copy;
-    struct acme_client client; /* ACME; `web` for EST too */
-    struct buf eab, secret;    /* decoded; the password or the TSIG key */
+    struct acme_client client;            /* ACME; `web` for EST too */
+    struct buf eab, secret;               /* decoded; the password or the TSIG key */
+    char key_id[IDENTITY_KEY_ID_MAX + 1]; /* of the account */
 };
 
 /* suspends. -ENOENT: the configuration has no such authority. authority_close it. */
 int authority_open(struct certd *d, const char *name, bool rehearsal, struct authority **ret,
                    struct err *e);
 void authority_close(struct certd *d, struct authority *a); /* NULL is fine */
+/* Another key for its account; nothing uses it yet. suspends */
+int authority_key_make(struct authority *a, char ret_id[IDENTITY_KEY_ID_MAX + 1],
+                       EVP_PKEY **ret_signer, EVP_PKEY **ret_public, struct err *e);
+/* From now on. */
+void authority_key_use(struct authority *a, const char *id, EVP_PKEY *take_signer,
+                       EVP_PKEY *take_public);
+void authority_key_drop(const char *id); /* suspends */
 /* The roots that what it issues must lead to, for a chain that ends with `top`, as a chain travels. suspends */
 int authority_roots(struct certd *d, const struct authority *a, const struct certificate *top,
                     struct buf *ret, struct err *e);

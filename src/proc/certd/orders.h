@@ -13,6 +13,9 @@ void orders_begin(struct vserver_life *v);
 void orders_placed(struct vserver_life *v);
 /* Members of a JSON object about it, each behind a comma; nothing: there is nothing to say. */
 void orders_json(const struct vserver_life *v, struct buf *out);
+/* `sealpost authority rekey`, `sealpost authority leave`, `sealpost cert revoke`: accounts.c */
+void msg_cert_authority(void *arg, struct msg *m);
+void msg_cert_revoke(void *arg, struct msg *m);
 /* `sealpost cert rehearse`: renewal.c */
 void msg_cert_rehearse(void *arg, struct msg *m);
 void orders_metrics(const struct certd *d, struct buf *text);
