@@ -2,6 +2,7 @@
  * in brackets. Nothing is done before its summary was shown and answered with yes. */
 #include "base/check.h"
 #include "manager/cert_dialog.h"
+#include "manager/observatory.h"
 #include "manager/password.h"
 #include "manager/text.h"
 #include "pki/keyd_msg.h"
@@ -9,6 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+
+enum { OFFERED_MAX = 20 };
 
 static bool shows_one(const struct wizard *w)
 {
@@ -154,6 +157,92 @@ static void list_names(const struct cert_names *n, char *ret, size_t size)
         ret[0] = '\0';
 }
 
+static bool list_has(const char *list, const char *name)
+{
+    struct span rest = span_cstr(list), one;
+
+    while (span_split(&rest, ',', &one))
+        if (span_eq_nocase(span_trim(one), span_cstr(name)))
+            return true;
+    return false;
+}
+
+/* The rows that may be put into a certificate and are not in the list; too many to be told apart stand under "(others)". */
+static unsigned asked_names(const json_t *rows, const char *list, const char *ret[OFFERED_MAX])
+{
+    unsigned n = 0;
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        struct cert_names one = CERT_NAMES_EMPTY;
+        const char *name = view_string(row, "name");
+        if (n < OFFERED_MAX && !list_has(list, name) &&
+            cert_names_add_any(&one, span_cstr(name)) == 0)
+            ret[n++] = name;
+        cert_names_done(&one);
+    }
+    return n;
+}
+
+/* "1,3" or "all": those are added to the list, once. False: it is neither. */
+static bool add_asked(const char *const *names, unsigned n, const char *which, char *list,
+                      size_t size)
+{
+    struct span rest = span_cstr(which), one;
+    bool all = span_is(span_trim(rest), "all"), chosen[OFFERED_MAX] = {false};
+
+    while (!all && span_split(&rest, ',', &one)) {
+        uint64_t k;
+        if (span_is(span_trim(one), "none") || span_trim(one).n == 0)
+            continue;
+        if (!span_to_u64(span_trim(one), n, &k) || k == 0)
+            return false;
+        chosen[k - 1] = true;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        size_t have = strlen(list);
+        if ((all || chosen[i]) && have + strlen(names[i]) + 3 < size)
+            snprintf(list + have, size - have, "%s%s", have ? ", " : "", names[i]);
+    }
+    return true;
+}
+
+/* What clients have really asked for, which is anybody's word: nothing is taken by itself. */
+static enum move offer_asked(struct wizard *w, char *list, size_t size)
+{
+    json_t *rows = observatory_names(w->call->control, w->vserver->name);
+    const char *names[OFFERED_MAX];
+    unsigned n = asked_names(rows, list, names);
+    char which[200] = "none";
+    enum move m = MOVE_NEXT;
+    size_t i;
+    const json_t *row;
+
+    if (n > 0)
+        cert_say(w->tty,
+                 "Clients have asked for these names (SNI; how often), which no certificate here "
+                 "covers. Take only those that are yours.\n");
+    for (unsigned k = 0; k < n; k++)
+        json_array_foreach(rows, i, row)
+        {
+            if (view_string(row, "name") == names[k])
+                cert_say(w->tty, "  %u  %s (%lld)\n", k + 1, names[k],
+                         (long long)json_integer_value(json_object_get(row, "count")));
+        }
+    while (n > 0) {
+        m = dialog_text(w, "Add which of them (numbers with commas, all, none)", which,
+                        sizeof which);
+        if (m != MOVE_NEXT || add_asked(names, n, which, list, size))
+            break;
+        cert_say(w->tty, "  ! numbers from 1 to %u with commas between, all, or none\n", n);
+        snprintf(which, sizeof which, "none");
+    }
+    json_decref(rows);
+    return m;
+}
+
 static enum move page_common_name(struct wizard *w)
 {
     struct cert_fields *f = &w->request.fields;
@@ -168,6 +257,8 @@ static enum move page_common_name(struct wizard *w)
     list_names(&w->request.names, list, sizeof list);
     do {
         m = dialog_text(w, "Common name", f->common_name, sizeof f->common_name);
+        if (m == MOVE_NEXT)
+            m = offer_asked(w, list, sizeof list);
         if (m == MOVE_NEXT)
             m = dialog_text(w, "Alternative names, with commas between", list, sizeof list);
     } while (m == MOVE_NEXT && (!fields_fit(w) || !take_names(w, list)));
@@ -261,42 +352,58 @@ static enum move page_request_summary(struct wizard *w)
         w->file, "");
 }
 
-/* Another CA over the network: names and key as the configuration has them. */
-static enum move page_order(struct wizard *w, const struct conf_authority *a)
+/* What was asked for is in service, or why it is not yet. Takes v over. */
+static enum move installed(struct wizard *w, json_t *take_v, const char *words)
+{
+    if (strcmp(view_string(take_v, "pending.state"), "pending") == 0)
+        finished(w, "The request is pending at the CA; the certificate is installed by itself on ",
+                 w->vserver->name, ".");
+    else if (cert_waits(take_v)[0])
+        finished(w, "The certificate is staged: ", cert_waits(take_v), ".");
+    else
+        finished(w, words, w->vserver->name, ".");
+    json_decref(take_v);
+    return MOVE_NEXT;
+}
+
+static enum move submit(struct wizard *w, const char *authority)
 {
     struct err e = {""};
-    enum move m;
     json_t *v;
 
-    dialog_title(w, "Certificate Request Submission",
-                 "The request goes to the authority now; the certificate is installed when it is "
-                 "there, and renewed by itself.");
-    cert_say(w->tty,
-             "  Virtual server       %s\n  Key                  %s\n"
-             "  Authority            %s\n",
-             w->vserver->name, w->request.key_type, a->name);
-    m = dialog_yes(w, "Send the request and install the certificate?");
-    if (m != MOVE_NEXT)
-        return m;
     snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
-    snprintf(w->request.authority, sizeof w->request.authority, "%s", a->name);
+    snprintf(w->request.authority, sizeof w->request.authority, "%s", authority);
     v = cert_order(w->call, &w->request, true, w->tty, &e);
     w->request.authority[0] = '\0';
     if (v == NULL) {
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    if (strcmp(view_string(v, "pending.state"), "pending") == 0)
-        finished(w, "The request is pending at the CA; the certificate is installed by itself on ",
-                 w->vserver->name, ".");
-    else
-        finished(w, "A certificate is successfully installed on ", w->vserver->name, ".");
-    json_decref(v);
-    return MOVE_NEXT;
+    return installed(w, v, "A certificate is successfully installed on ");
+}
+
+/* Another CA over the network: the key as the configuration has it. */
+static enum move page_order(struct wizard *w)
+{
+    const struct conf_authority *a = &w->conf->authorities[w->choice - 2];
+    char list[2048];
+    enum move m;
+
+    list_names(&w->request.names, list, sizeof list);
+    dialog_title(w, "Certificate Request Submission",
+                 "The request goes to the authority now; the certificate is installed when it is "
+                 "there, and renewed by itself.");
+    cert_say(w->tty,
+             "  Virtual server       %s\n  Key                  %s\n"
+             "  Names                %s\n  Authority            %s\n",
+             w->vserver->name, w->request.key_type, list, a->name);
+    m = dialog_yes(w, "Send the request and install the certificate?");
+    return m == MOVE_NEXT ? submit(w, a->name) : m;
 }
 
 static enum move page_issue(struct wizard *w)
 {
+    static const page_fn at_authority[] = {page_common_name, page_order, NULL};
     struct err e = {""};
     enum move m;
     json_t *v;
@@ -304,13 +411,14 @@ static enum move page_issue(struct wizard *w)
     dialog_title(w, "Choose a Certification Authority", "");
     cert_say(w->tty, "  1  The own CA of this server\n");
     for (uint32_t i = 0; i < w->conf->authority_count; i++)
-        cert_say(w->tty, "  %u  %s (%s)\n", i + 2, w->conf->authorities[i].name,
+        cert_say(w->tty, "  %u  %s (%s, %s)\n", i + 2, w->conf->authorities[i].name,
+                 w->conf->authorities[i].kind == AUTHORITY_EST ? "EST" : "ACME",
                  w->conf->authorities[i].url);
     m = dialog_choice(w, 1 + w->conf->authority_count, 1, &w->choice);
     if (m != MOVE_NEXT)
         return m;
     if (w->choice > 1)
-        return page_order(w, &w->conf->authorities[w->choice - 2]);
+        return dialog_run(w, at_authority);
     dialog_title(
         w, "Certificate Request Submission",
         "The own CA takes names, key and organization from the configuration of the virtual "
@@ -326,9 +434,7 @@ static enum move page_issue(struct wizard *w)
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    finished(w, "A certificate is successfully installed on ", w->vserver->name, ".");
-    json_decref(v);
-    return MOVE_NEXT;
+    return installed(w, v, "A certificate is successfully installed on ");
 }
 
 static enum move page_create(struct wizard *w)
@@ -419,8 +525,7 @@ static enum move page_answer_install(struct wizard *w)
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    json_decref(v);
-    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+    return installed(w, v, "The certificate is successfully installed on ");
 }
 
 static enum move page_cancel(struct wizard *w)
@@ -474,6 +579,28 @@ static enum move page_renew_elsewhere(struct wizard *w)
     return finished(w, "A request for the renewal was created. File name: ", w->file, "");
 }
 
+/* By the authority that it came from: the same names. */
+static enum move page_renew_online(struct wizard *w)
+{
+    char authority[CERT_MSG_WORD_MAX + 1];
+    enum move m;
+
+    snprintf(authority, sizeof authority, "%s", view_string(w->state, "current.origin"));
+    dialog_title(w, "Renew the Current Certificate", "");
+    cert_say(w->tty,
+             "Its authority, %s, is asked for another one, and it is installed.\n"
+             "  1  With a new key\n  2  With the key in use\n",
+             authority);
+    m = dialog_choice(w, 2, 1, &w->choice);
+    if (m == MOVE_NEXT)
+        m = dialog_yes(w, "Renew it?");
+    if (m != MOVE_NEXT)
+        return m;
+    cert_names_done(&w->request.names);
+    w->request = (struct cert_request_msg){.as_current = true, .same_key = w->choice == 2};
+    return submit(w, authority);
+}
+
 static enum move page_renew(struct wizard *w)
 {
     struct buf body BUF_AUTO = BUF(128);
@@ -483,6 +610,8 @@ static enum move page_renew(struct wizard *w)
     enum move m;
     json_t *v;
 
+    if (strcmp(source, "external CA") == 0 && view_string(w->state, "current.origin")[0])
+        return page_renew_online(w);
     if (strcmp(source, "external CA") == 0 || strcmp(source, "import") == 0)
         return page_renew_elsewhere(w);
     dialog_title(w, "Renew the Current Certificate", "The own CA makes a new one at once.");
@@ -499,6 +628,8 @@ static enum move page_renew(struct wizard *w)
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
+    if (cert_waits(v)[0])
+        return installed(w, v, "");
     json_decref(v);
     return finished(w, "The certificate of ", w->vserver->name, " is renewed.");
 }

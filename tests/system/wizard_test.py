@@ -4,9 +4,7 @@ back; and the wizard at a terminal. OpenSSL plays the other CA and the other pro
 import imaplib
 import os
 import pathlib
-import pty
 import re
-import select
 import signal
 import socket
 import ssl
@@ -15,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import terminal
 from sealpost import Server, main, wait_for
 
 server = None
@@ -523,40 +522,8 @@ def remove_and_rollback():
 
 # ---------------------------------------------------------------- the wizard
 
-class Terminal:
-    """The wizard on a terminal of its own, and what was said so far."""
-
-    def __init__(self, vserver):
-        self.text = ""
-        self.at = 0
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(work)
-            os.execl(server.bin / "sealpost", "sealpost", "--config", str(server.conf), "cert", "wizard", vserver)
-
-    def read(self, seconds):
-        if select.select([self.fd], [], [], seconds)[0]:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                return False
-            self.text += data.decode().replace("\r\n", "\n")
-            return bool(data)
-        return None
-
-    def expect(self, what, answer=None):
-        end = time.monotonic() + 30
-        while self.text.find(what, self.at) < 0:
-            if self.read(1) is False or time.monotonic() > end:
-                raise AssertionError(f"no {what!r} in:\n{self.text[self.at:]}")
-        self.at = self.text.find(what, self.at) + len(what)
-        if answer is not None:
-            os.write(self.fd, answer.encode() + b"\n")
-
-    def end(self):
-        while self.read(10):
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+def Terminal(vserver):
+    return terminal.Terminal(server, vserver, work)
 
 
 GOLDEN = """Welcome to the Certificate Wizard for the virtual server nntp-default.
@@ -600,7 +567,12 @@ Organizational unit []: News
 If clients come from the Internet, it must be a fully qualified domain name that can be resolved externally,
 and lead to this virtual server. Clients look at the alternative names; the common name is one of them.
 Common name [localhost]: 
-Alternative names, with commas between [localhost]: news.example.test, 127.0.0.1
+Clients have asked for these names (SNI; how often), which no certificate here covers. Take only those that are yours.
+  1  news.example.test (2)
+Add which of them (numbers with commas, all, none) [none]: 2
+  ! numbers from 1 to 1 with commas between, all, or none
+Add which of them (numbers with commas, all, none) [none]: 1
+Alternative names, with commas between [localhost, news.example.test]: localhost, news.example.test, 127.0.0.1
 
 --- Geographical Information ---
 Country/Region (two letters, or its name) []: Atlantis
@@ -647,6 +619,8 @@ The wizard is finished.
 
 def wizard_prepares_a_request():
     """Word for word."""
+    for _ in range(2):
+        terminal.ask_for_name(server.port("nntps"), "news.example.test")
     t = Terminal("nntp-default")
     typed = iter(re.findall(r"(?:\]: )(.*)\n", GOLDEN))
     for answer in typed:
