@@ -310,6 +310,18 @@ static int forget_address(struct engine *e, struct account *a)
     return err ? err : index_del(&e->index, e->txn, INDEX_ADDRESS, &k);
 }
 
+/* An account that is being removed may hold it still: it would take the new one's name along. */
+static int take_address(struct engine *e, uint64_t account, const struct key *named)
+{
+    uint64_t holder;
+    int err = index_get_row(&e->index, e->txn, INDEX_NAMED, named, &holder, sizeof(holder));
+
+    if (err)
+        return err == -ENOENT ? 0 : err;
+    struct account *other = holder != account ? account_get(e, holder, false) : NULL;
+    return other ? forget_address(e, other) : 0;
+}
+
 static int apply_named(struct engine *e, uint64_t account, struct span address)
 {
     struct account *a = account_get(e, account, false);
@@ -324,7 +336,9 @@ static int apply_named(struct engine *e, uint64_t account, struct span address)
     memcpy(room, &row, sizeof(row));
     memcpy(room + sizeof(row), address.p, address.n);
     key_add_name(&n, address);
-    err = index_put(&e->index, e->txn, INDEX_ADDRESS, &k, room, sizeof(row) + address.n);
+    err = take_address(e, account, &n);
+    if (!err)
+        err = index_put(&e->index, e->txn, INDEX_ADDRESS, &k, room, sizeof(row) + address.n);
     if (!err)
         err = index_put(&e->index, e->txn, INDEX_NAMED, &n, &account, sizeof(account));
     a->domain = row.domain;
