@@ -282,9 +282,10 @@ static int finish_delete(struct directory *d, uint64_t id, struct err *e)
     DB_AUTO address = db_statement(d, DB_ENTRY_REMOVE);
     DB_AUTO row = db_statement(d, DB_ACCOUNT_REMOVE);
     DB_AUTO certificates = db_statement(d, DB_CERT_FORGET);
+    DB_AUTO quota = db_statement(d, DB_QUOTA_REMOVE);
     struct directory_account a;
     struct mail_address name;
-    int rc = address && row && certificates ? directory_account_get(d, id, &a) : -EIO;
+    int rc = address && row && certificates && quota ? directory_account_get(d, id, &a) : -EIO;
 
     if (rc < 0)
         return no_account(id, rc, e);
@@ -297,9 +298,12 @@ static int finish_delete(struct directory *d, uint64_t id, struct err *e)
     sqlite3_bind_int64(address, 3, ENTRY_ACCOUNT);
     sqlite3_bind_int64(row, 1, (int64_t)id);
     sqlite3_bind_int64(certificates, 1, (int64_t)id);
+    db_bind_text(quota, 1, span_cstr(a.address));
     rc = db_member_forget(d, &name);
     if (rc == 0)
         rc = db_run(d, certificates);
+    if (rc == 0)
+        rc = db_run(d, quota);
     if (rc == 0)
         rc = db_run(d, address);
     if (rc == 0)

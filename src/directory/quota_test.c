@@ -87,6 +87,22 @@ TEST(kept)
     remove_folder(d);
 }
 
+TEST(goes_with_the_account)
+{
+    struct directory *d = open_new();
+    struct directory_account a;
+    struct err e;
+
+    EXPECT_INT(directory_quota_set(d, SPAN("example.org"), 5000, &e), 0);
+    EXPECT_INT(directory_quota_set(d, SPAN("alice@example.org"), 700, &e), 0);
+    CHECK(directory_account_find(d, SPAN("alice@example.org"), &a) == 0);
+    EXPECT_INT(directory_account_delete_begin(d, a.id, &e), 0);
+    expect_all(d, "alice@example.org=700 example.org=5000 ");
+    EXPECT_INT(directory_account_delete_finish(d, a.id, &e), 0);
+    expect_all(d, "example.org=5000 ");
+    remove_folder(d);
+}
+
 static void put_group(struct span group, void *arg)
 {
     buf_printf(arg, "%.*s ", SPAN_ARG(group));
