@@ -28,6 +28,7 @@ enum conf_policy {
 };
 /* SMTP virtual servers only. */
 enum conf_smtp_kind { SMTP_MX, SMTP_SUBMISSION };
+enum conf_quota_reply { QUOTA_REPLY_PERMANENT, QUOTA_REPLY_TEMPORARY };
 enum conf_authority_kind { AUTHORITY_ACME, AUTHORITY_EST };
 enum conf_challenge {
     CHALLENGE_HTTP,
@@ -99,6 +100,7 @@ struct conf_vserver {
     bool require_128bit;
     uint8_t tls_min;             /* enum conf_tls_min */
     uint8_t smtp_kind;           /* enum conf_smtp_kind */
+    uint8_t quota_reply;         /* enum conf_quota_reply */
     const char *key_type;        /* "p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096" */
     uint8_t client_certificates; /* enum conf_client_certificates */
     struct conf_strings client_trust; /* "own-ca", names of files in certs/trust */

@@ -241,6 +241,9 @@ static void check_vserver(const struct conf *c, uint32_t vi, const config_settin
             report_error(r, line_of(group, "name"),
                          "there already is a virtual server %s. Give this one another name",
                          v->name);
+    if (v->quota_reply != QUOTA_REPLY_PERMANENT && v->protocol != PROTOCOL_SMTP)
+        report_error(r, line_of(group, "quota_reply"),
+                     "quota_reply is for smtp only. Remove it from virtual server %s", v->name);
     if (v->smtp_kind != SMTP_MX && v->protocol != PROTOCOL_SMTP)
         report_error(r, line_of(group, "smtp_kind"),
                      "smtp_kind is for smtp only. Remove it from virtual server %s", v->name);

@@ -96,6 +96,8 @@ TEST(strangers)
         {VSERVER("protocol = \"nntp\"; anonymous_post = true; allow = [\"::/0\"];", "port = 1;"),
          "x.conf:2: anonymous_post would let every stranger post. Name the networks that may in 'allow' of "
          "virtual server v, or remove it.\n"},
+        {VSERVER("protocol = \"pop3\"; quota_reply = \"temporary\";", "port = 1;"),
+         "x.conf:2: quota_reply is for smtp only. Remove it from virtual server v.\n"},
         {VSERVER("protocol = \"pop3\"; smtp_kind = \"submission\";", "port = 1;"),
          "x.conf:2: smtp_kind is for smtp only. Remove it from virtual server v.\n"},
     };

@@ -6,6 +6,7 @@
 static const char *const protocol_names[] = {"pop3", "imap4", "smtp", "nntp", "http", NULL};
 static const char *const policy_names[] = {"tls", "starttls", "opportunistic", "public", NULL};
 static const char *const smtp_kind_names[] = {"mx", "submission", NULL};
+static const char *const quota_reply_names[] = {"permanent", "temporary", NULL};
 static const char *const tls_min_names[] = {"1.2", "1.3", NULL};
 static const char *const client_certificates_names[] = {"ignore", "accept", "require", NULL};
 static const char *const search_index_names[] = {"used", "always", "never", NULL};

@@ -245,6 +245,31 @@ static int add_recipient(struct session *s, struct target_list *l, const struct 
     return 0;
 }
 
+void transaction_full(struct session *s)
+{
+    session_puts(s, s->vserver->quota_reply == QUOTA_REPLY_TEMPORARY
+                        ? "452 4.2.2 The mailbox is full, try again later\r\n"
+                        : "552 5.2.2 The mailbox is full\r\n");
+}
+
+/* One answer stands for all recipients. Where there are several, those with room must not lose
+ * the message for ever because of one without: the sender comes again, and then RCPT tells them
+ * apart (rcpt_has_room). suspends */
+static void answer_full(struct session *s)
+{
+    struct smtp *t = session_data(s);
+    uint64_t bytes = store_body_size(t->body);
+
+    if (t->recipient_count == 1 && t->first->target_count == 1) {
+        transaction_full(s);
+        return;
+    }
+    for (struct smtp_recipient *r = t->first; r; r = r->next)
+        if (r->target_count == 1 && r->targets[0].kind == TARGET_ACCOUNT)
+            store_room(s->worker->store, r->targets[0].id, bytes);
+    session_puts(s, "452 4.2.2 One of the mailboxes is full, try again later\r\n");
+}
+
 static void answer(struct session *s, int err, const char *id, size_t recipients)
 {
     struct smtp *t = session_data(s);
@@ -258,7 +283,7 @@ static void answer(struct session *s, int err, const char *id, size_t recipients
         session_printf(s, "250 2.0.0 Ok: taken as %s\r\n", id);
         return;
     case -EDQUOT:
-        session_puts(s, "452 4.2.2 The mailbox is full, try again later\r\n");
+        answer_full(s);
         return;
     case -ENOSPC:
         session_puts(s, "452 4.3.1 No room, try again later\r\n");

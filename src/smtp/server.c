@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "smtp/transaction.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -489,6 +490,20 @@ static bool resolve_recipient(struct session *s, struct smtp_recipient *r, struc
     return !relaying_refused(s, r->address);
 }
 
+/* Nothing is asked about a mailbox that was never seen full. suspends */
+static bool rcpt_has_room(struct session *s, const struct smtp_recipient *r)
+{
+    struct smtp *t = session_data(s);
+    struct store *store = s->worker->store;
+
+    if (r->target_count != 1 || r->targets[0].kind != TARGET_ACCOUNT ||
+        !store_was_full(store, r->targets[0].id) ||
+        store_room(store, r->targets[0].id, t->size) != -EDQUOT)
+        return true;
+    transaction_full(s);
+    return false;
+}
+
 /* One message is one request to stored, and that has a limit: whoever is beyond it comes with the
  * next message (RFC 5321 section 4.5.3.1.10). */
 static bool recipient_fits(const struct session *s, const struct smtp_recipient *r,
@@ -519,6 +534,8 @@ static bool take_recipient(struct session *s, struct smtp_recipient *r,
                               path->parameters[i].keyword))
             return false;
     if (!resolve_recipient(s, r, path->domain))
+        return false;
+    if (!rcpt_has_room(s, r))
         return false;
     if (!recipient_fits(s, r, &bytes)) {
         session_puts(s, "452 4.5.3 Too many recipients\r\n");

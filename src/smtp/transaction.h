@@ -46,6 +46,8 @@ bool smtp_is_submission(const struct session *s);
 /* About what the delivery to one target adds to the request to stored, but for the group's fields.
  */
 size_t delivery_target_bytes(const struct smtp *t, const struct smtp_recipient *r);
+/* The reply where a mailbox has no room, as the virtual server's quota_reply says. */
+void transaction_full(struct session *s);
 /* delivery.c: the body is complete. Says the final reply and resets. suspends */
 void transaction_deliver(struct session *s);
 

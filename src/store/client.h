@@ -12,7 +12,8 @@ enum {
     FILE_GRACE_MS = 60000,
     CALL_TIMEOUT_MS = 30000,
     ROOM_TIMEOUT_MS = 30000,
-    DETACHED_MAX_MS = 60000
+    DETACHED_MAX_MS = 60000,
+    FULL_MAX = 64,
 };
 
 /* Shared memory given out in pages, contiguous. */
@@ -83,7 +84,9 @@ struct store {
     void *on_queue_arg;
     void (*on_any)(void *arg, uint64_t mailbox); /* store_follow */
     void *on_any_arg;
-    uint64_t any; /* what is followed: STORE_ALL, STORE_MAILBOXES */
+    uint64_t any;            /* what is followed: STORE_ALL, STORE_MAILBOXES */
+    uint64_t full[FULL_MAX]; /* accounts over their quota when they were asked about; 0: none */
+    unsigned full_next;
     bool closing;
     unsigned fibers; /* of ours that still run */
 };

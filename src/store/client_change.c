@@ -296,6 +296,40 @@ int store_subscribe(struct store *s, struct span grant, uint64_t folder_account,
     return mailbox_call(s, MSG_STORE_SUBSCRIBE, &m, NULL);
 }
 
+/* ------------------------------------------------------------------ quotas */
+static unsigned full_at(const struct store *s, uint64_t account)
+{
+    unsigned k = 0;
+
+    while (k < FULL_MAX && s->full[k] != account)
+        k++;
+    return k;
+}
+
+bool store_was_full(const struct store *s, uint64_t account)
+{
+    return account && full_at(s, account) < FULL_MAX;
+}
+
+int store_room(struct store *s, uint64_t account, uint64_t bytes)
+{
+    struct buf payload BUF_AUTO = BUF(32);
+    int err = s->link ? 0 : -EPIPE;
+
+    if (!err) {
+        wr_u64(&payload, account);
+        wr_u64(&payload, bytes);
+        err = link_call(s->link, MSG_STORE_ROOM, buf_span(&payload), NULL, 0, CALL_TIMEOUT_MS, NULL,
+                        NULL);
+    }
+    unsigned at = full_at(s, account); /* others may have asked meanwhile */
+    if (err == 0 && at < FULL_MAX)
+        s->full[at] = 0;
+    if (err == -EDQUOT && at == FULL_MAX)
+        s->full[s->full_next++ % FULL_MAX] = account;
+    return err;
+}
+
 /* ------------------------------------------------------------------ the queue */
 int store_queue_lease(struct store *s, struct arena *a, struct queue_item *ret, int64_t *ret_due)
 {

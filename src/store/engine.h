@@ -245,6 +245,7 @@ int ask_compact(struct engine *e, struct intent *i);
 void compact_put_stat(struct engine *e, struct buf *out);
 int ask_grant(struct engine *e, struct intent *i); /* import.c */
 int ask_used(struct engine *e, struct intent *i);
+int ask_room(struct engine *e, struct intent *i);
 
 /* ------------------------------------------------------------------ checkpoint.c, replay.c */
 struct checkpoint {

@@ -210,6 +210,8 @@ int engine_ask(struct engine *e, struct intent *i, int *ret_fd)
         return ask_compact(e, i);
     case MSG_STORE_GRANT:
         return ask_grant(e, i);
+    case MSG_STORE_ROOM:
+        return ask_room(e, i);
     case MSG_STORE_USED:
         return ask_used(e, i);
     default:

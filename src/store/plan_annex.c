@@ -387,3 +387,44 @@ int ask_used(struct engine *e, struct intent *i)
     mdb_txn_abort(t);
     return r.bad ? -EINVAL : err;
 }
+
+static bool is_full(const struct row_account *a, uint64_t bytes)
+{
+    return a->quota_bytes &&
+           (a->used_bytes >= a->quota_bytes || bytes > a->quota_bytes - a->used_bytes);
+}
+
+static int row_of(struct engine *e, MDB_txn *t, uint64_t id, struct row_account *ret)
+{
+    struct key k = key_u64(id);
+
+    return index_get_row(&e->index, t, INDEX_ACCOUNT, &k, ret, sizeof(*ret));
+}
+
+/* u64 account, u64 bytes. For an answer to RCPT, before the message has come. */
+int ask_room(struct engine *e, struct intent *i)
+{
+    struct rd r = rd_of(i->payload);
+    uint64_t id = rd_u64(&r), bytes = rd_u64(&r);
+    struct row_account a, domain;
+    struct row_address head;
+    struct span row;
+    MDB_txn *t;
+
+    if (!rd_done(&r))
+        return -EINVAL;
+    int err = index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &t));
+    if (err)
+        return err;
+    err = row_of(e, t, id, &a);
+    if (!err && is_full(&a, bytes))
+        err = -EDQUOT;
+    struct key k = key_u64(id);
+    if (!err && index_get(&e->index, t, INDEX_ADDRESS, &k, &row) == 0 && row.n >= sizeof(head)) {
+        memcpy(&head, row.p, sizeof(head));
+        if (row_of(e, t, head.domain, &domain) == 0 && is_full(&domain, bytes))
+            err = -EDQUOT;
+    }
+    mdb_txn_abort(t);
+    return err;
+}

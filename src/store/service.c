@@ -520,6 +520,7 @@ static bool is_question(const struct msg *m)
     case MSG_STORE_STAT:
     case MSG_STORE_COMPACT:
     case MSG_STORE_GRANT:
+    case MSG_STORE_ROOM:
     case MSG_STORE_USED:
         return true;
     case MSG_STORE_QUEUE_ADMIN: {

@@ -35,6 +35,7 @@
     X(STORE_ACL) \
     X(STORE_NOTE) \
     X(STORE_DOMAIN) \
+    X(STORE_ROOM) \
     X(STORE_USED) \
     X(STORE_CATCH_UP)
 /* clang-format on */

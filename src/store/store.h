@@ -271,6 +271,10 @@ struct store_delivered {
     char tracking[24];    /* "id" of the Received field and the log */
     uint32_t numbers[64]; /* news: article numbers, in the order of FOLDER recipients */
 };
+/* Is there room in the quotas of an account? -EDQUOT: not for so many bytes, which is remembered for
+ * store_was_full until it is asked again. suspends */
+int store_room(struct store *s, uint64_t account, uint64_t bytes);
+bool store_was_full(const struct store *s, uint64_t account);
 /* One durable record for all recipients. Recipients that are no more (deleted meanwhile) are
  * skipped if at least one is left, else -ENOENT. -EDQUOT: one of them is over quota; nobody has got
  * it, the sender tries again. A recipient with NOTIFY_SUCCESS who got it here becomes a queue item

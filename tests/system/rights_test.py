@@ -4,9 +4,10 @@
     tests/system/rights_test.py [build/asan/bin]
 """
 import re
+import smtplib
 import sys
 
-from sealpost import Server
+from sealpost import Server, wait_for
 
 
 def ok(answer):
@@ -51,9 +52,63 @@ def test_domain_quota(s):
         with_mail.sendmail("x@example.net", [s.address("bob")], big)
         raise AssertionError("taken over the quota")
     except Exception as e:  # smtplib has several
-        assert "452" in str(e) or "(452" in repr(e), e
+        assert "552" in str(e) and "5.2.2" in str(e), e
     s.run("quota", "set", domain, "none")
     ok(bob.append("INBOX", "", None, big))
+
+
+def refused(fn, *args):
+    """The code and text with which a message, or a recipient of it, is refused."""
+    try:
+        fn(*args)
+    except smtplib.SMTPRecipientsRefused as e:
+        return next(iter(e.recipients.values()))
+    except smtplib.SMTPResponseException as e:
+        return e.smtp_code, e.smtp_error
+    raise AssertionError("it was taken")
+
+
+def test_mailbox_is_full(s):
+    """quota_reply says whether the sender is told at once; those who have room get the message all the same."""
+    alice, bob = s.address("alice"), s.address("bob")
+    s.run("quota", "set", bob, "64K")
+    c = s.imap("bob")
+    ok(c.select("INBOX"))
+    ok(c.store("1:*", "+FLAGS", "(\\Deleted)"))
+    ok(c.expunge())
+    text = b"Subject: full\r\n\r\n" + b"y" * 70 * 700 + b"\r\n"
+    ok(c.append("INBOX", "", None, text))
+    answer = c.append("INBOX", "", None, text)
+    assert answer[0] == "NO" and b"[OVERQUOTA]" in answer[1][0], answer
+    mx = s.mx()
+    code, why = refused(mx.sendmail, "x@example.net", [bob], text)
+    assert code == 552 and b"5.2.2" in why, (code, why)
+    mx.rset()
+    # one answer for two recipients: later, and then each has its own
+    code, why = refused(mx.sendmail, "x@example.net", [alice, bob], text)
+    assert code == 452 and b"4.2.2" in why, (code, why)
+    mx.rset()
+    left = mx.sendmail("x@example.net", [alice, bob], text)
+    assert list(left) == [bob] and left[bob][0] == 552 and b"5.2.2" in left[bob][1], left
+    # where the virtual server says temporary
+    submission = s.submission("alice")
+    code, why = refused(submission.sendmail, alice, [bob], text)
+    assert code == 452 and b"4.2.2" in why, (code, why)
+    # room again: taken again
+    s.run("quota", "set", bob, "none")
+    assert mx.sendmail("x@example.net", [alice, bob], text) == {}
+    mx.quit()
+
+
+def test_quota_goes_with_its_account(s):
+    s.run("account", "add", s.address("dora"), "--password-stdin", input="correct7horse")
+    s.run("quota", "set", s.address("dora"), "64K")
+    assert s.address("dora") in s.run("quota", "list").stdout
+    s.run("account", "remove", s.address("dora"))
+    wait_for("dora is gone", lambda: s.run("account", "show", s.address("dora"), check=False).returncode)
+    assert s.address("dora") not in s.run("quota", "list").stdout
+    s.run("account", "add", s.address("dora"), "--password-stdin", input="correct7horse")
+    assert s.address("dora") not in s.run("quota", "list").stdout, "who has the address now has the quota of another"
 
 
 def test_kept_after_a_kill(s):
@@ -74,8 +129,9 @@ def test_kept_after_a_kill(s):
 
 
 if __name__ == "__main__":
-    with Server(sys.argv[1] if len(sys.argv) > 1 else "build/asan/bin") as server:
-        for test in (test_group_of_the_directory, test_domain_quota, test_kept_after_a_kill):
+    tests = (test_group_of_the_directory, test_domain_quota, test_mailbox_is_full, test_quota_goes_with_its_account, test_kept_after_a_kill)
+    with Server(sys.argv[1] if len(sys.argv) > 1 else "build/asan/bin", vserver_extra={"submission-default": 'quota_reply = "temporary";'}) as server:
+        for test in tests:
             test(server)
             print("ok", test.__name__)
-    print("3 passed, 0 failed")
+    print(f"{len(tests)} passed, 0 failed")
