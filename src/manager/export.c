@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "manager/account_annex.h"
 #include "manager/table.h"
 #include "manager/text.h"
 
@@ -28,7 +29,7 @@ struct export
     size_t mailbox_count, mailbox_cap;
     char *name;
     uint64_t written, there, bytes, entered, shown_ms, started_ms;
-    json_t *refused, *notes;
+    json_t *refused, *notes, *annex;
     int failed;
     struct err why;
 };
@@ -203,6 +204,41 @@ static int take_messages(struct export *x, uint64_t mailbox)
     return r;
 }
 
+/* ---- what is no mail --------------------------------------------------------------------- */
+
+static int put_annex(struct export *x, uint64_t id)
+{
+    struct mailbox_info m;
+    struct store_read r;
+    int err = store_read_begin(x->s->store, &r);
+
+    if (err == 0) {
+        if (store_mailbox_get(&r, id, &m) == 0)
+            json_array_append_new(json_object_get(x->annex, "mailboxes"),
+                                  annex_of_mailbox(&r, &m, x->sink->place(x->sink->arg)));
+        store_read_end(&r);
+    }
+    return err != 0 ? export_fail(x, "the index cannot be read: %s", strerror(-err)) : 0;
+}
+
+/* An export of some mailboxes leaves what an earlier one wrote of the others. */
+static int save_annex(struct export *x)
+{
+    json_t *old, *box;
+    struct err e;
+    size_t k;
+
+    if (x->only.n > 0 && annex_load(x->folder, &old, &e) == 0 && old != NULL) {
+        json_array_foreach(json_object_get(old, "mailboxes"), k, box)
+        {
+            if (annex_find(x->annex, "name", annex_text(box, "name")) == NULL)
+                json_array_append(json_object_get(x->annex, "mailboxes"), box);
+        }
+        json_decref(old);
+    }
+    return annex_save(x->folder, x->annex, &e) != 0 ? export_fail(x, "%s", e.text) : 0;
+}
+
 /* ---- mailboxes --------------------------------------------------------------------------- */
 
 static bool wanted(const struct export *x, struct span name)
@@ -257,7 +293,9 @@ static int take_mailbox(struct export *x, uint64_t id)
         x->name = span_dup(m.name);
         err = x->sink->enter(x, &m, x->sink->arg);
         if (err == 0) {
-            err = take_messages(x, id);
+            err = put_annex(x, id);
+            if (err == 0)
+                err = take_messages(x, id);
             left = x->sink->leave(x, err == 0, x->sink->arg);
             err = err != 0 ? err : left;
             x->entered += err == 0;
@@ -277,6 +315,7 @@ static void work(void *arg)
 
     if (err == 0) {
         err = store_mailbox_each(&r, x->s->account.id, collect, x);
+        x->annex = annex_of_account(&r, x->s->account.id);
         store_read_end(&r);
     }
     if (err != 0) {
@@ -291,7 +330,9 @@ static void work(void *arg)
     for (size_t k = 0; k < x->mailbox_count && err == 0; k++)
         err = take_mailbox(x, x->mailboxes[k]);
     if (err == 0)
-        x->sink->end(x, x->sink->arg);
+        err = x->sink->end(x, x->sink->arg);
+    if (err == 0)
+        save_annex(x);
 }
 
 /* ---- the folder -------------------------------------------------------------------------- */
@@ -418,6 +459,7 @@ int export_run(struct call *c, const struct export_sink *sink, struct err *e)
     free(x.name);
     json_decref(x.refused);
     json_decref(x.notes);
+    json_decref(x.annex);
     import_store_free(x.s);
     return r;
 }

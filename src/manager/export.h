@@ -28,6 +28,7 @@ struct export_sink {
     int (*put)(struct export *x, const struct message_info *m, struct span bytes, void *arg);
     int (*leave)(struct export *x, bool whole, void *arg); /* of what was entered */
     int (*end)(struct export *x, void *arg);
+    const char *(*place)(void *arg); /* of what was entered, below --to: ".Sent", "Sent.mbox" */
     void *arg;
 };
 

@@ -23,7 +23,7 @@ struct maildir {
     bool fs;
     int root, dir;     /* of the mailbox at hand */
     struct map *there; /* unique part → name, of cur */
-    struct buf subscriptions;
+    struct buf subscriptions, path;
     uint32_t uidvalidity;
     struct span keywords[STORE_KEYWORDS_MAX];
     unsigned keyword_count, letters, forwarded; /* forwarded: place of $Forwarded + 1 */
@@ -134,19 +134,20 @@ static int write_keywords(struct export *x, struct maildir *m, const struct expo
 static int enter(struct export *x, const struct export_mailbox *box, void *arg)
 {
     struct maildir *m = arg;
-    struct buf path BUF_AUTO = BUF(PATH_MAX_BYTES);
-    int r = make_path(x, m, box->name, &path), fd;
+    int r, fd;
 
+    buf_clear(&m->path);
+    r = make_path(x, m, box->name, &m->path);
     if (r != 0)
         return r;
-    m->dir = openat(m->root, buf_cstr(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    m->dir = openat(m->root, buf_cstr(&m->path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (m->dir < 0)
-        return export_fail(x, "%s cannot be opened: %s", text_quote(buf_span(&path)),
+        return export_fail(x, "%s cannot be opened: %s", text_quote(buf_span(&m->path)),
                            strerror(errno));
     if ((r = make(x, m->dir, "cur")) != 0 || (r = make(x, m->dir, "new")) != 0 ||
         (r = make(x, m->dir, "tmp")) != 0)
         return r;
-    if (!m->fs && path.n > 1) {
+    if (!m->fs && m->path.n > 1) {
         fd = openat(m->dir, "maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         fd_close(&fd);
     }
@@ -166,10 +167,13 @@ static int enter(struct export *x, const struct export_mailbox *box, void *arg)
     return r != 0 ? r : list(x, m);
 }
 
-/* "1234567890.V17U42.sealpost" */
+/* "1234567890.V17U42.sealpost"; "1234567890.V17U42Z120.sealpost" in a zone two hours east. */
 static void name_unique(const struct maildir *m, const struct message_info *i, struct buf *out)
 {
-    buf_printf(out, "%lld.V%uU%u.sealpost", (long long)i->received_seconds, m->uidvalidity, i->uid);
+    buf_printf(out, "%lld.V%uU%u", (long long)i->received_seconds, m->uidvalidity, i->uid);
+    if (i->received_zone != 0)
+        buf_printf(out, "Z%d", i->received_zone);
+    buf_put_cstr(out, ".sealpost");
 }
 
 static void name_flags(struct maildir *m, const struct message_info *i, struct buf *out)
@@ -246,6 +250,13 @@ static int leave(struct export *x, bool whole, void *arg)
     return 0;
 }
 
+static const char *place(void *arg)
+{
+    struct maildir *m = arg;
+
+    return buf_cstr(&m->path);
+}
+
 static int begin(struct export *x, int folder, void *arg)
 {
     struct maildir *m = arg;
@@ -272,8 +283,13 @@ static int end(struct export *x, void *arg)
 int cmd_export_maildir(struct call *c, struct err *e)
 {
     struct maildir m = {
-        .root = -1, .dir = -1, .subscriptions = BUF(16 << 20), .text = BUF((size_t)UINT32_MAX)};
-    struct export_sink s = {"maildir", begin, enter, has, put, leave, end, &m};
+        .root = -1,
+        .dir = -1,
+        .subscriptions = BUF(16 << 20),
+        .path = BUF(PATH_MAX_BYTES),
+        .text = BUF((size_t)UINT32_MAX),
+    };
+    struct export_sink s = {"maildir", begin, enter, has, put, leave, end, place, &m};
     struct span layout = span_cstr(c->option[OPT_LAYOUT]);
     int r;
 
@@ -285,6 +301,7 @@ int cmd_export_maildir(struct call *c, struct err *e)
     r = export_run(c, &s, e);
     forget(&m);
     buf_done(&m.subscriptions);
+    buf_done(&m.path);
     buf_done(&m.text);
     return r;
 }

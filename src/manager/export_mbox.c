@@ -192,6 +192,13 @@ static int leave(struct export *x, bool whole, void *arg)
     return r;
 }
 
+static const char *place(void *arg)
+{
+    struct mbox *m = arg;
+
+    return buf_cstr(&m->path);
+}
+
 static int begin(struct export *x, int folder, void *arg)
 {
     struct mbox *m = arg;
@@ -220,7 +227,7 @@ int cmd_export_mbox(struct call *c, struct err *e)
                      .partial = BUF(PATH_MAX_BYTES + 16),
                      .out = BUF((size_t)UINT32_MAX),
                      .text = BUF((size_t)UINT32_MAX)};
-    struct export_sink s = {"mbox", begin, enter, has, put, leave, end, &m};
+    struct export_sink s = {"mbox", begin, enter, has, put, leave, end, place, &m};
     int r = export_run(c, &s, e);
 
     buf_done(&m.path);

@@ -377,9 +377,9 @@ static void choose_name(struct import *i, const struct import_folder *f, struct 
                     SPAN_ARG(buf_span(out)));
 }
 
-/* Makes it if need be. suspends. */
+/* Makes it if need be; *ret_fresh: it was never used before. suspends. */
 static int open_mailbox(struct import *i, struct span name, const struct import_folder *f,
-                        struct store_read *ret_read, struct mailbox_info *ret)
+                        struct store_read *ret_read, struct mailbox_info *ret, bool *ret_fresh)
 {
     uint64_t account = i->s->account.id, id;
     struct span grant;
@@ -388,6 +388,7 @@ static int open_mailbox(struct import *i, struct span name, const struct import_
     if (r != 0)
         return r;
     r = store_mailbox_find(ret_read, account, name, ret);
+    *ret_fresh = r != 0 || ret->attributes & MAILBOX_NOSELECT || ret->uidnext == 1;
     if (r == 0 && !(ret->attributes & MAILBOX_NOSELECT))
         return 0;
     store_read_end(ret_read);
@@ -412,6 +413,7 @@ int import_enter(struct import *i, const struct import_folder *f)
     struct buf name BUF_AUTO = BUF(8192);
     struct mailbox_info m;
     struct store_read read;
+    bool fresh = false;
     int r;
 
     flush(i);
@@ -420,7 +422,7 @@ int import_enter(struct import *i, const struct import_folder *f)
         return i->failed;
     choose_name(i, f, &name);
     i->folder = span_dup(f->name);
-    r = open_mailbox(i, buf_span(&name), f, &read, &m);
+    r = open_mailbox(i, buf_span(&name), f, &read, &m, &fresh);
     if (r == -EINVAL) {
         refuse(i, i->folder, "", "no mailbox can have this name");
         return i->failed != 0 ? i->failed : -ENOENT;
@@ -428,6 +430,9 @@ int import_enter(struct import *i, const struct import_folder *f)
     if (r != 0)
         return import_fail(i, "the mailbox %s cannot be opened: %s", text_quote(buf_span(&name)),
                            import_store_reason(r));
+    if (f->annex != NULL && f->attributes & ~m.attributes)
+        import_note(i, "the mailbox %s is there and keeps the special use it has",
+                    text_quote(m.name));
     i->folders++;
     i->mailbox = m.id;
     /* A mailbox that was made anew, or restored, has another UIDVALIDITY: nothing that was
@@ -435,7 +440,9 @@ int import_enter(struct import *i, const struct import_folder *f)
     i->folder_key = import_hash_pair(import_hash_pair(import_hash(f->name), m.id), m.uidvalidity);
     r = load_present(i, &read, &m);
     store_read_end(&read);
-    return r != 0 ? import_fail(i, "the index cannot be read") : 0;
+    if (r != 0)
+        return import_fail(i, "the index cannot be read");
+    return f->annex != NULL ? import_annex_mailbox(i, i->mailbox, fresh, f->annex) : 0;
 }
 
 /* ---- messages ---------------------------------------------------------------------------- */
@@ -621,41 +628,6 @@ int import_take(struct import *i, const struct import_message *m)
         batch_send(i);
     show_progress(i, false);
     return i->failed;
-}
-
-/* ---- keywords ---------------------------------------------------------------------------- */
-
-bool import_keyword_valid(struct span s)
-{
-    if (s.n == 0 || s.n > STORE_KEYWORD_BYTES_MAX)
-        return false;
-    for (size_t k = 0; k < s.n; k++)
-        if (s.p[k] <= ' ' || s.p[k] > '~' || strchr("(){%*\"\\]", s.p[k]) != NULL)
-            return false;
-    return true;
-}
-
-void import_flags_keyword(struct import_flags *f, struct span name)
-{
-    for (size_t k = 0; k < f->keyword_count; k++)
-        if (span_eq_nocase(f->keywords[k], name))
-            return;
-    if (name.n > 0 && f->keyword_count < IMPORT_KEYWORDS_MAX)
-        f->keywords[f->keyword_count++] = name;
-}
-
-void import_crlf(struct span s, struct buf *out)
-{
-    while (s.n > 0) {
-        size_t at = span_find(s, '\n');
-        if (at == SPAN_NONE) {
-            buf_put_span(out, s);
-            return;
-        }
-        buf_put_span(out, span_head(s, at));
-        buf_put_cstr(out, at > 0 && s.p[at - 1] == '\r' ? "\n" : "\r\n");
-        s = span_skip(s, at + 1);
-    }
 }
 
 /* ---- the whole course -------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #ifndef MANAGER_IMPORT_H
 #define MANAGER_IMPORT_H
 
+#include "manager/account_annex.h"
 #include "manager/import_store.h"
 
 struct import;
@@ -23,6 +24,7 @@ struct import_folder {
     struct span name;    /* UTF-8, '/' between levels; INBOX is the inbox */
     uint32_t attributes; /* special uses, MAILBOX_… */
     bool subscribed;
+    const json_t *annex; /* account_annex.h: rights and annotations too; NULL: not known */
 };
 
 struct import_message {
@@ -112,7 +114,13 @@ int import_read_imap(struct import *i, void *arg);
 /* Bytes of a file with LF or CRLF as a message with CRLF. */
 void import_crlf(struct span s, struct buf *out);
 
-/* The flags of mbox headers and Maildir names. */
+/* ---- import_annex.c: what is no mail. Negative: the import has come to an end. suspend */
+/* fresh: just made, or as if; only then rights are given, unless --with-rights says so too. */
+int import_annex_mailbox(struct import *i, uint64_t mailbox, bool fresh, const json_t *annex);
+/* What belongs to no mailbox of the account; annex NULL is fine. */
+int import_annex_account(struct import *i, const json_t *annex);
+
+/* ---- import_flags.c: the flags of mbox headers and Maildir names. */
 enum { IMPORT_KEYWORDS_MAX = 64 };
 struct import_flags {
     uint64_t flags;

@@ -39,6 +39,7 @@ struct folder {
 
 struct walk {
     struct import *i;
+    json_t *annex;            /* of an export of ours; NULL: none */
     struct buf subscriptions; /* lines; empty: all */
     bool has_subscriptions;
 };
@@ -213,6 +214,22 @@ static int load(int dir, const char *path, struct buf *raw, struct stat *st, con
     return *ret_why != NULL ? -EBADMSG : 0;
 }
 
+/* The zone that an export of ours put into the name of a file. */
+static int zone_of(struct span unique)
+{
+    size_t at = span_rfind(unique, 'Z');
+    uint64_t minutes;
+    bool west;
+
+    if (!span_ends_nocase(unique, SPAN(".sealpost")) || at == SPAN_NONE)
+        return 0;
+    unique = span_sub(unique, at + 1, unique.n - at - sizeof ".sealpost");
+    west = unique.n > 0 && unique.p[0] == '-';
+    if (!span_to_u64(span_skip(unique, west), 24 * 60, &minutes))
+        return 0;
+    return west ? -(int)minutes : (int)minutes;
+}
+
 static int take_file(struct import *i, struct folder *f, struct entry *n)
 {
     struct buf raw = BUF(IMPORT_MESSAGE_MAX + 65536), bytes = BUF(2 * (size_t)IMPORT_MESSAGE_MAX);
@@ -240,7 +257,8 @@ static int take_file(struct import *i, struct folder *f, struct entry *n)
                                                     .flags = flags.flags,
                                                     .keywords = flags.keywords,
                                                     .keyword_count = flags.keyword_count,
-                                                    .received_seconds = st.st_mtime});
+                                                    .received_seconds = st.st_mtime,
+                                                    .zone_minutes = zone_of(unique_part(n->name))});
     }
     buf_done(&raw);
     buf_done(&bytes);
@@ -259,11 +277,19 @@ static bool is_subscribed(const struct walk *w, struct span name)
     return false;
 }
 
-static int take_folder(struct walk *w, int dir, struct span name)
+static int take_folder(struct walk *w, int dir, struct span name, struct span place)
 {
     struct import_folder folder = {.name = name, .subscribed = is_subscribed(w, name)};
     struct folder f = {.dir = dir};
-    int r = import_enter(w->i, &folder);
+    int r;
+
+    folder.annex = annex_find(w->annex, "file", place);
+    if (folder.annex != NULL) {
+        folder.name = annex_text(folder.annex, "name");
+        folder.attributes = annex_uses(folder.annex);
+        folder.subscribed = annex_flag(folder.annex, "subscribed");
+    }
+    r = import_enter(w->i, &folder);
 
     if (r == -ENOENT)
         return 0;
@@ -342,7 +368,7 @@ static char **sub_folders(int dir, size_t *ret_n)
     return names;
 }
 
-static int walk(struct walk *w, int dir, struct span name, unsigned depth)
+static int walk(struct walk *w, int dir, struct span name, struct span place, unsigned depth)
 {
     size_t n, folders = 0;
     bool is_folder = has_folder(dir, "cur") || has_folder(dir, "new");
@@ -350,18 +376,21 @@ static int walk(struct walk *w, int dir, struct span name, unsigned depth)
     int r = 0;
 
     if (is_folder)
-        r = take_folder(w, dir, name.n > 0 ? name : SPAN(STORE_INBOX));
+        r = take_folder(w, dir, name.n > 0 ? name : SPAN(STORE_INBOX), place);
     if (depth == DEPTH_MAX && n > 0 && r == 0)
         r = import_refuse(w->i, "", "folders below %s are nested too deep", text_quote(name));
     for (size_t k = 0; k < n && r == 0 && depth < DEPTH_MAX; k++) {
         FD_AUTO sub = openat(dir, subs[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        struct buf below BUF_AUTO = BUF(NAME_MAX_BYTES);
+        struct buf below BUF_AUTO = BUF(NAME_MAX_BYTES), path BUF_AUTO = BUF(NAME_MAX_BYTES);
         bool dotted = subs[k][0] == '.';
         if (dotted && sub >= 0 && !has_folder(sub, "cur") && !has_folder(sub, "new"))
             continue; /* something else that is hidden */
         buf_put_span(&below, name);
         if (below.n > 0)
             buf_putc(&below, '/');
+        if (depth > 0)
+            buf_printf(&path, "%.*s/", SPAN_ARG(place));
+        buf_put_cstr(&path, subs[k]);
         if (dotted)
             put_dotted(span_cstr(subs[k] + 1), &below);
         else
@@ -369,7 +398,7 @@ static int walk(struct walk *w, int dir, struct span name, unsigned depth)
         if (sub < 0)
             r = import_refuse(w->i, subs[k], "the folder cannot be opened: %s", strerror(errno));
         else
-            r = walk(w, sub, buf_span(&below), depth + 1);
+            r = walk(w, sub, buf_span(&below), buf_span(&path), depth + 1);
         folders++;
     }
     (void)folders;
@@ -433,6 +462,7 @@ int import_read_maildir(struct import *i, void *arg)
     const char *path = arg;
     FD_AUTO dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct walk w = {.i = i, .subscriptions = BUF(LIST_MAX)};
+    struct err e;
     int r;
 
     if (dir < 0)
@@ -441,8 +471,13 @@ int import_read_maildir(struct import *i, void *arg)
     if (!any_folder(dir, 0))
         return import_fail(i, "%s is no Maildir: there is no folder cur or new in it",
                            text_quote(span_cstr(path)));
+    if (annex_load(dir, &w.annex, &e) != 0)
+        return import_fail(i, "%s", e.text);
     load_subscriptions(&w, dir);
-    r = walk(&w, dir, SPAN_EMPTY, 0);
+    r = walk(&w, dir, SPAN_EMPTY, SPAN("."), 0);
+    if (r == 0)
+        r = import_annex_account(i, w.annex);
+    json_decref(w.annex);
     buf_done(&w.subscriptions);
     return r;
 }

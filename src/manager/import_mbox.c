@@ -538,16 +538,23 @@ static int read_file(struct mbox *m, const char *path)
 }
 
 static int take_mbox(struct import *i, const struct import_mbox *o, int dir, const char *file,
-                     struct span name)
+                     struct span name, const json_t *annex)
 {
     struct mbox m = {.i = i,
                      .options = o,
                      .bytes = BUF((size_t)IMPORT_MESSAGE_MAX + 16),
                      .where = BUF(200),
                      .words = BUF(16384)};
-    struct import_folder folder = {.name = name, .subscribed = true};
+    struct import_folder folder = {.name = name, .subscribed = true, .annex = annex};
     FD_AUTO fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int r = import_enter(i, &folder);
+    int r;
+
+    if (annex != NULL) {
+        folder.name = annex_text(annex, "name");
+        folder.attributes = annex_uses(annex);
+        folder.subscribed = annex_flag(annex, "subscribed");
+    }
+    r = import_enter(i, &folder);
 
     if (r == -ENOENT)
         return 0;
@@ -593,36 +600,54 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int walk(struct import *i, const struct import_mbox *o, int dir, struct span name,
-                unsigned depth)
+struct walk {
+    struct import *i;
+    const struct import_mbox *o;
+    const json_t *annex;
+};
+
+static int walk(const struct walk *w, int dir, struct span name, struct span place, unsigned depth);
+
+static int walk_one(const struct walk *w, int dir, const char *file, bool folder, struct span name,
+                    struct span place, unsigned depth)
+{
+    struct buf below BUF_AUTO = BUF(NAME_MAX_BYTES), path BUF_AUTO = BUF(NAME_MAX_BYTES);
+
+    buf_put_span(&below, name);
+    if (below.n > 0)
+        buf_putc(&below, '/');
+    if (depth > 0)
+        buf_printf(&path, "%.*s/", SPAN_ARG(place));
+    buf_put_cstr(&path, file);
+    import_name_level(without(span_cstr(file), folder ? ".sbd" : ".mbox"), &below);
+    if (!folder)
+        return take_mbox(w->i, w->o, dir, file, buf_span(&below),
+                         annex_find(w->annex, "file", buf_span(&path)));
+    FD_AUTO sub = openat(dir, file, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return sub >= 0 ? walk(w, sub, buf_span(&below), buf_span(&path), depth + 1)
+                    : import_refuse(w->i, file, "it cannot be opened: %s", strerror(errno));
+}
+
+/* Files first: a mailbox is made before those below it, which would make one of its name. */
+static int walk(const struct walk *w, int dir, struct span name, struct span place, unsigned depth)
 {
     struct dirent **list = NULL;
     int n = scandirat(dir, ".", &list, NULL, by_name), r = 0;
+    struct stat st;
 
     if (n < 0)
-        return import_refuse(i, "", "the folder %s cannot be read: %s", text_quote(name),
+        return import_refuse(w->i, "", "the folder %s cannot be read: %s", text_quote(name),
                              strerror(errno));
-    for (int k = 0; k < n; k++) {
-        struct span file = span_cstr(list[k]->d_name);
-        struct buf below BUF_AUTO = BUF(NAME_MAX_BYTES);
-        struct stat st;
-        if (r == 0 && is_mbox_name(file) && fstatat(dir, list[k]->d_name, &st, 0) == 0) {
-            bool folder = S_ISDIR(st.st_mode);
-            buf_put_span(&below, name);
-            if (below.n > 0)
-                buf_putc(&below, '/');
-            import_name_level(without(file, folder ? ".sbd" : ".mbox"), &below);
-            if (folder && depth < DEPTH_MAX) {
-                FD_AUTO sub = openat(dir, list[k]->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                r = sub >= 0 ? walk(i, o, sub, buf_span(&below), depth + 1)
-                             : import_refuse(i, list[k]->d_name, "it cannot be opened: %s",
-                                             strerror(errno));
-            } else if (S_ISREG(st.st_mode)) {
-                r = take_mbox(i, o, dir, list[k]->d_name, buf_span(&below));
-            }
+    for (unsigned folders = 0; folders < 2; folders++)
+        for (int k = 0; k < n && r == 0; k++) {
+            const char *file = list[k]->d_name;
+            if (!is_mbox_name(span_cstr(file)) || fstatat(dir, file, &st, 0) != 0)
+                continue;
+            if (folders ? S_ISDIR(st.st_mode) && depth < DEPTH_MAX : S_ISREG(st.st_mode))
+                r = walk_one(w, dir, file, folders, name, place, depth);
         }
+    for (int k = 0; k < n; k++)
         free(list[k]);
-    }
     free(list);
     return r;
 }
@@ -630,16 +655,25 @@ static int walk(struct import *i, const struct import_mbox *o, int dir, struct s
 int import_read_mbox(struct import *i, void *arg)
 {
     const struct import_mbox *o = arg;
+    json_t *annex;
     struct stat st;
+    struct err e;
+    int r;
 
     if (stat(o->path, &st) != 0)
         return import_fail(i, "%s cannot be read: %s", text_quote(span_cstr(o->path)),
                            strerror(errno));
     if (S_ISREG(st.st_mode)) /* the inbox, or what --mailbox says */
-        return take_mbox(i, o, AT_FDCWD, o->path, SPAN(STORE_INBOX));
+        return take_mbox(i, o, AT_FDCWD, o->path, SPAN(STORE_INBOX), NULL);
     FD_AUTO dir = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return import_fail(i, "%s is neither a file nor a folder that can be read",
                            text_quote(span_cstr(o->path)));
-    return walk(i, o, dir, SPAN_EMPTY, 0);
+    if (annex_load(dir, &annex, &e) != 0)
+        return import_fail(i, "%s", e.text);
+    r = walk(&(struct walk){i, o, annex}, dir, SPAN_EMPTY, SPAN_EMPTY, 0);
+    if (r == 0)
+        r = import_annex_account(i, annex);
+    json_decref(annex);
+    return r;
 }

@@ -262,5 +262,8 @@ int cmd_restore(struct call *c, struct err *e)
     if (has_option(c, OPT_ACCOUNT) && has_option(c, OPT_WITH_QUEUE))
         return usage_error(e, "outgoing mail belongs to no account: --with-queue goes with a whole "
                               "restore");
+    if (has_option(c, OPT_WITH_RIGHTS) && !has_option(c, OPT_ACCOUNT))
+        return usage_error(e, "a whole restore has all rights in it: --with-rights goes with "
+                              "--account");
     return has_option(c, OPT_ACCOUNT) ? restore_account(c, e) : restore_whole(c, e);
 }

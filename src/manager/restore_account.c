@@ -1,6 +1,6 @@
 /*
- * restore_account.c: mail of one account out of a backup into the running server: what is not in
- * the mailbox comes back, with new numbers, by the same way as an import. Nothing that a client
+ * restore_account.c: one account out of a backup into the running server: what is not in the
+ * mailbox comes back, with its rights and annotations (import_annex.c), with new numbers, by the same way as an import. Nothing that a client
  * knows changes its meaning, so the UIDVALIDITY of a mailbox that is there stays; one that is made
  * again gets a new one.
  */
@@ -22,10 +22,6 @@
 #include <unistd.h>
 
 #define MAP_BYTES (UINT64_C(1) << 40)
-enum {
-    SPECIAL_USES = MAILBOX_ARCHIVE | MAILBOX_DRAFTS | MAILBOX_FLAGGED | MAILBOX_JUNK |
-                   MAILBOX_SENT | MAILBOX_TRASH | MAILBOX_ALL | MAILBOX_IMPORTANT,
-};
 
 struct account_source {
     struct backup *backup;
@@ -95,11 +91,14 @@ static int take_mailbox(struct import *i, struct account_source *a, uint64_t id)
     unsigned n = store_mailbox_keywords(&a->read, id, names);
     int r = store_mailbox_get(&a->read, id, &m);
 
-    if (r == 0)
-        r = import_enter(i,
-                         &(struct import_folder){.name = m.name,
-                                                 .attributes = m.attributes & SPECIAL_USES,
-                                                 .subscribed = m.attributes & MAILBOX_SUBSCRIBED});
+    if (r == 0) {
+        json_t *annex = annex_of_mailbox(&a->read, &m, NULL);
+        r = import_enter(i, &(struct import_folder){.name = m.name,
+                                                    .attributes = annex_uses(annex),
+                                                    .subscribed = m.attributes & MAILBOX_SUBSCRIBED,
+                                                    .annex = annex});
+        json_decref(annex);
+    }
     if (r != 0)
         return r == -ENOENT ? 0 : r;
     r = store_cursor_open(&a->read, id, 1, &c);
@@ -122,6 +121,11 @@ static int read_account(struct import *i, void *arg)
                            a->only.n > 0 ? text_quote(a->only) : "");
     for (size_t k = 0; k < a->n && r == 0; k++)
         r = take_mailbox(i, a, a->mailboxes[k]);
+    if (r == 0 && a->only.n == 0) {
+        json_t *annex = annex_of_account(&a->read, a->account);
+        r = import_annex_account(i, annex);
+        json_decref(annex);
+    }
     return r;
 }
 

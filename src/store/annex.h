@@ -66,6 +66,10 @@ void store_read_as(struct store_read *r, uint64_t account);
 /* Messages that are not seen by the reader, and the least of them (0: none). */
 void store_unseen(struct store_read *r, const struct mailbox_info *m, uint32_t *ret_count,
                   uint32_t *ret_first);
+/* What a reader has said of messages in a public folder, ascending, of ones that are gone too. fn
+ * returns false to stop. */
+int store_marks_each(struct store_read *r, uint64_t mailbox, uint64_t account,
+                     bool (*fn)(uint32_t uid, bool seen, void *arg), void *arg);
 /* To be watched beside the mailbox: changes of this reader's marks there. */
 uint64_t store_reader_key(uint64_t mailbox, uint64_t account);
 

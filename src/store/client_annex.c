@@ -79,6 +79,34 @@ void client_marks_changed(struct store_read *r, uint64_t mailbox, uint64_t modse
     mdb_cursor_close(c);
 }
 
+int store_marks_each(struct store_read *r, uint64_t mailbox, uint64_t account,
+                     bool (*fn)(uint32_t uid, bool seen, void *arg), void *arg)
+{
+    struct key k = key_marks(mailbox, account, 0);
+    MDB_val key = {k.n, k.b}, v;
+    MDB_cursor *c;
+    bool go = true;
+
+    if (r->store->index.dbi[INDEX_READ] == INDEX_NO_TABLE)
+        return 0;
+    int err = mdb_cursor_open(r->txn, r->store->index.dbi[INDEX_READ], &c);
+    if (err)
+        return index_error(err);
+    err = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE);
+    while (go && err == 0 && key.mv_size == 20 && memcmp(key.mv_data, k.b, 16) == 0) {
+        uint32_t first = key_get_u32((const char *)key.mv_data + 16) * MARKS_CHUNK;
+        struct span row = span_of(v.mv_data, v.mv_size);
+        for (unsigned at = 0; at < MARKS_CHUNK && go; at++) {
+            struct mark m = marks_get(row, at);
+            if (m.modseq)
+                go = fn(first + at, m.seen, arg);
+        }
+        err = mdb_cursor_get(c, &key, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(c);
+    return err == 0 || err == MDB_NOTFOUND ? 0 : index_error(err);
+}
+
 static bool any_marks(struct store_read *r, uint64_t mailbox)
 {
     struct key k = key_marks(mailbox, r->reader, 0);
