@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/service.h"
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -124,6 +126,69 @@ static void start(struct store_harness *h)
     h->service = service_new(h->loop, engine);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+    return remove(path);
+}
+
+static void remove_folder(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What a program that crashed, or was killed, could not remove: the name says whose it was. */
+static void sweep(const char *tmp)
+{
+    DIR *d = opendir(tmp);
+    const struct dirent *n;
+    char path[512];
+    int pid;
+
+    while (d && (n = readdir(d)) != NULL) {
+        if (sscanf(n->d_name, "sealpost-store-%d-", &pid) != 1 || pid <= 0)
+            continue;
+        if (kill(pid, 0) == 0 || errno != ESRCH)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", tmp, n->d_name);
+        remove_folder(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* A fuzzer ends by exit and frees nothing. */
+static char left[8][200];
+static pid_t left_by;
+
+static void remove_left(void)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(left) && getpid() == left_by; k++)
+        if (left[k][0])
+            remove_folder(left[k]);
+}
+
+static void remember(const char *root)
+{
+    if (left_by != getpid()) { /* also after a fork: the parent's are its own */
+        memset(left, 0, sizeof(left));
+        if (!left_by)
+            atexit(remove_left);
+        left_by = getpid();
+    }
+    for (unsigned k = 0; k < ARRAY_LEN(left); k++)
+        if (!left[k][0]) {
+            snprintf(left[k], sizeof(left[k]), "%s", root);
+            return;
+        }
+}
+
+static void forget(const char *root)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(left); k++)
+        if (strcmp(left[k], root) == 0)
+            left[k][0] = '\0';
+}
+
 struct store_harness *store_harness_new_at(struct loop *l, const char *root)
 {
     struct store_harness *h = calloc(1, sizeof(*h));
@@ -135,8 +200,11 @@ struct store_harness *store_harness_new_at(struct loop *l, const char *root)
         snprintf(h->root, sizeof(h->root), "%s", root);
     } else {
         const char *tmp = getenv("TMPDIR");
-        snprintf(h->root, sizeof(h->root), "%s/sealpost-store-XXXXXX", tmp ? tmp : "/tmp");
+        tmp = tmp ? tmp : "/tmp";
+        sweep(tmp);
+        snprintf(h->root, sizeof(h->root), "%s/sealpost-store-%d-XXXXXX", tmp, (int)getpid());
         CHECK(mkdtemp(h->root));
+        remember(h->root);
         h->own_root = true;
     }
     for (int i = 0; i < END_COUNT; i++) {
@@ -154,11 +222,6 @@ struct store_harness *store_harness_new_at(struct loop *l, const char *root)
 struct store_harness *store_harness_new(struct loop *l)
 {
     return store_harness_new_at(l, NULL);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-    return remove(path);
 }
 
 static void tick(void *arg)
@@ -199,8 +262,10 @@ void store_harness_free(struct store_harness *h)
     service_free(h->service);
     for (int i = 0; i < END_COUNT; i++)
         store_close(h->ends[i].store);
-    if (h->own_root)
-        nftw(h->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (h->own_root) {
+        remove_folder(h->root);
+        forget(h->root);
+    }
     free(h);
 }
 
