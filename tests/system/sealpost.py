@@ -8,6 +8,7 @@ import os
 import pathlib
 import poplib
 import secrets
+import select
 import shutil
 import signal
 import smtplib
@@ -136,10 +137,25 @@ class Server:
                 [self.bin / "sealpost-supervisor", "--config", self.conf, "--foreground", "--ready-fd", str(write)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[write], start_new_session=True)
         os.close(write)
-        with os.fdopen(read) as ready:
-            line = ready.readline()
-        if "ready" not in line:
-            raise AssertionError("the server did not become ready")
+        with os.fdopen(read, "rb") as ready:
+            self.wait_ready(ready)
+
+    def wait_ready(self, pipe, seconds=60):
+        """Says what it waited for, and how far the server came."""
+        begin, line = time.monotonic(), b""
+        while b"ready" not in line:
+            left = begin + seconds - time.monotonic()
+            more = os.read(pipe.fileno(), 4096) if left > 0 and select.select([pipe], [], [], left)[0] else None
+            if more:
+                line += more
+                continue
+            code = self.process.poll() if more is None else self.process.wait(10)
+            text = self.log.read_text(errors="replace").splitlines()[-5:] if self.log.exists() else []
+            if more is None:
+                self.process.kill()
+                self.process.wait()
+            why = f"ended with {code}" if more is not None else f"is not ready after {seconds} s"
+            raise AssertionError(f"the server in {self.folder} {why}; its log ends with:\n  " + "\n  ".join(text))
 
     def stop(self):
         if not self.process or self.process.poll() is not None:
