@@ -3,6 +3,7 @@
 Every server has: name, version, ports {imaps, pop3s, smtp, lmtp, nntps}, user ("u#@example.test": # is a number from 1), password,
 roots (process ids at the top of its trees), start(), stop().
 """
+import contextlib
 import os
 import pathlib
 import shutil
@@ -95,6 +96,11 @@ class Peer:
         self.stop()
         time.sleep(0.5)
         self.start()
+
+    @contextlib.contextmanager
+    def filling(self):
+        """While mailboxes are filled nothing is measured: a server may leave its syncs out."""
+        yield
 
 
 class Sealpost(Peer):
@@ -239,6 +245,18 @@ service stats {{
     def start(self):
         self.spawn("/usr/sbin/dovecot", "-F", "-c", self.conf)
         self.wait_ports()
+
+    @contextlib.contextmanager
+    def filling(self):
+        text = self.conf.read_text()
+        self.conf.write_text(text.replace("mail_fsync = always", "mail_fsync = never"))
+        self.restart()
+        try:
+            yield
+        finally:
+            self.conf.write_text(text)
+            self.restart()
+        os.sync()  # what was written then does not ride on a measurement
 
 
 class DovecotHibernating(Dovecot):

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -63,10 +64,18 @@ class Bench:
         self.bin = pathlib.Path(options.bin)
         self.load = self.bin / "bench_load"
         self.running, self.prepared, self.failed = {}, set(), {}
+        self.begin = time.monotonic()
+
+    def elapsed(self):
+        return time.monotonic() - self.begin
+
+    def say(self, text):
+        print(f"[{self.elapsed():5.0f} s] {text}", flush=True)
 
     def server(self, name):
         if name not in self.running:
             s = self.running[name] = servers.make(name, self.bin)
+            self.say(f"{name} starts: {s.version}")
             s.start()
         return self.running[name]
 
@@ -77,9 +86,14 @@ class Bench:
     # ------------------------------------------------------------ what must be there before
     def fill(self, server, driver, port, ops, **args):
         row = type("R", (), {"args": args, "port": port, "driver": driver, "flags": ("tls",)})
-        load = Load(self.load, server, row, ops)
-        load.go()
-        load.end()
+        self.say(f"{server.name}: {ops:,} messages to begin with")
+        with server.filling():
+            load = Load(self.load, server, row, ops)
+            r = load.go()
+            load.end()
+        if r["ops"] < ops:
+            raise RuntimeError(f"{server.name} took {r['ops']:,} of {ops:,} messages in {r['seconds']:.0f} s")
+        self.say(f"{server.name}: they are there, {r['ops'] / r['seconds']:,.0f} a second")
 
     def prepare(self, server, what):
         if not what or (server.name, what) in self.prepared:
@@ -91,6 +105,7 @@ class Bench:
             servers.imap_command(server, "u2", "create", "Huge")
             self.fill(server, "imap-append", "imaps", servers.HUGE, conns=4, user="u2@example.test", mailbox="Huge", seconds=1800)
             if server.name == "sealpost":
+                self.say("sealpost: the search index")
                 server.server.run("store", "index", "u2@example.test")  # as after a search: it is indexed from now on
                 servers.sealpost.wait_for("the search index", lambda: server.server.json("store", "index")["state"] == "up to date", 1800)
         elif what == "pop":
@@ -138,20 +153,34 @@ class Bench:
         r["figure"] = {"cpu": r["cpu_us"], "latency": r["p99_us"] / 1000, "resumed": 100 * r["resumed"] / r["ops"]}[row.figure]
         return r
 
+    def rounds(self, row):
+        return min(self.options.rounds, row.rounds or self.options.rounds)
+
+    def again(self, name):
+        """A server that is down after a failure would take the other rows with it."""
+        server = self.running.get(name)
+        if server and not all(servers.listening(p) for p in server.ports.values()):
+            self.say(f"{name} is down and starts again")
+            server.restart()
+
     def row(self, row):
         results = {"sealpost": [], row.peer: []}
-        for number in range(self.options.rounds):
+        for number in range(self.rounds(row)):
             order = ["sealpost", row.peer][:: -1 if number % 2 else 1]
             for name in order:
                 try:
                     r = self.once(self.server(name), row)
                 except Exception as e:  # the other rows are still worth having
                     self.failed[(row.name, name)] = str(e)
-                    print(f"{row.name:22} {name:20} failed: {e}", flush=True)
+                    self.say(f"{row.name:22} {name:20} failed: {e}")
+                    try:
+                        self.again(name)
+                    except Exception as why:
+                        self.say(f"{name} does not start again: {why}")
                     continue
                 results[name].append(r)
                 more = f"{r['rate']:9.0f}/s p50 {r['p50_us']} p99 {r['p99_us']} client {r['client_us']:.1f} {r['by']}" if "rate" in r else ""
-                print(f"{row.name:22} {name:20} {r['figure']:10.2f} {more}", flush=True)
+                self.say(f"{row.name:22} {name:20} {r['figure']:10.2f} {more}")
         return results
 
 
@@ -250,6 +279,7 @@ def parser(doc):
 
 def options(p):
     o = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit("ended"))  # what was started ends, folders go
     o.rounds = o.rounds or (1 if o.quick else 3)
     if os.geteuid():
         sys.exit(f"{p.prog} must be root: the peers change users")

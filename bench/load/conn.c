@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static SSL_CTX *context;
+atomic_ullong conn_received;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
@@ -124,6 +125,7 @@ static void fill(struct conn *c)
                : recv(c->fd, c->in + c->end, sizeof c->in - c->end, 0);
     if (n <= 0)
         die("read: %s", n ? strerror(errno) : "closed by the server");
+    atomic_fetch_add_explicit(&conn_received, (unsigned long long)n, memory_order_relaxed);
     c->end += (size_t)n;
 }
 

@@ -98,7 +98,8 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void print_result(struct worker *workers, double seconds, double cpu)
+static void print_result(struct worker *workers, double seconds, double cpu,
+                         unsigned long long received)
 {
     uint64_t units = 0, resumed = 0;
     unsigned count = 0, at = 0;
@@ -116,8 +117,8 @@ static void print_result(struct worker *workers, double seconds, double cpu)
     }
     qsort(all, count, sizeof *all, compare);
     printf("{\"ops\": %u, \"units\": %llu, \"resumed\": %llu, \"seconds\": %.6f, \"client_cpu\": "
-           "%.6f, \"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u}\n",
-           count, (unsigned long long)units, (unsigned long long)resumed, seconds, cpu,
+           "%.6f, \"received\": %llu, \"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u}\n",
+           count, (unsigned long long)units, (unsigned long long)resumed, seconds, cpu, received,
            all[count / 2], all[count * 99 / 100], all[count ? count - 1 : 0]);
     fflush(stdout);
     free(all);
@@ -139,6 +140,7 @@ static void run(void)
     pthread_barrier_t *barriers[] = {&begun, &go, &done, &closing};
     char line[16];
     uint64_t begin_us;
+    unsigned long long received;
     double cpu;
 
     for (unsigned i = 0; i < 4; i++)
@@ -156,11 +158,13 @@ static void run(void)
     if (!fgets(line, sizeof line, stdin))
         exit(1);
     cpu = own_cpu();
+    received = atomic_load(&conn_received);
     begin_us = now_us();
     deadline_us = begin_us + opt.seconds * UINT64_C(1000000);
     pthread_barrier_wait(&go);
     pthread_barrier_wait(&done);
-    print_result(workers, (double)(now_us() - begin_us) / 1e6, own_cpu() - cpu);
+    print_result(workers, (double)(now_us() - begin_us) / 1e6, own_cpu() - cpu,
+                 atomic_load(&conn_received) - received);
     if (!fgets(line, sizeof line, stdin))
         exit(1);
     pthread_barrier_wait(&closing);

@@ -12,6 +12,7 @@
 #define BENCH_LOAD_H
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,8 @@ struct conn {
     size_t begin, end;
     char in[65536];
 };
+
+extern atomic_ullong conn_received; /* bytes of all connections, without TLS's own */
 
 struct worker {
     unsigned number;
