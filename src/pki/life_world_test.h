@@ -291,9 +291,9 @@ static inline int may_swap(void *arg, const struct identity_slot *current,
     return f.waits ? err_set(e, -EINPROGRESS, "not seen everywhere") : 0;
 }
 
-static const struct life_ops life_world_ops = {key_make,   key_get, key_delete, key_ids,
-                                               key_signer, issue,   roots,      save,
-                                               show,       prove,   NULL,       may_swap};
+static const struct life_ops life_world_ops = {key_make, key_get,  key_delete, key_ids, key_signer,
+                                               issue,    roots,    save,       show,    prove,
+                                               NULL,     may_swap, NULL};
 
 /* --- the process, its death and its next life
  * ------------------------------------------------------------------------------ */
