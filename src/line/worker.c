@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "tls/memory.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum {
+    ACCEPTS_PER_TURN = 64,
+    REST_MS = 2000, /* looks that often whether connections have become few: */
+    REST_OPENED = 20,
+};
 
 struct listener {
     struct list in_worker;
@@ -228,6 +233,31 @@ static bool (*plain_grammar(const struct worker_vserver *v,
                : v->protocol->plain_allowed;
 }
 
+static void on_rest(void *arg)
+{
+    struct worker *w = arg;
+    bool busy = w->opened >= REST_OPENED;
+
+    w->opened = 0;
+    w->rest_awaited = busy;
+    if (busy)
+        timer_start(w->rest_timer, REST_MS);
+    else
+        tls_memory_rest();
+}
+
+/* Memory that many handshakes have left behind is worth giving back when they are over. */
+static void opened_one(struct worker *w)
+{
+    w->opened++;
+    if (w->rest_awaited)
+        return;
+    if (!w->rest_timer)
+        w->rest_timer = timer_new(w->loop, on_rest, w);
+    w->rest_awaited = true;
+    timer_start(w->rest_timer, REST_MS);
+}
+
 static struct session *open_session(struct worker *w, struct worker_vserver *v,
                                     const struct conf_endpoint *endpoint, int take_fd,
                                     bool accepted, const struct sockaddr_storage *peer,
@@ -261,6 +291,7 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
     if (!c)
         return NULL;
     v->accepted++;
+    opened_one(w);
     address_count_set(w, &address, address_count(w, &address) + 1);
     struct session *s =
         session_new(w, v, newest_conf(w), endpoint, c, &address, trusted, a == ADMIT_AS_BUSY);
@@ -518,6 +549,7 @@ void worker_free(struct worker *w)
         conf_free(h->conf);
         free(h);
     }
+    timer_free(w->rest_timer);
     timer_free(w->drain_timer);
     map_free(w->by_address);
     free(w);

@@ -41,6 +41,9 @@ struct worker {
     void (*drained)(void *arg);
     void *drained_arg;
     struct timer *drain_timer;
+    struct timer *rest_timer;
+    unsigned opened; /* since the last look */
+    bool rest_awaited;
     const struct protocol *const *protocols;
     struct link *(*peer)(struct worker *w, enum role role); /* link to another process, or NULL */
     void *peer_arg;

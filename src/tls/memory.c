@@ -19,6 +19,9 @@ enum {
     RECORD_MAX = 24 * 1024,   /* no block of malloc's for RECORD_BYTES is larger */
     SMALL_LISTS = SMALL_MAX / STEP + 1,
     KEPT_BYTES_MAX = 1 << 20,
+    TOP_KEPT_BYTES = 16 << 20, /* at the end of the heap, until a rest: not given back and asked for
+                                  again all the time */
+    TOP_STEP_BYTES = 512 << 10,
 };
 
 struct block {
@@ -88,9 +91,29 @@ static void *pool_realloc(void *p, size_t n, const char *file, int line)
     return realloc(p, n);
 }
 
+static void free_all(struct block **list)
+{
+    for (struct block *b; (b = *list) != NULL;) {
+        *list = b->next;
+        free(b);
+    }
+}
+
+void tls_memory_rest(void)
+{
+    for (unsigned i = 0; i < SMALL_LISTS; i++)
+        free_all(&small[i]);
+    free_all(&records);
+    kept_bytes = 0;
+    malloc_trim(0);
+}
+
 void tls_memory_pool(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) /* which wants to see every block freed */
+    mallopt(M_TRIM_THRESHOLD, TOP_KEPT_BYTES);
+    mallopt(M_TOP_PAD, TOP_STEP_BYTES);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* setting one of them stops it from growing by itself */
+#if !defined(__SANITIZE_ADDRESS__)        /* which wants to see every block freed */
     CHECK(CRYPTO_set_mem_functions(pool_malloc, pool_realloc, pool_free) == 1);
 #else
     (void)pool_malloc;
