@@ -2,6 +2,7 @@
  * in words. */
 #include "base/check.h"
 #include "base/codec.h"
+#include "tls/algorithms.h"
 #include "tls/context_internal.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ enum { CHAIN_MAX = 10, CERTIFICATE_MAX = 65536 };
 
 SSL_CTX *tls_ctx_new(const SSL_METHOD *method, int min_version)
 {
-    SSL_CTX *ctx = SSL_CTX_new(method);
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, tls_algorithms(), method);
 
     CHECK(ctx != NULL);
     CHECK(SSL_CTX_set_min_proto_version(ctx, min_version) == 1);
