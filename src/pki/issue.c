@@ -28,7 +28,7 @@ static ASN1_OCTET_STRING *key_identifier(const X509 *x)
     return id;
 }
 
-static int add_basic(X509 *x, const struct profile *p, struct err *e)
+static int add_basic(X509 *x, const struct profile *p, int path, struct err *e)
 {
     BASIC_CONSTRAINTS *bc = BASIC_CONSTRAINTS_new();
     int rc;
@@ -37,7 +37,7 @@ static int add_basic(X509 *x, const struct profile *p, struct err *e)
     if (p->path >= 0) {
         bc->ca = 0xff;
         bc->pathlen = ASN1_INTEGER_new();
-        CHECK(bc->pathlen && ASN1_INTEGER_set(bc->pathlen, p->path) == 1);
+        CHECK(bc->pathlen && ASN1_INTEGER_set(bc->pathlen, path > 0 ? path : p->path) == 1);
     }
     rc = add_extension(x, NID_basic_constraints, bc, true, e);
     BASIC_CONSTRAINTS_free(bc);
@@ -249,7 +249,10 @@ static int set_fields(X509 *x, const struct issue_plan *p, struct err *e)
     if (!ASN1_TIME_adj(X509_getm_notBefore(x), (time_t)p->not_before, 0, 0) ||
         !ASN1_TIME_adj(X509_getm_notAfter(x), (time_t)end, 0, 0))
         return err_set(e, -EINVAL, "the dates of the certificate cannot be written");
-    rc = subject_write(p->subject, X509_get_subject_name(x), e);
+    rc = p->same_subject
+             ? X509_set_subject_name(x, X509_get_subject_name(p->same_subject->x509)) == 1 ? 0
+                                                                                           : -ENOMEM
+             : subject_write(p->subject, X509_get_subject_name(x), e);
     if (rc < 0)
         return rc;
     CHECK(X509_set_issuer_name(x, p->issuer ? X509_get_subject_name(p->issuer->x509)
@@ -263,7 +266,7 @@ static int build(X509 *x, const struct issue_plan *p, struct err *e)
     int rc;
 
     if ((rc = check_plan(p, e)) < 0 || (rc = set_fields(x, p, e)) < 0 ||
-        (rc = set_key(x, p, key_type, e)) < 0 || (rc = add_basic(x, p->profile, e)) < 0 ||
+        (rc = set_key(x, p, key_type, e)) < 0 || (rc = add_basic(x, p->profile, p->path, e)) < 0 ||
         (rc = add_usage(x, p->profile, key_type, e)) < 0 ||
         (rc = add_purposes(x, p->profile, e)) < 0 || (rc = add_key_identifiers(x, p, e)) < 0 ||
         (rc = add_names(x, p, e)) < 0 || (rc = add_constraints(x, p, e)) < 0 ||

@@ -17,6 +17,8 @@ struct issue_plan {
     *signer; /* the issuer's key; used with one whole text to sign, so a keyd handle does */
     struct span spki; /* the key that is certified */
     const struct cert_subject *subject;
+    const struct certificate *same_subject; /* not NULL: the subject is this one's, to the byte */
+    int path; /* of a CA: fewer CAs below it than the profile's; 0: the profile's */
     const struct cert_names *names;           /* not for CAs */
     const struct permitted *permitted;        /* CAs: must be permitted_complete() */
     unsigned char serial[ISSUE_SERIAL_BYTES]; /* all random */

@@ -6,26 +6,61 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+/* What is asked for: names, or to become a CA that may certify what is permitted. */
+struct asked_for {
+    const struct cert_names *names;
+    const struct permitted *permitted;
+};
+
+static bool ask_names(STACK_OF(X509_EXTENSION) * *all, const struct cert_names *names)
+{
+    GENERAL_NAMES *san = general_names_write(names);
+    bool ok = san && X509V3_add1_i2d(all, NID_subject_alt_name, san, 0, X509V3_ADD_APPEND) == 1;
+
+    GENERAL_NAMES_free(san);
+    return ok;
+}
+
+static bool ask_ca(STACK_OF(X509_EXTENSION) * *all, const struct permitted *permitted)
+{
+    static const int bits[] = {0, 5, 6}; /* digitalSignature, keyCertSign, cRLSign */
+    BASIC_CONSTRAINTS *bc = BASIC_CONSTRAINTS_new();
+    ASN1_BIT_STRING *use = ASN1_BIT_STRING_new();
+    NAME_CONSTRAINTS *nc = constraints_write(permitted);
+    bool ok;
+
+    CHECK(bc && use);
+    bc->ca = 0xff;
+    bc->pathlen = ASN1_INTEGER_new();
+    CHECK(bc->pathlen && ASN1_INTEGER_set(bc->pathlen, 0) == 1);
+    for (size_t i = 0; i < ARRAY_LEN(bits); i++)
+        CHECK(ASN1_BIT_STRING_set_bit(use, bits[i], 1) == 1);
+    ok = X509V3_add1_i2d(all, NID_basic_constraints, bc, 1, X509V3_ADD_APPEND) == 1 &&
+         X509V3_add1_i2d(all, NID_key_usage, use, 1, X509V3_ADD_APPEND) == 1 &&
+         X509V3_add1_i2d(all, NID_name_constraints, nc, 1, X509V3_ADD_APPEND) == 1;
+    BASIC_CONSTRAINTS_free(bc);
+    ASN1_BIT_STRING_free(use);
+    NAME_CONSTRAINTS_free(nc);
+    return ok;
+}
+
 static int request_fill(X509_REQ *q, EVP_PKEY *public_key, const struct cert_subject *subject,
-                        const struct cert_names *names, struct err *e)
+                        const struct asked_for *what, struct err *e)
 {
     STACK_OF(X509_EXTENSION) *extensions = NULL;
-    GENERAL_NAMES *san;
     int rc = subject_write(subject, X509_REQ_get_subject_name(q), e);
 
     if (rc < 0)
         return rc;
     if (X509_REQ_set_pubkey(q, public_key) != 1 || X509_REQ_set_version(q, 0) != 1)
         return err_set(e, -EINVAL, "the public key cannot be written");
-    if (!names || names->n == 0)
+    if (!what->permitted && (!what->names || what->names->n == 0))
         return 0;
-    san = general_names_write(names);
-    if (!san ||
-        X509V3_add1_i2d(&extensions, NID_subject_alt_name, san, 0, X509V3_ADD_APPEND) != 1 ||
+    if (!(what->permitted ? ask_ca(&extensions, what->permitted)
+                          : ask_names(&extensions, what->names)) ||
         X509_REQ_add_extensions(q, extensions) != 1)
-        rc = err_set(e, -EINVAL, "the names of the request cannot be written");
+        rc = err_set(e, -EINVAL, "the extensions of the request cannot be written");
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    GENERAL_NAMES_free(san);
     return rc;
 }
 
@@ -40,8 +75,8 @@ static int request_write(X509_REQ *q, struct buf *out, struct err *e)
     return rc;
 }
 
-int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
-                 const struct cert_names *names, struct buf *ret_der, struct err *e)
+static int make(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
+                const struct asked_for *what, struct buf *ret_der, struct err *e)
 {
     const unsigned char *at = (const unsigned char *)spki.p;
     EVP_PKEY *public_key;
@@ -56,7 +91,7 @@ int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *sub
     if (!public_key || !key_type_of(public_key, key_type, &security))
         rc = err_set(e, -EINVAL, "the public key cannot be read");
     else
-        rc = request_fill(q, public_key, subject, names, e);
+        rc = request_fill(q, public_key, subject, what, e);
     if (rc == 0 && X509_REQ_sign(q, key, key_digest(key_type)) <= 0)
         rc = err_set(e, -EKEYREJECTED, "the key did not sign the request: %s", openssl_error(why));
     if (rc == 0)
@@ -65,6 +100,18 @@ int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *sub
     X509_REQ_free(q);
     ERR_clear_error();
     return rc;
+}
+
+int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
+                 const struct cert_names *names, struct buf *ret_der, struct err *e)
+{
+    return make(key, spki, subject, &(struct asked_for){.names = names}, ret_der, e);
+}
+
+int request_make_ca(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
+                    const struct permitted *permitted, struct buf *ret_der, struct err *e)
+{
+    return make(key, spki, subject, &(struct asked_for){.permitted = permitted}, ret_der, e);
 }
 
 /* --- reading

@@ -11,6 +11,11 @@ enum { REQUEST_DER_MAX = 16 * 1024 };
 int request_make(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
                  const struct cert_names *names, struct buf *ret_der, struct err *e);
 
+/* For a CA below another one: asks for basicConstraints (no CA below it), key usage and the
+ * permitted names, each critical. Else as request_make. */
+int request_make_ca(EVP_PKEY *key, struct span spki, const struct cert_subject *subject,
+                    const struct permitted *permitted, struct buf *ret_der, struct err *e);
+
 struct request {
     unsigned char *spki;
     size_t spki_bytes;
