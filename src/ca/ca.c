@@ -6,10 +6,11 @@
 #include "pki/issue.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HOUR = 3600, DAY = 86400 };
+enum { HOUR = 3600, DAY = 86400, CROSS_LEAST_DAYS = 365 };
 
 void ca_run(struct ca *ca, void (*work)(void *arg), void *arg)
 {
@@ -22,7 +23,7 @@ void ca_run(struct ca *ca, void (*work)(void *arg), void *arg)
 /* --- the CAs that there are
  * ------------------------------------------------------------------------------------------- */
 
-static void adopt(struct ca *ca, struct ca_record *take)
+void ca_adopt(struct ca *ca, struct ca_record *take)
 {
     ca->cas = realloc(ca->cas, (ca->ca_count + 1) * sizeof(struct ca_record *));
     CHECK(ca->cas);
@@ -33,6 +34,13 @@ static void adopt(struct ca *ca, struct ca_record *take)
         ca->root = take;
     else
         ca->issuing = take;
+}
+
+void ca_let_go(struct ca *ca, struct ca_record *take)
+{
+    ca->gone = realloc(ca->gone, (ca->gone_count + 1) * sizeof(struct ca_record *));
+    CHECK(ca->gone);
+    ca->gone[ca->gone_count++] = take;
 }
 
 struct ca_record *ca_by_id(const struct ca *ca, int64_t id)
@@ -90,7 +98,7 @@ int ca_open(const char *path, const struct ca_hooks *hooks, struct ca **ret, str
         struct ca_record *one = malloc(sizeof(*one));
         CHECK(one);
         *one = all[i];
-        adopt(ca, one);
+        ca_adopt(ca, one);
     }
     free(all);
     *ret = ca;
@@ -102,10 +110,15 @@ void ca_close(struct ca *ca)
     if (!ca)
         return;
     for (size_t i = 0; i < ca->ca_count; i++) {
-        certificate_free(ca->cas[i]->certificate);
+        ca_record_done(ca->cas[i]);
         free(ca->cas[i]);
     }
     free(ca->cas);
+    for (size_t i = 0; i < ca->gone_count; i++) {
+        ca_record_done(ca->gone[i]);
+        free(ca->gone[i]);
+    }
+    free(ca->gone);
     for (size_t i = 0; i < CA_CRL_SLOTS; i++)
         buf_done(&ca->crl[i].der);
     ca_ocsp_done(ca);
@@ -135,6 +148,8 @@ const struct ca_record *ca_issuing(const struct ca *ca)
 struct add_ca_job {
     struct ca *ca;
     struct ca_record *record;
+    const struct ca_record *before;
+    const struct chain *above_before;
     struct err *e;
     int rc;
 };
@@ -142,7 +157,35 @@ struct add_ca_job {
 static void work_add_ca(void *arg)
 {
     struct add_ca_job *j = arg;
-    j->rc = ca_register_add_ca(j->ca->reg, j->record, j->e);
+    j->rc = ca_register_add_ca(j->ca->reg, j->record, j->before, j->above_before, j->e);
+}
+
+int ca_take_over(struct ca *ca, struct ca_record *take, struct ca_record *before,
+                 struct chain *take_above_before, struct err *e)
+{
+    struct add_ca_job j = {ca, take, before, take_above_before, e, 0};
+
+    ca_run(ca, work_add_ca, &j);
+    if (j.rc < 0) {
+        ca_record_done(take);
+        free(take);
+        return j.rc;
+    }
+    if (before && take_above_before) {
+        /* what stood there before may be in use by a call that is suspended */
+        struct ca_record *gone = calloc(1, sizeof(*gone));
+        CHECK(gone);
+        gone->above = before->above;
+        ca_let_go(ca, gone);
+        before->above = *take_above_before;
+        *take_above_before = CHAIN_NONE;
+    }
+    if (take->kind == CA_ROOT && ca->root)
+        ca->root->state = CA_RETIRED;
+    if (take->kind == CA_ISSUING && ca->issuing)
+        ca->issuing->state = CA_RETIRED;
+    ca_adopt(ca, take);
+    return 0;
 }
 
 static unsigned count_kind(const struct ca *ca, enum ca_kind kind)
@@ -154,8 +197,12 @@ static unsigned count_kind(const struct ca *ca, enum ca_kind kind)
     return n;
 }
 
-static void name_of_ca(const struct ca_settings *s, enum ca_kind kind, unsigned number,
-                       char ret[65])
+unsigned ca_next_number(const struct ca *ca, enum ca_kind kind)
+{
+    return count_kind(ca, kind) + 1;
+}
+
+void ca_common_name(const struct ca_settings *s, enum ca_kind kind, unsigned number, char ret[65])
 {
     snprintf(ret, 65, kind == CA_ROOT ? "%.48s Root CA %u" : "%.48s Issuing CA %u", s->organization,
              number);
@@ -186,6 +233,10 @@ static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kin
         ca_url(ca, parent, crl_url, sizeof(crl_url), ".crl");
         ca_url(ca, parent, issuer_url, sizeof(issuer_url), ".crt");
     }
+    /* where clients may know the root before this one only, it must not outlive the way there */
+    if (parent && parent->above.n > 0 && parent->above.v[0]->not_after < plan.not_after &&
+        parent->above.v[0]->not_after - now > (int64_t)CROSS_LEAST_DAYS * DAY)
+        plan.not_after = parent->above.v[0]->not_after;
     /* none may begin before its issuer */
     if (parent && plan.not_before < parent->certificate->not_before)
         plan.not_before = parent->certificate->not_before;
@@ -205,23 +256,20 @@ static int build_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kin
 
 /* Key and certificate. A key that a try before a crash has left is taken up, unless it does not do
  * any more. */
-static int key_and_certificate(struct ca *ca, const struct ca_settings *s, enum ca_kind kind,
-                               struct ca_key *key, struct buf *der, struct err *e)
+int ca_key_and_certificate(struct ca *ca, const struct ca_settings *s, enum ca_kind kind,
+                           struct ca_key *key, struct buf *der, struct err *e)
 {
-    enum { LONGEST_LEAF_DAYS = 1188 + 1 };
-    unsigned number = count_kind(ca, kind) + 1;
+    unsigned number = ca_next_number(ca, kind);
     struct buf name BUF_AUTO = BUF(512);
     char common_name[65], label[64];
     struct cert_subject subject = {.common_name = common_name, .organization = s->organization};
     struct ca_key_plan plan = {.label = label,
                                .root = kind == CA_ROOT,
-                               .levels = kind == CA_ROOT ? 1 : 0,
-                               .max_days = kind == CA_ROOT
-                                               ? cert_profile_get(PROFILE_ISSUING)->days_max + 1
-                                               : LONGEST_LEAF_DAYS};
+                               .levels = kind == CA_ROOT ? CA_ROOT_LEVELS : 0,
+                               .max_days = kind == CA_ROOT ? CA_ROOT_MAX_DAYS : CA_LEAF_MAX_DAYS};
     int rc;
 
-    name_of_ca(s, kind, number, common_name);
+    ca_common_name(s, kind, number, common_name);
     snprintf(label, sizeof(label), "ca/%s-%u", ca_kind_name(kind), number);
     rc = subject_der(&subject, &name, e);
     plan.name = buf_span(&name);
@@ -238,36 +286,35 @@ static int key_and_certificate(struct ca *ca, const struct ca_settings *s, enum 
     return rc < 0 ? err_wrap(e, rc, "making the %s CA", ca_kind_name(kind)) : 0;
 }
 
-static int make_ca(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e)
+struct ca_record *ca_record_new(enum ca_kind kind, const struct ca_key *key, struct span der,
+                                struct err *e)
+{
+    struct ca_record *record = calloc(1, sizeof(*record));
+
+    CHECK(record);
+    record->kind = kind;
+    record->state = CA_ACTIVE;
+    memcpy(record->key_id, key->id, sizeof(record->key_id));
+    if (certificate_parse(der, &record->certificate, e) == 0)
+        return record;
+    free(record);
+    return NULL;
+}
+
+int ca_make(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e)
 {
     struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
     struct ca_record *record;
     struct ca_key key;
-    int rc = key_and_certificate(ca, s, kind, &key, &der, e);
+    int rc = ca_key_and_certificate(ca, s, kind, &key, &der, e);
 
     if (rc < 0)
         return rc;
-    record = calloc(1, sizeof(*record));
-    CHECK(record);
-    record->kind = kind;
-    record->state = CA_ACTIVE;
+    record = ca_record_new(kind, &key, buf_span(&der), e);
+    if (!record)
+        return -EBADMSG;
     record->parent = kind == CA_ROOT ? 0 : ca->root->id;
-    memcpy(record->key_id, key.id, sizeof(record->key_id));
-    rc = certificate_parse(buf_span(&der), &record->certificate, e);
-    if (rc == 0) {
-        struct add_ca_job j = {ca, record, e, 0};
-        ca_run(ca, work_add_ca, &j);
-        rc = j.rc;
-    }
-    if (rc < 0) {
-        certificate_free(record->certificate);
-        free(record);
-        return rc;
-    }
-    if (kind == CA_ISSUING && ca->issuing)
-        ca->issuing->state = CA_RETIRED;
-    adopt(ca, record);
-    return 0;
+    return ca_take_over(ca, record, NULL, NULL, e);
 }
 
 /* Why a new issuing CA is needed; NULL: it is not. */
@@ -278,6 +325,10 @@ static const char *issuing_wanted(const struct ca *ca, const struct ca_settings 
 
     if (!ca->issuing)
         return "none";
+    if (ca->issuing->parent == 0) /* another's: the administrator asks there */
+        return NULL;
+    if (ca->issuing->parent != ca->root->id)
+        return "root";
     c = ca->issuing->certificate;
     left = c->not_after - clock_seconds();
     if (left < 2 * (int64_t)s->cert_days * DAY && left < (c->not_after - c->not_before) / 2)
@@ -288,18 +339,39 @@ static const char *issuing_wanted(const struct ca *ca, const struct ca_settings 
     return NULL;
 }
 
-int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
+void ca_settings_take(struct ca *ca, const struct ca_settings *s)
 {
-    int rc = 0;
-
     memcpy(ca->organization, s->organization, sizeof(ca->organization));
     ca->cert_days = s->cert_days;
     memcpy(ca->url, s->url, sizeof(ca->url));
     ca->crl_hours = s->crl_hours;
     ca->crl_delta = s->crl_delta;
     ca->officer = s->officer;
+}
+
+/* What somebody has to see to. */
+static int check_external(const struct ca *ca, const struct ca_settings *s, struct err *e)
+{
+    int64_t left = ca->issuing->certificate->not_after - clock_seconds();
+
+    if (left < 2 * (int64_t)s->cert_days * DAY)
+        return err_set(e, -EPERM,
+                       "the issuing CA, which another CA has certified, ends in %" PRId64
+                       " days; ask for a new one (sealpost ca request), or go back to the own root "
+                       "(sealpost ca rollover)",
+                       left > 0 ? left / DAY : 0);
+    return ca_external_serves(ca->issuing, s, e);
+}
+
+int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
+{
+    int rc = 0;
+
+    ca_settings_take(ca, s);
     if (!ca->root)
-        rc = make_ca(ca, s, CA_ROOT, e);
+        rc = ca_make(ca, s, CA_ROOT, e);
+    if (rc == 0 && ca->issuing && ca->issuing->parent == 0)
+        return check_external(ca, s, e);
     if (rc < 0 || !issuing_wanted(ca, s))
         return rc;
     if (!permitted_covers(&ca->root->certificate->permitted, &s->issuing)) {
@@ -309,15 +381,16 @@ int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e)
             e, -EPERM,
             "the root CA may not certify all that local_domains, hostname, ca_dns and ca_ip now "
             "name (it may: %.200s); take the new name back, or replace the root CA (\"sealpost ca "
-            "rollover\") and hand it to the clients",
+            "rollover root\") and hand it to the clients",
             buf_cstr(&has));
     }
-    return make_ca(ca, s, CA_ISSUING, e);
+    return ca_make(ca, s, CA_ISSUING, e);
 }
 
 int ca_rollover(struct ca *ca, const struct ca_settings *s, struct err *e)
 {
-    int rc = ca_ensure(ca, s, e);
+    bool external = ca->issuing && ca->issuing->parent == 0;
+    int rc = external ? 0 : ca_ensure(ca, s, e);
 
-    return rc < 0 ? rc : make_ca(ca, s, CA_ISSUING, e);
+    return rc < 0 ? rc : ca_make(ca, s, CA_ISSUING, e);
 }

@@ -14,7 +14,7 @@
 #include "conf/conf.h"
 #include "pki/profile.h"
 
-enum ca_key_use { CA_KEY_CERTIFICATES, CA_KEY_CRL, CA_KEY_OCSP };
+enum ca_key_use { CA_KEY_CERTIFICATES, CA_KEY_CRL, CA_KEY_OCSP, CA_KEY_REQUEST };
 
 struct ca_key {
     char id[CA_KEY_ID_MAX + 1];
@@ -42,6 +42,8 @@ struct ca_hooks {
     void (*offload)(void (*work)(void *work_arg), void *work_arg);
     /* Is the key there, to sign with? NULL: always. suspends */
     bool (*key_there)(void *arg, const char *id);
+    /* A key that is not needed any more. NULL: it stays. suspends */
+    void (*key_forget)(void *arg, const char *id);
     void *arg;
 };
 
@@ -55,6 +57,8 @@ struct ca_settings {
     unsigned crl_hours;
     bool crl_delta;
     unsigned officer; /* 1 << enum profile_id: these wait for approval */
+    struct cert_names
+        serves; /* what the virtual servers are called: another CA must permit these */
 };
 /* Permitted is what ca_dns and ca_ip list, or else the local domains; always the hostname,
  * "localhost", 127.0.0.1 and ::1, so that every kind is bounded; mail addresses of the local
@@ -73,8 +77,38 @@ void ca_close(struct ca *ca); /* NULL is fine; not while a call is under way */
  * change that the root does not permit is -EPERM; the CA in use is kept. suspends
  */
 int ca_ensure(struct ca *ca, const struct ca_settings *s, struct err *e);
-/* A new issuing CA, though the one in use would do; that one is retired. suspends */
+/* A new issuing CA below the own root, though the one in use would do; that one is retired.
+ * suspends */
 int ca_rollover(struct ca *ca, const struct ca_settings *s, struct err *e);
+/*
+ * A new root and an issuing CA below it. Each root certifies the key of the other, so that who
+ * trusts only one of them trusts both: what is issued from then on is shown with the new root's key
+ * as the old root certified it, as long as that lasts. ret_crossed: false where the old root has no
+ * room for a root below it (one made before there was such a thing). -ENOKEY: the old root's key is
+ * away. suspends
+ */
+int ca_rollover_root(struct ca *ca, const struct ca_settings *s, bool *ret_crossed, struct err *e);
+/* The certificates that are to be trusted for what we issue and have issued, DER, each as wr_span:
+ * that above the issuing CA in use first; at most CERTIFICATE_CHAIN_MAX. with_cas: the issuing CA
+ * and what is shown with it too. */
+void ca_roots(const struct ca *ca, bool with_cas, struct buf *out);
+
+/* --- below another CA: subordinate.c */
+
+/*
+ * A request (PKCS#10, DER, appended) to another CA, for the key of a new issuing CA of ours; it
+ * waits until the answer is installed. One that waits is given out again, unless `anew`: then it is
+ * forgotten and its key with it. ret_anew: it was made now. suspends
+ */
+int ca_ask_other(struct ca *ca, const struct ca_settings *s, const struct cert_subject *subject,
+                 bool anew, struct buf *ret_der, bool *ret_new, struct err *e);
+/*
+ * The other CA's answer, in any order, and roots to trust: looked at (chain, dates, path length,
+ * key usage, names, key), and taken into use; the issuing CA before is retired. -EPERM or
+ * -EKEYREJECTED with the reason; nothing has changed then. suspends
+ */
+int ca_install(struct ca *ca, const struct ca_settings *s, struct chain *take_answer,
+               const struct chain *roots, struct err *e);
 /* A retired issuing CA and all that it issued: revoked. suspends */
 int ca_revoke_ca(struct ca *ca, int64_t id, enum crl_reason reason, int64_t *ret_count,
                  struct err *e);
@@ -82,8 +116,15 @@ int ca_revoke_ca(struct ca *ca, int64_t id, enum crl_reason reason, int64_t *ret
 int ca_root_last_crl(struct ca *ca, struct err *e);
 /* The root's key is at keyd again, under that id. -EINVAL: it is another key. suspends */
 int ca_root_take(struct ca *ca, const char *key_id, struct span spki, struct err *e);
-/* The register as an SQLite file, appended. suspends */
-int ca_backup(struct ca *ca, struct buf *ret, struct err *e);
+/* The register as a new SQLite file; other calls go on meanwhile. suspends */
+int ca_backup(struct ca *ca, const char *path, struct err *e);
+/*
+ * The register of such a file in place of this one; the file is removed. keys: what the CAs' keys
+ * are called at keyd now. -EEXIST: this CA has issued to others than our own virtual servers, and
+ * force was not said. replaced: where the register that was there goes then. suspends
+ */
+int ca_restore(struct ca *ca, const char *path, const struct register_key *keys, size_t key_count,
+               bool force, const char *replaced, struct err *e);
 bool ca_ready(const struct ca *ca);
 const struct ca_record *ca_root(const struct ca *ca);    /* NULL: none yet */
 const struct ca_record *ca_issuing(const struct ca *ca); /* NULL: none yet */

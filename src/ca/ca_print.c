@@ -7,12 +7,48 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static void put_field(struct buf *b, const char *name, const char *value)
+void ca_put_field(struct buf *b, const char *name, const char *value)
 {
     buf_printf(b, "\"%s\":", name);
     json_put_string(b, span_cstr(value));
     buf_putc(b, ',');
 }
+
+/* --- lists, a page at a time
+ * ----------------------------------------------------------------------------------------------- */
+
+void ca_page_begin(struct ca_page *p, const char *name)
+{
+    p->last = p->after;
+    buf_printf(p->json, "{\"%s\":[", name);
+}
+
+bool ca_page_add(struct ca_page *p, int64_t id, struct span one)
+{
+    bool first = p->last == p->after;
+
+    if (!first && p->json->n + one.n + 64 > p->max_bytes) {
+        p->more = true;
+        return false;
+    }
+    buf_put_cstr(p->json, first ? "" : ",");
+    buf_put_span(p->json, one);
+    p->last = id;
+    return true;
+}
+
+int ca_page_end(struct ca_page *p, struct err *e)
+{
+    buf_putc(p->json, ']');
+    if (p->more)
+        buf_printf(p->json, ",\"next\":%" PRId64, p->last);
+    buf_putc(p->json, '}');
+    return p->json->overflow ? err_set(e, -EMSGSIZE, "the list is too long") : 0;
+}
+
+/* --- the CAs
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 struct counts_job {
     struct ca *ca;
@@ -40,18 +76,23 @@ static void put_ca(const struct ca *ca, const struct ca_record *c, struct buf *j
 
     buf_printf(json, "{\"id\":%" PRId64 ",", c->id);
     ca_name(ca, c, name);
-    put_field(json, "name", name);
-    put_field(json, "kind", ca_kind_name(c->kind));
-    put_field(json, "state", ca_state_name(c->state));
-    put_field(json, "key", c->key_id);
+    ca_put_field(json, "name", name);
+    ca_put_field(json, "kind", ca_kind_name(c->kind));
+    ca_put_field(json, "state", ca_state_name(c->state));
+    ca_put_field(json, "key", c->key_id);
     permitted_print(&c->certificate->permitted, &permitted);
-    put_field(json, "permitted", buf_cstr(&permitted));
-    put_field(json, "key_state",
-              !in_use              ? ""
-              : key_there(ca, c)   ? "at keyd"
-              : c->kind == CA_ROOT ? "away: no new issuing CA until it is imported"
-                                   : "away: nothing can be issued");
-    buf_printf(json, "\"in_use\":%s,\"certificate\":", in_use ? "true" : "false");
+    ca_put_field(json, "permitted", buf_cstr(&permitted));
+    ca_put_field(json, "key_state",
+                 !in_use              ? ""
+                 : key_there(ca, c)   ? "at keyd"
+                 : c->kind == CA_ROOT ? "away: no new issuing CA until it is imported"
+                                      : "away: nothing can be issued");
+    buf_put_cstr(json, "\"above\":[");
+    for (size_t i = 0; i < c->above.n; i++) {
+        buf_put_cstr(json, i ? "," : "");
+        json_put_string(json, span_cstr(c->above.v[i]->issuer));
+    }
+    buf_printf(json, "],\"in_use\":%s,\"certificate\":", in_use ? "true" : "false");
     certificate_json(c->certificate, json);
     buf_putc(json, '}');
 }
@@ -90,11 +131,11 @@ static void put_record(const struct cert_record *c, struct buf *json)
                                                                       : "valid";
 
     buf_printf(json, "{\"id\":%" PRId64 ",\"issuer_id\":%" PRId64 ",", c->id, c->issuer);
-    put_field(json, "state", state);
-    put_field(json, "profile", c->profile);
-    put_field(json, "requester", c->requester);
+    ca_put_field(json, "state", state);
+    ca_put_field(json, "profile", c->profile);
+    ca_put_field(json, "requester", c->requester);
     if (c->revoked) {
-        put_field(json, "reason", reason ? reason : "unspecified");
+        ca_put_field(json, "reason", reason ? reason : "unspecified");
         buf_printf(json, "\"revoked_at\":%" PRId64 ",", c->revoked_at);
     }
     buf_printf(json, "\"issued_at\":%" PRId64 ",\"certificate\":", c->issued_at);
@@ -104,10 +145,7 @@ static void put_record(const struct cert_record *c, struct buf *json)
 struct list_job {
     struct ca *ca;
     const struct ca_search *search;
-    int64_t after, last;
-    size_t max_bytes;
-    bool more;
-    struct buf *json;
+    struct ca_page page;
     struct err *e;
     int rc;
 };
@@ -119,14 +157,7 @@ static bool on_record(void *arg, const struct cert_record *c)
 
     put_record(c, &one);
     buf_putc(&one, '}');
-    if (j->last > j->after && j->json->n + one.n + 64 > j->max_bytes) {
-        j->more = true;
-        return false;
-    }
-    buf_put_cstr(j->json, j->last > j->after ? "," : "");
-    buf_put_span(j->json, buf_span(&one));
-    j->last = c->id;
-    return true;
+    return ca_page_add(&j->page, c->id, buf_span(&one));
 }
 
 static void work_list(void *arg)
@@ -139,23 +170,14 @@ static void work_list(void *arg)
 int ca_list(struct ca *ca, const struct ca_search *search, size_t max_bytes, struct buf *json,
             struct err *e)
 {
-    struct list_job j = {.ca = ca,
-                         .search = search,
-                         .after = search->after,
-                         .last = search->after,
-                         .max_bytes = max_bytes,
-                         .json = json,
-                         .e = e};
+    struct list_job j = {
+        .ca = ca, .search = search, .page = {json, max_bytes, search->after, 0, false},
+                .e = e
+    };
 
-    buf_put_cstr(json, "{\"certificates\":[");
+    ca_page_begin(&j.page, "certificates");
     ca_run(ca, work_list, &j);
-    if (j.rc < 0)
-        return j.rc;
-    buf_putc(json, ']');
-    if (j.more)
-        buf_printf(json, ",\"next\":%" PRId64, j.last);
-    buf_putc(json, '}');
-    return json->overflow ? err_set(e, -EMSGSIZE, "the list is too long") : 0;
+    return j.rc < 0 ? j.rc : ca_page_end(&j.page, e);
 }
 
 struct show_job {

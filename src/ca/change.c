@@ -11,7 +11,6 @@ struct change_job {
     int64_t id, count;
     enum crl_reason reason;
     const char *key_id;
-    struct buf *bytes;
     struct err *e;
     int rc;
 };
@@ -64,19 +63,5 @@ int ca_root_take(struct ca *ca, const char *key_id, struct span spki, struct err
     ca_run(ca, work_set_key, &j);
     if (j.rc == 0)
         CHECK(span_to_cstr(span_cstr(key_id), ca->root->key_id, sizeof(ca->root->key_id)));
-    return j.rc;
-}
-
-static void work_backup(void *arg)
-{
-    struct change_job *j = arg;
-    j->rc = ca_register_backup(j->ca->reg, j->bytes, j->e);
-}
-
-int ca_backup(struct ca *ca, struct buf *ret, struct err *e)
-{
-    struct change_job j = {.ca = ca, .bytes = ret, .e = e};
-
-    ca_run(ca, work_backup, &j);
     return j.rc;
 }

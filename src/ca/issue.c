@@ -25,8 +25,10 @@ static int check_request(const struct ca *ca, const struct ca_request *q, struct
     if (q->days > q->profile->days_max)
         return err_set(e, -EINVAL, "%u days are too long for profile %s: at most %u", q->days,
                        q->profile->name, q->profile->days_max);
+    if (ca->issuing->parent == 0 && ca_external_permits(ca->issuing, q->names, e) < 0)
+        return -EPERM;
     may = &ca->issuing->certificate->permitted;
-    for (uint32_t i = 0; i < q->names->n; i++)
+    for (uint32_t i = 0; ca->issuing->parent != 0 && i < q->names->n; i++)
         if (!permitted_name(may, &q->names->v[i])) {
             struct buf text BUF_AUTO = BUF(65536);
             permitted_print(may, &text);
@@ -178,13 +180,15 @@ static int check_result(const struct ca *ca, const struct ca_record *issuing,
         {leaf, issuing->certificate},
         2
     };
-    struct chain roots = {{ca_by_id(ca, issuing->parent)->certificate}, 1};
+    struct chain roots = {{(struct certificate *)(uintptr_t)ca_root_of(ca, issuing)}, 1};
     struct chain_want want = {.purpose = purpose_of(q->profile),
                               .spki = q->spki,
                               .names = q->names,
                               .roots = &roots,
                               .now = clock_seconds()};
 
+    if (issuing->parent == 0) /* the way to the own root needs nothing between */
+        ca_above(ca, issuing, want.now, &chain);
     if (chain_check(&chain, &want, e) == CHAIN_FAULT_NONE)
         return 0;
     return err_wrap(e, -EKEYREJECTED, "our CA made a certificate that does not hold");
@@ -260,6 +264,7 @@ int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
     struct lookup_job j = {.ca = ca, .e = e};
     const struct ca_record *issuing;
     struct certificate *leaf = NULL;
+    struct chain above = CHAIN_NONE; /* borrowed */
     int rc = check_request(ca, q, e);
 
     if (rc < 0)
@@ -284,6 +289,8 @@ int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
         return rc;
     wr_span(ret_chain, certificate_der(leaf));
     wr_span(ret_chain, certificate_der(issuing->certificate));
+    ca_above(ca, issuing, clock_seconds(), &above);
+    chain_write(&above, ret_chain);
     memcpy(ret_serial, leaf->serial, sizeof(leaf->serial));
     certificate_free(leaf);
     return ret_chain->overflow ? err_set(e, -EMSGSIZE, "the chain is too long") : 0;

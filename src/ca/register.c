@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 static const char schema[] =
     "CREATE TABLE ca(id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK(kind IN ('root','issuing')),"
@@ -54,6 +54,22 @@ static const char to_version_2[] =
     " reason TEXT NOT NULL DEFAULT '', decided_at INTEGER NOT NULL DEFAULT 0,"
     " serial TEXT NOT NULL DEFAULT '', message BLOB NOT NULL) STRICT;"
     "PRAGMA user_version = 2;";
+
+/* subordinate: requests to CAs of others that wait for their answer. The rest is for registers of a
+ * million certificates: what is revoked by part; a narrow copy to walk through by id; and which
+ * three letters stand where, in names, subject and who asked, so that looking for a part of a name
+ * reads few rows. */
+static const char to_version_3[] =
+    "CREATE TABLE subordinate(key_id TEXT PRIMARY KEY, spki BLOB NOT NULL, subject TEXT NOT NULL,"
+    " requested_at INTEGER NOT NULL, der BLOB NOT NULL) STRICT;"
+    "CREATE INDEX certificate_revoked ON certificate(issuer, part) WHERE state='revoked';"
+    "CREATE INDEX certificate_walk ON certificate(id, state, not_after, profile, reason);"
+    "DROP INDEX certificate_state;"
+    "CREATE VIRTUAL TABLE certificate_text USING fts5(text, content='', detail=none,"
+    " columnsize=0, tokenize='trigram');"
+    "INSERT INTO certificate_text(rowid, text) SELECT id, names||' '||subject||' '||requester FROM"
+    " certificate ORDER BY id;"
+    "PRAGMA user_version = 3;";
 
 static const char *const kinds[] = {[CA_ROOT] = "root", [CA_ISSUING] = "issuing"};
 static const char *const states[] = {
@@ -168,7 +184,7 @@ static int read_version(struct ca_register *r, int *ret, struct err *e)
     return rc;
 }
 
-static int prepare_schema(struct ca_register *r, struct err *e)
+int reg_prepare(struct ca_register *r, struct err *e)
 {
     int version = -1, rc = reg_execute(r, "BEGIN IMMEDIATE", e);
 
@@ -179,6 +195,8 @@ static int prepare_schema(struct ca_register *r, struct err *e)
         rc = reg_execute(r, schema, e);
     if (rc == 0 && (version == 0 || version == 1))
         rc = reg_execute(r, to_version_2, e);
+    if (rc == 0 && version >= 0 && version < SCHEMA_VERSION)
+        rc = reg_execute(r, to_version_3, e);
     else if (rc == 0 && version != SCHEMA_VERSION)
         rc = err_set(e, -EPROTO,
                      "the CA's register has format %d, this program knows %d; use the version of "
@@ -207,7 +225,7 @@ int ca_register_open(const char *path, struct ca_register **ret, struct err *e)
                          "PRAGMA temp_store=MEMORY;",
                          e);
         if (rc == 0)
-            rc = prepare_schema(r, e);
+            rc = reg_prepare(r, e);
     }
     if (rc < 0) {
         ca_register_close(r);
@@ -253,6 +271,29 @@ static int read_ca(struct reg_statement *q, struct ca_record *c, struct err *e)
     return read_der(q, 5, &c->certificate, e);
 }
 
+static int read_above(struct ca_register *r, struct ca_record *c, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q, "SELECT der FROM above WHERE ca=? ORDER BY position LIMIT 8", e);
+
+    if (rc < 0)
+        return rc;
+    reg_int(&q, c->id);
+    while (rc == 0 && (rc = reg_step(&q, "read", e)) > 0) {
+        rc = read_der(&q, 0, &c->above.v[c->above.n], e);
+        c->above.n += rc == 0;
+    }
+    reg_close(&q);
+    return rc;
+}
+
+void ca_record_done(struct ca_record *c)
+{
+    certificate_free(c->certificate);
+    c->certificate = NULL;
+    chain_done(&c->above);
+}
+
 int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_count, struct err *e)
 {
     struct ca_record *all = NULL;
@@ -269,9 +310,11 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
         n += rc == 0;
     }
     reg_close(&q);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = read_above(r, &all[i], e);
     if (rc < 0) {
         while (n > 0)
-            certificate_free(all[--n].certificate);
+            ca_record_done(&all[--n]);
         free(all);
         return rc;
     }
@@ -280,48 +323,11 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
     return 0;
 }
 
-static int insert_ca(struct ca_register *r, struct ca_record *c, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(r, &q,
-                      "INSERT INTO ca(kind, key_id, parent, state, subject, not_after, der)"
-                      " VALUES(?,?,nullif(?,0),?,?,?,?)",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_text(&q, ca_kind_name(c->kind));
-    reg_text(&q, c->key_id);
-    reg_int(&q, c->parent);
-    reg_text(&q, ca_state_name(c->state));
-    reg_text(&q, c->certificate->subject);
-    reg_int(&q, c->certificate->not_after);
-    reg_blob(&q, certificate_der(c->certificate));
-    rc = reg_step(&q, "written", e);
-    reg_close(&q);
-    c->id = sqlite3_last_insert_rowid(r->db);
-    return rc;
-}
-
-int ca_register_add_ca(struct ca_register *r, struct ca_record *c, struct err *e)
-{
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
-
-    if (rc < 0)
-        return rc;
-    if (c->kind == CA_ISSUING)
-        rc = reg_execute(r, "UPDATE ca SET state='retired' WHERE kind='issuing' AND state='active'",
-                         e);
-    if (rc == 0)
-        rc = insert_ca(r, c, e);
-    return reg_finish(r, rc, e);
-}
-
 /* --- certificates
  * ---------------------------------------------------------------------------------------------------
  */
 
-int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e)
+static int insert_certificate(struct ca_register *r, const struct cert_record *c, struct err *e)
 {
     struct buf names BUF_AUTO = BUF(CERT_NAMES_MAX * CERT_NAME_TEXT_MAX);
     const struct certificate *x = c->certificate;
@@ -351,6 +357,34 @@ int ca_register_add(struct ca_register *r, const struct cert_record *c, struct e
     rc = reg_step(&q, "written", e);
     reg_close(&q);
     return rc;
+}
+
+static int insert_text(struct ca_register *r, int64_t id, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "INSERT INTO certificate_text(rowid, text)"
+                      " SELECT id, names||' '||subject||' '||requester FROM certificate WHERE id=?",
+                      e);
+
+    if (rc < 0)
+        return rc;
+    reg_int(&q, id);
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    return rc;
+}
+
+int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e)
+{
+    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+
+    if (rc < 0)
+        return rc;
+    rc = insert_certificate(r, c, e);
+    if (rc == 0)
+        rc = insert_text(r, sqlite3_last_insert_rowid(r->db), e);
+    return reg_finish(r, rc, e);
 }
 
 int reg_read_cert(struct reg_statement *q, struct cert_record *c, struct err *e)
@@ -455,69 +489,4 @@ int ca_register_revoke(struct ca_register *r, const char *serial, enum crl_reaso
         rc = update_revoked(r, serial, reason, now, e);
     cert_record_done(&c);
     return rc;
-}
-
-/* --- lists
- * ----------------------------------------------------------------------------------------------------------
- */
-
-#define SELECT_CERTS(where) "SELECT " CERT_COLUMNS " FROM certificate WHERE id>?1 AND " where
-
-int ca_register_list(struct ca_register *r, const struct ca_search *s, int64_t now, ca_list_fn fn,
-                     void *arg, struct err *e)
-{
-    static const char *const where[] = {
-        [CA_LIST_ALL] = "?2>0",
-        [CA_LIST_VALID] = "state='issued' AND not_after>=?2",
-        [CA_LIST_REVOKED] = "state='revoked' AND ?2>0",
-        [CA_LIST_EXPIRED] = "state='issued' AND not_after<?2",
-        [CA_LIST_HELD] = "state='revoked' AND reason=6 AND ?2>0",
-    };
-    char sql[800];
-    struct cert_record c;
-    struct reg_statement q;
-    bool more = true;
-    int rc;
-
-    snprintf(sql, sizeof(sql),
-             SELECT_CERTS("%s AND (?3='' OR profile=?3) AND (?4='' OR"
-                          " instr(lower(names||' '||subject||' '||requester), lower(?4)))"
-                          " AND (?5=0 OR not_after<?5) ORDER BY id"),
-             where[s->filter]);
-    rc = reg_open(r, &q, sql, e);
-    if (rc == 0) {
-        reg_int(&q, s->after);
-        reg_int(&q, now);
-        reg_text(&q, s->profile);
-        reg_text(&q, s->name);
-        reg_int(&q, s->ends_before);
-    }
-    while (rc == 0 && more && (rc = reg_step(&q, "read", e)) > 0) {
-        rc = reg_read_cert(&q, &c, e);
-        if (rc == 0) {
-            more = fn(arg, &c);
-            cert_record_done(&c);
-        }
-    }
-    reg_close(&q);
-    return rc > 0 ? 0 : rc;
-}
-
-int ca_register_counts(struct ca_register *r, int64_t now, int64_t ret[3], struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(r, &q,
-                      "SELECT count(*) FILTER (WHERE state='issued' AND not_after>=?1),"
-                      " count(*) FILTER (WHERE state='revoked'),"
-                      " count(*) FILTER (WHERE state='issued' AND not_after<?1) FROM certificate",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_int(&q, now);
-    rc = reg_step(&q, "read", e);
-    for (int i = 0; rc > 0 && i < 3; i++)
-        ret[i] = sqlite3_column_int64(q.s, i);
-    reg_close(&q);
-    return rc > 0 ? 0 : rc;
 }

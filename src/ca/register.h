@@ -3,15 +3,17 @@
  * SQLite, owned by cad alone. A certificate is in the register before anybody gets it. Calls block
  * for a write to disk and may come from a helper thread, one at a time.
  *
- * Schema 2 (PRAGMA user_version; one of version 1 is brought up to it):
+ * Schema 3 (PRAGMA user_version; earlier ones are brought up to it):
  *   ca           one row a CA: kind root|issuing, key id at keyd, parent, state
  *                active|retired|revoked, number of its last CRL, DER
  *   certificate  one row a certificate: serial, subject, names, profile, issuer, SHA-256 of its
  * key, dates, state issued|revoked with time and reason, who asked, DER, its part part         the
  * certificates of a CA in the order of issuing, REGISTER_PART_MAX a part; each part has a CRL of
  * its own, so that none outgrows what keyd signs crl          the CRLs as they were signed above
- * certificates that stand above a CA's own in the chain and are not in `ca` request      requests
- * that wait for approval, or did
+ * certificates that stand above a CA's own in the chain and are not in `ca`: of an issuing CA whose
+ * parent is another's, up to that root; of a root, its key certified by the other root of a
+ * rollover          request      requests that wait for approval, or did       subordinate  our own
+ * requests to CAs of others   certificate_text  where three letters stand, for searching
  */
 #ifndef CA_REGISTER_H
 #define CA_REGISTER_H
@@ -27,14 +29,16 @@ const char *ca_state_name(enum ca_state s);
 enum { CA_KEY_ID_MAX = 64, CA_REQUESTER_MAX = 200 };
 
 struct ca_record {
-    int64_t id, parent; /* parent 0: signs itself */
+    int64_t id, parent; /* parent 0: a root signs itself, an issuing CA is below another's root */
     enum ca_kind kind;
     enum ca_state state;
     char key_id[CA_KEY_ID_MAX + 1];
     int64_t revoked_at;
     uint8_t reason;
     struct certificate *certificate;
+    struct chain above;
 };
+void ca_record_done(struct ca_record *c);
 
 struct cert_record {
     int64_t id, issuer;
@@ -56,9 +60,25 @@ void ca_register_close(struct ca_register *r); /* NULL is fine */
 /* All CAs by id; *ret malloc'ed, the certificates are the caller's. */
 int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_count,
                     struct err *e);
-/* Writes a CA and, where it is an issuing one, retires those that were active: one transaction.
- * Sets c->id. */
-int ca_register_add_ca(struct ca_register *r, struct ca_record *c, struct err *e);
+/* Writes a CA with what stands above it; those of its kind that were active are retired, and its
+ * request, if it was one to another CA, is done: one transaction. Sets c->id. before (NULL: none)
+ * gets above_before. */
+int ca_register_add_ca(struct ca_register *r, struct ca_record *c, const struct ca_record *before,
+                       const struct chain *above_before, struct err *e);
+
+/* A request to another CA, to certify an issuing CA of ours. */
+struct ca_asked {
+    char key_id[CA_KEY_ID_MAX + 1], subject[600];
+    unsigned char spki[1024];
+    size_t spki_bytes;
+    int64_t requested_at;
+};
+typedef bool (*ca_asked_fn)(void *arg, const struct ca_asked *a, struct span der);
+int ca_register_ask(struct ca_register *r, const struct ca_asked *a, struct span der,
+                    struct err *e);
+/* Those that wait, the newest first, while fn returns true. */
+int ca_register_asked(struct ca_register *r, ca_asked_fn fn, void *arg, struct err *e);
+int ca_register_ask_forget(struct ca_register *r, const char *key_id, struct err *e);
 
 /* Revokes a CA and all that it issued and that is still good: one transaction. *ret_count: how many
  * certificates. */
@@ -66,8 +86,27 @@ int ca_register_revoke_ca(struct ca_register *r, int64_t id, enum crl_reason rea
                           int64_t *ret_count, struct err *e);
 /* Its key is at keyd under another id. */
 int ca_register_set_key(struct ca_register *r, int64_t id, const char *key_id, struct err *e);
-/* The whole register as the bytes of an SQLite file. */
-int ca_register_backup(struct ca_register *r, struct buf *ret, struct err *e);
+/* --- a copy of the whole register, and back: register_copy.c */
+
+struct register_copy;
+/* Begins to copy into a new file; what was there is removed. Each step copies some pages, other
+ * calls may come between: what they change is in the copy too. */
+int ca_register_copy_start(struct ca_register *r, const char *path, struct register_copy **ret,
+                           struct err *e);
+int ca_register_copy_step(struct register_copy *c, bool *ret_done, struct err *e);
+void ca_register_copy_end(struct register_copy *c); /* NULL is fine */
+
+/* A key of a CA, by the name that it had and that it has. */
+struct register_key {
+    const char *old_id, *new_id;
+};
+/* Puts the register in the file at path, which is changed, in the place of this one: in one step.
+ * Numbers of CRLs go on far above those of the file: what was signed since it was copied is not
+ * known. -EBADMSG: it is none, or damaged. */
+int ca_register_restore(struct ca_register *r, const char *path, const struct register_key *keys,
+                        size_t key_count, struct err *e);
+/* Has nothing been made that anybody but our own virtual servers holds? 1, 0, negative errno. */
+int ca_register_is_fresh(struct ca_register *r, struct err *e);
 
 int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e);
 /* -ENOENT: no such serial. */

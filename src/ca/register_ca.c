@@ -4,6 +4,143 @@
 
 #include <errno.h>
 
+/* --- new ones
+ * ------------------------------------------------------------------------------------------------------- */
+
+static int insert_ca(struct ca_register *r, struct ca_record *c, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "INSERT INTO ca(kind, key_id, parent, state, subject, not_after, der)"
+                      " VALUES(?,?,nullif(?,0),?,?,?,?)",
+                      e);
+
+    if (rc < 0)
+        return rc;
+    reg_text(&q, ca_kind_name(c->kind));
+    reg_text(&q, c->key_id);
+    reg_int(&q, c->parent);
+    reg_text(&q, ca_state_name(c->state));
+    reg_text(&q, c->certificate->subject);
+    reg_int(&q, c->certificate->not_after);
+    reg_blob(&q, certificate_der(c->certificate));
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    c->id = sqlite3_last_insert_rowid(r->db);
+    return rc;
+}
+
+static int insert_above(struct ca_register *r, int64_t ca, const struct chain *above, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < above->n; i++) {
+        struct reg_statement q;
+        if ((rc = reg_open(r, &q, "INSERT OR REPLACE INTO above(ca, position, der) VALUES(?,?,?)",
+                           e)) < 0)
+            return rc;
+        reg_int(&q, ca);
+        reg_int(&q, (int64_t)i);
+        reg_blob(&q, certificate_der(above->v[i]));
+        rc = reg_step(&q, "written", e);
+        reg_close(&q);
+    }
+    return rc;
+}
+
+static int forget_request(struct ca_register *r, const char *key_id, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q, "DELETE FROM subordinate WHERE key_id=?", e);
+
+    if (rc < 0)
+        return rc;
+    reg_text(&q, key_id);
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    return rc;
+}
+
+int ca_register_add_ca(struct ca_register *r, struct ca_record *c, const struct ca_record *before,
+                       const struct chain *above_before, struct err *e)
+{
+    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+
+    if (rc < 0)
+        return rc;
+    rc = reg_execute(r,
+                     c->kind == CA_ISSUING
+                         ? "UPDATE ca SET state='retired' WHERE kind='issuing' AND state='active'"
+                         : "UPDATE ca SET state='retired' WHERE kind='root' AND state='active'",
+                     e);
+    if (rc == 0)
+        rc = insert_ca(r, c, e);
+    if (rc == 0)
+        rc = insert_above(r, c->id, &c->above, e);
+    if (rc == 0 && before)
+        rc = insert_above(r, before->id, above_before, e);
+    if (rc == 0)
+        rc = forget_request(r, c->key_id, e);
+    return reg_finish(r, rc, e);
+}
+
+/* --- requests to CAs of others
+ * ------------------------------------------------------------------------------------------ */
+
+int ca_register_ask(struct ca_register *r, const struct ca_asked *a, struct span der, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q,
+                      "INSERT INTO subordinate(key_id, spki, subject, requested_at, der)"
+                      " VALUES(?,?,?,?,?)",
+                      e);
+
+    if (rc < 0)
+        return rc;
+    reg_text(&q, a->key_id);
+    reg_blob(&q, span_of(a->spki, a->spki_bytes));
+    reg_text(&q, a->subject);
+    reg_int(&q, a->requested_at);
+    reg_blob(&q, der);
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    return rc;
+}
+
+int ca_register_asked(struct ca_register *r, ca_asked_fn fn, void *arg, struct err *e)
+{
+    struct reg_statement q;
+    bool more = true;
+    int rc = reg_open(r, &q,
+                      "SELECT key_id, spki, subject, requested_at, der FROM subordinate"
+                      " ORDER BY requested_at DESC, rowid DESC",
+                      e);
+
+    while (rc == 0 && more && (rc = reg_step(&q, "read", e)) > 0) {
+        struct ca_asked a = {.requested_at = sqlite3_column_int64(q.s, 3)};
+        size_t n = (size_t)sqlite3_column_bytes(q.s, 1);
+        span_to_cstr(span_cstr(reg_column(&q, 0)), a.key_id, sizeof(a.key_id));
+        span_to_cstr(span_cstr(reg_column(&q, 2)), a.subject, sizeof(a.subject));
+        if (n <= sizeof(a.spki)) {
+            memcpy(a.spki, sqlite3_column_blob(q.s, 1), n);
+            a.spki_bytes = n;
+        }
+        more =
+            fn(arg, &a, span_of(sqlite3_column_blob(q.s, 4), (size_t)sqlite3_column_bytes(q.s, 4)));
+        rc = 0;
+    }
+    reg_close(&q);
+    return rc;
+}
+
+int ca_register_ask_forget(struct ca_register *r, const char *key_id, struct err *e)
+{
+    return forget_request(r, key_id, e);
+}
+
+/* --- what becomes of them
+ * ------------------------------------------------------------------------------------------------ */
+
 static int run(struct ca_register *r, const char *sql, int64_t id, enum crl_reason reason,
                int64_t now, struct err *e)
 {
@@ -55,14 +192,4 @@ int ca_register_set_key(struct ca_register *r, int64_t id, const char *key_id, s
     rc = reg_step(&q, "written", e);
     reg_close(&q);
     return rc;
-}
-
-int ca_register_backup(struct ca_register *r, struct buf *ret, struct err *e)
-{
-    sqlite3_int64 n = 0;
-    unsigned char *bytes = sqlite3_serialize(r->db, "main", &n, 0);
-    bool ok = bytes && n > 0 && buf_put(ret, bytes, (size_t)n);
-
-    sqlite3_free(bytes);
-    return ok ? 0 : err_set(e, -ENOMEM, "no memory for a copy of the register");
 }

@@ -29,8 +29,14 @@ int reg_execute(struct ca_register *r, const char *sql, struct err *e);
 /* COMMIT, or ROLLBACK where rc is negative. */
 int reg_finish(struct ca_register *r, int rc, struct err *e);
 
+/* To the schema of this program, in a transaction. */
+int reg_prepare(struct ca_register *r, struct err *e);
+
 #define CERT_COLUMNS                                                                               \
     "id, issuer, state, revoked_at, reason, profile, requester, issued_at, der, part"
+#define CERT_COLUMNS_OF_C                                                                          \
+    "id, c.issuer, c.state, c.revoked_at, c.reason, c.profile, c.requester, c.issued_at, c.der,"   \
+    " c.part"
 int reg_read_cert(struct reg_statement *q, struct cert_record *c, struct err *e);
 
 #endif

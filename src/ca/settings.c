@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/log.h"
 #include "ca/ca.h"
 
@@ -108,6 +109,38 @@ static void set_url(struct ca_settings *s, const struct conf *c)
     }
 }
 
+static bool on_loopback(const char *address)
+{
+    unsigned char ip[16];
+    static const unsigned char any[16], v6[16] = {[15] = 1};
+
+    switch (cert_name_ip_bytes(address, ip)) {
+    case 4:
+        return ip[0] == 127 || memcmp(ip, any, 4) == 0;
+    case 16:
+        return memcmp(ip, v6, 16) == 0 || memcmp(ip, any, 16) == 0;
+    }
+    return false;
+}
+
+/* What certd asks certificates for; names that are none it leaves out too. */
+static void set_serves(struct ca_settings *s, const struct conf *c)
+{
+    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1"};
+    bool local = false;
+
+    (void)cert_names_add_any(&s->serves, span_cstr(c->hostname));
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        for (uint32_t k = 0; v->enabled && k < v->names.n; k++)
+            (void)cert_names_add_any(&s->serves, span_cstr(v->names.v[k]));
+        for (uint32_t k = 0; v->enabled && k < v->endpoint_count; k++)
+            local |= on_loopback(v->endpoints[k].address);
+    }
+    for (size_t i = 0; local && i < ARRAY_LEN(loopback); i++)
+        (void)cert_names_add_any(&s->serves, span_cstr(loopback[i]));
+}
+
 static int set_officer(struct ca_settings *s, const struct conf *c, struct err *e)
 {
     for (uint32_t i = 0; i < c->ca_officer.n; i++) {
@@ -135,6 +168,7 @@ int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e)
     s->crl_hours = c->crl_hours ? c->crl_hours : 24;
     s->crl_delta = c->crl_delta;
     set_url(s, c);
+    set_serves(s, c);
     rc = set_officer(s, c, e);
     if (rc == 0)
         rc = permitted_of(c, false, &s->issuing, e);
@@ -147,6 +181,7 @@ int ca_settings_init(struct ca_settings *s, const struct conf *c, struct err *e)
 
 void ca_settings_done(struct ca_settings *s)
 {
+    cert_names_done(&s->serves);
     permitted_done(&s->issuing);
     permitted_done(&s->root);
 }

@@ -1,6 +1,5 @@
 /* Requests that wait until somebody approves them: the stand-alone CA. */
 #include "base/clock.h"
-#include "base/json.h"
 #include "ca/ca_internal.h"
 
 #include <errno.h>
@@ -55,73 +54,49 @@ int ca_wait(struct ca *ca, const struct request_record *r, struct span message, 
 
 struct list_job {
     struct ca *ca;
-    bool all, more;
-    int64_t after, last;
-    size_t max_bytes;
-    struct buf *json;
+    bool all;
+    struct ca_page page;
     struct err *e;
     int rc;
 };
-
-static void put_field(struct buf *b, const char *name, const char *value)
-{
-    buf_printf(b, ",\"%s\":", name);
-    json_put_string(b, span_cstr(value));
-}
 
 static bool on_request(void *arg, const struct request_record *r)
 {
     struct list_job *j = arg;
     struct buf one BUF_AUTO = BUF(65536);
 
+    buf_putc(&one, '{');
+    ca_put_field(&one, "requester", r->requester);
+    ca_put_field(&one, "profile", r->profile);
+    ca_put_field(&one, "subject", r->subject);
+    ca_put_field(&one, "names", r->names);
+    ca_put_field(&one, "state", r->state);
+    ca_put_field(&one, "reason", r->reason);
+    ca_put_field(&one, "serial", r->serial);
     buf_printf(&one,
-               "{\"id\":%" PRId64 ",\"received_at\":%" PRId64 ",\"decided_at\":%" PRId64
-               ",\"days\":%u",
+               "\"id\":%" PRId64 ",\"received_at\":%" PRId64 ",\"decided_at\":%" PRId64
+               ",\"days\":%u}",
                r->id, r->received_at, r->decided_at, r->days);
-    put_field(&one, "requester", r->requester);
-    put_field(&one, "profile", r->profile);
-    put_field(&one, "subject", r->subject);
-    put_field(&one, "names", r->names);
-    put_field(&one, "state", r->state);
-    put_field(&one, "reason", r->reason);
-    put_field(&one, "serial", r->serial);
-    buf_putc(&one, '}');
-    if (j->last > j->after && j->json->n + one.n + 64 > j->max_bytes) {
-        j->more = true;
-        return false;
-    }
-    buf_put_cstr(j->json, j->last > j->after ? "," : "");
-    buf_put_span(j->json, buf_span(&one));
-    j->last = r->id;
-    return true;
+    return ca_page_add(&j->page, r->id, buf_span(&one));
 }
 
 static void work_list(void *arg)
 {
     struct list_job *j = arg;
-    j->rc = ca_register_requests(j->ca->reg, j->all, j->after, on_request, j, j->e);
+    j->rc = ca_register_requests(j->ca->reg, j->all, j->page.after, on_request, j, j->e);
 }
 
 int ca_waiting(struct ca *ca, bool all, int64_t after, size_t max_bytes, struct buf *json,
                struct err *e)
 {
-    struct list_job j = {.ca = ca,
-                         .all = all,
-                         .after = after,
-                         .last = after,
-                         .max_bytes = max_bytes,
-                         .json = json,
-                         .e = e};
+    struct list_job j = {
+        .ca = ca, .all = all, .page = {json, max_bytes, after, 0, false},
+                .e = e
+    };
 
-    buf_put_cstr(json, "{\"requests\":[");
+    ca_page_begin(&j.page, "requests");
     ca_run(ca, work_list, &j);
-    if (j.rc < 0)
-        return j.rc;
-    buf_putc(json, ']');
-    if (j.more)
-        buf_printf(json, ",\"next\":%" PRId64, j.last);
-    buf_putc(json, '}');
-    return json->overflow ? err_set(e, -EMSGSIZE, "the list is too long") : 0;
+    return j.rc < 0 ? j.rc : ca_page_end(&j.page, e);
 }
 
 /* --- deciding

@@ -1,5 +1,5 @@
 /* ca_change.c: commands about the CAs themselves: the root's key away and back, a new issuing CA, a
- * compromised one, a copy of the register. */
+ * compromised one. */
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/random.h"
@@ -22,7 +22,7 @@
 enum { BACKUP_MAX = 1 << 30, KEY_FILE_MAX = 65536 };
 
 /* The CA in use of that kind; borrowed from info. NULL: none. */
-static const json_t *in_use(const json_t *info, const char *kind)
+const json_t *ca_in_use(const json_t *info, const char *kind)
 {
     const json_t *ca;
     size_t i;
@@ -33,12 +33,12 @@ static const json_t *in_use(const json_t *info, const char *kind)
     return NULL;
 }
 
-static json_t *ask_info(struct call *c, struct err *e)
+json_t *ca_ask_info(struct call *c, struct err *e)
 {
     return ca_ask(c, MSG_CA_INFO, SPAN_EMPTY, e);
 }
 
-static int passphrase(struct call *c, const char *what, struct buf *out, struct err *e)
+int ca_passphrase(struct call *c, const char *what, struct buf *out, struct err *e)
 {
     return has_option(c, OPT_PASSPHRASE_STDIN) ? password_read_stdin(out, e)
                                                : password_ask(what, out, e);
@@ -47,8 +47,7 @@ static int passphrase(struct call *c, const char *what, struct buf *out, struct 
 /* --- the root's key
  * ----------------------------------------------------------------------------------------------------- */
 
-static int export_key(struct call *c, const char *id, struct span pass, struct buf *der,
-                      struct err *e)
+int ca_export_key(struct call *c, const char *id, struct span pass, struct buf *der, struct err *e)
 {
     struct buf body BUF_AUTO = BUF(1024);
     unsigned char raw[KEY_ID_BYTES];
@@ -65,7 +64,7 @@ static int export_key(struct call *c, const char *id, struct span pass, struct b
     r = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_EXPORT, buf_span(&body), der, e);
     secret_wipe(body.p, body.n);
     if (r == -ENOENT)
-        return err_set(e, r, "keyd does not have the root's key; it was removed");
+        return err_set(e, r, "keyd does not have the key; it was removed");
     return r;
 }
 
@@ -79,13 +78,13 @@ int cmd_ca_root_export(struct call *c, struct err *e)
 
     if (!has_option(c, OPT_OUT))
         return usage_error(e, "--out is needed: the file that the encrypted key goes to");
-    if ((info = ask_info(c, e)) == NULL)
+    if ((info = ca_ask_info(c, e)) == NULL)
         return -EIO;
-    root = in_use(info, "root");
-    r = root ? passphrase(c, "the root's key", &pass, e)
+    root = ca_in_use(info, "root");
+    r = root ? ca_passphrase(c, "the root's key", &pass, e)
              : err_set(e, -ENOENT, "there is no root CA");
     if (r == 0)
-        r = export_key(c, view_string(root, "key"), buf_span(&pass), &der, e);
+        r = ca_export_key(c, view_string(root, "key"), buf_span(&pass), &der, e);
     password_done(&pass);
     json_decref(info);
     if (r < 0)
@@ -125,20 +124,14 @@ int cmd_ca_root_remove(struct call *c, struct err *e)
 }
 
 /* The file's key as PKCS#8, not encrypted; the caller wipes it. */
-static int open_key(struct span text, struct span pass, struct buf *ret, struct err *e)
+int ca_open_key(struct span der, struct span pass, struct buf *ret, struct err *e)
 {
-    struct buf der BUF_AUTO = BUF(8192);
     PKCS8_PRIV_KEY_INFO *plain = NULL;
     unsigned char *bytes = NULL;
-    const unsigned char *p;
-    X509_SIG *sealed;
-    bool damaged;
+    const unsigned char *p = (const unsigned char *)der.p;
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &p, (long)der.n);
     int n = 0;
 
-    if (!pem_next(&text, "ENCRYPTED PRIVATE KEY", &der, &damaged))
-        return err_set(e, -EBADMSG, "the file holds no key as `sealpost ca root export` writes it");
-    p = (const unsigned char *)der.p;
-    sealed = d2i_X509_SIG(NULL, &p, (long)der.n);
     if (sealed)
         plain = PKCS8_decrypt(sealed, pass.p ? pass.p : "", (int)pass.n);
     if (plain)
@@ -151,19 +144,30 @@ static int open_key(struct span text, struct span pass, struct buf *ret, struct 
     return n > 0 && !ret->overflow ? 0 : err_set(e, -EKEYREJECTED, "the passphrase is not the one");
 }
 
-static int import_key(struct call *c, struct span pkcs8, struct key_info *ret, struct err *e)
+static int open_key_file(struct span text, struct span pass, struct buf *ret, struct err *e)
+{
+    struct buf der BUF_AUTO = BUF(8192);
+    bool damaged;
+
+    if (!pem_next(&text, "ENCRYPTED PRIVATE KEY", &der, &damaged))
+        return err_set(e, -EBADMSG, "the file holds no key as `sealpost ca root export` writes it");
+    return ca_open_key(buf_span(&der), pass, ret, e);
+}
+
+int ca_import_key(struct call *c, bool root, const char *name, struct span pkcs8,
+                  struct key_info *ret, struct err *e)
 {
     struct key_create_request q = {
         .purposes = KEY_CA | KEY_CRL | KEY_OCSP | KEY_CSR,
         .exportable = true,
         .with_profile = true,
-        .profile = {.root = true, .levels = 1, .max_days = 7301}
+        .profile = {.root = root, .levels = root ? 2 : 0, .max_days = root ? 7301 : 1189}
     };
     struct buf body BUF_AUTO = BUF(8192), reply BUF_AUTO = BUF(2048);
     struct rd rd;
     int r;
 
-    snprintf(q.label, sizeof(q.label), "ca/root-1");
+    snprintf(q.label, sizeof(q.label), "ca/%.60s", name);
     buf_reserve(&body, 8192);
     wr_key_import(&body, &q, pkcs8);
     r = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_IMPORT, buf_span(&body), &reply, e);
@@ -183,20 +187,23 @@ int cmd_ca_root_import(struct call *c, struct err *e)
                     pkcs8 BUF_AUTO = BUF(KEY_PKCS8_MAX);
     struct ca_root_msg m = {.verb = CA_ROOT_TAKE};
     struct key_info k;
+    json_t *info;
     int r;
 
-    if (call_control(c, e) == NULL)
-        return -ENOTCONN;
+    if ((info = ca_ask_info(c, e)) == NULL)
+        return -EIO;
     r = file_read(AT_FDCWD, c->args[0], KEY_FILE_MAX, &text, e);
     if (r == 0)
-        r = passphrase(c, "the root's key", &pass, e);
+        r = ca_passphrase(c, "the root's key", &pass, e);
     buf_reserve(&pkcs8, KEY_PKCS8_MAX);
     if (r == 0)
-        r = open_key(buf_span(&text), buf_span(&pass), &pkcs8, e);
+        r = open_key_file(buf_span(&text), buf_span(&pass), &pkcs8, e);
     password_done(&pass);
     if (r == 0)
-        r = import_key(c, buf_span(&pkcs8), &k, e);
+        r = ca_import_key(c, true, view_string(ca_in_use(info, "root"), "name"), buf_span(&pkcs8),
+                          &k, e);
     secret_wipe(pkcs8.p, pkcs8.n);
+    json_decref(info);
     if (r < 0)
         return r;
     memcpy(m.key_id, k.id, sizeof(k.id));
@@ -204,32 +211,8 @@ int cmd_ca_root_import(struct call *c, struct err *e)
     return r < 0 ? r : view_done(c, NULL, "The root's key is back.");
 }
 
-/* --- a new issuing CA
- * -------------------------------------------------------------------------------------------------- */
-
-static json_t *roll_over(struct call *c, struct err *e)
-{
-    return ca_ask(c, MSG_CA_ROLLOVER, SPAN_EMPTY, e);
-}
-
-int cmd_ca_rollover(struct call *c, struct err *e)
-{
-    json_t *info = roll_over(c, e);
-    const json_t *ca;
-    char subject[300];
-
-    if (info == NULL)
-        return -EIO;
-    ca = in_use(info, "issuing");
-    snprintf(subject, sizeof(subject), "%s", view_string(ca, "certificate.subject"));
-    return view_done(c, info,
-                     "%s issues from now on. What the one before has issued stays good; virtual "
-                     "servers get theirs anew when they are renewed.",
-                     text_quote(span_cstr(subject)));
-}
-
-/* --- the issuing CA is compromised
- * ------------------------------------------------------------------------------------- */
+/* --- a new issuing CA, or a new root
+ * -------------------------------------------------------------------------------------- */
 
 static const struct view step_columns[] = {
     {"STEP",   "step",   VIEW_TEXT, 0},
@@ -237,7 +220,108 @@ static const struct view step_columns[] = {
     {"RESULT", "result", VIEW_TEXT, 0},
 };
 
-static void add_step(json_t *steps, const char *step, const char *what, const char *result)
+int ca_show_steps(struct call *c, json_t *take_steps)
+{
+    return view_list(c, take_steps, VIEW(step_columns), "");
+}
+
+/* {"crossed":…,"info":…} */
+static json_t *roll_over(struct call *c, bool root, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(16);
+
+    wr_bool(&body, root);
+    return ca_ask(c, MSG_CA_ROLLOVER, buf_span(&body), e);
+}
+
+static void say_rolled(json_t *steps, const json_t *done, bool root)
+{
+    const json_t *info = view_get(done, "info");
+
+    if (root) {
+        bool crossed = json_is_true(view_get(done, "crossed"));
+        ca_add_step(steps, "new root CA",
+                    view_string(ca_in_use(info, "root"), "certificate.subject"),
+                    "made, and handed out beside the old one (root.pem, /ca.pem)");
+        ca_add_step(steps, "cross certificates", "",
+                    crossed ? "each root has certified the other's key"
+                            : "the new root has certified the old one's key; the old root has no "
+                              "room for a CA above the issuing one: clients need the new root "
+                              "before servers show its certificates");
+    }
+    ca_add_step(steps, "new issuing CA",
+                view_string(ca_in_use(info, "issuing"), "certificate.subject"),
+                "made; it issues from now on");
+}
+
+static void say_would(json_t *steps, bool root)
+{
+    if (root) {
+        ca_add_step(steps, "new root CA", "", "would be made, and handed out beside the old one");
+        ca_add_step(steps, "cross certificates", "", "each root would certify the other's key");
+    }
+    ca_add_step(steps, "new issuing CA", "",
+                root ? "would be made below the new root" : "would be made below the own root");
+}
+
+static int roll(struct call *c, bool root, json_t *steps, struct err *e)
+{
+    bool dry = has_option(c, OPT_DRY_RUN), now = has_option(c, OPT_NOW);
+    json_t *info = ca_ask_info(c, e), *vservers, *done;
+    unsigned failed = 0;
+
+    if (info == NULL)
+        return -EIO;
+    vservers = ca_shown_by(c, view_string(ca_in_use(info, "issuing"), "certificate.subject"), e);
+    json_decref(info);
+    if (vservers == NULL)
+        return -EIO;
+    done = dry ? NULL : roll_over(c, root, e);
+    if (!dry && done == NULL) {
+        json_decref(vservers);
+        return -EIO;
+    }
+    if (dry)
+        say_would(steps, root);
+    else
+        say_rolled(steps, done, root);
+    json_decref(done);
+    if (now)
+        failed = ca_issue_anew(c, vservers, dry, steps);
+    else
+        ca_add_step(steps, "certificates", "",
+                    "stay good; virtual servers get theirs anew when they are renewed (--now: at "
+                    "once)");
+    json_decref(vservers);
+    if (failed > 0)
+        ca_add_step(steps, "certificates", "",
+                    "NOT all were issued anew: see above; `sealpost cert issue` tries again");
+    return 0;
+}
+
+int cmd_ca_rollover(struct call *c, struct err *e)
+{
+    struct span what = span_cstr(c->arg_count > 0 ? c->args[0] : "issuing");
+    bool root = span_is(what, "root");
+    json_t *steps;
+    int r;
+
+    if (!root && !span_is(what, "issuing"))
+        return usage_error(e, "what is rolled over is `issuing` (else) or `root`, not %s",
+                           text_quote(what));
+    steps = json_array();
+    r = roll(c, root, steps, e);
+    if (r < 0) {
+        json_decref(steps);
+        return r;
+    }
+    return ca_show_steps(c, steps);
+}
+
+/* --- the issuing CA is compromised
+ * ------------------------------------------------------------------------------------- */
+
+void ca_add_step(json_t *steps, const char *step, const char *what, const char *result)
 {
     json_array_append_new(steps, json_pack("{s:o,s:o,s:o}", "step", view_text(step), "what",
                                            view_text(what), "result", view_text(result)));
@@ -256,7 +340,7 @@ static json_t *ask_certd(struct call *c, enum msg_id id, const char *word, struc
 
 /* The virtual servers whose certificate the CA with that subject has issued; one that shows
  * another's follows that. */
-static json_t *shown_by(struct call *c, const char *issuer, struct err *e)
+json_t *ca_shown_by(struct call *c, const char *issuer, struct err *e)
 {
     json_t *v = ask_certd(c, MSG_CERT_LIST, NULL, e), *found, *row, *one;
     size_t i;
@@ -281,7 +365,7 @@ static json_t *shown_by(struct call *c, const char *issuer, struct err *e)
 }
 
 /* New key and certificate for each, checked and swapped by certd. How many failed. */
-static unsigned issue_anew(struct call *c, const json_t *vservers, bool dry, json_t *steps)
+unsigned ca_issue_anew(struct call *c, const json_t *vservers, bool dry, json_t *steps)
 {
     unsigned failed = 0;
     const json_t *row;
@@ -294,13 +378,14 @@ static unsigned issue_anew(struct call *c, const json_t *vservers, bool dry, jso
         struct err why = {"would be issued anew"};
         wr_cert_word(&body, name);
         if (dry) {
-            add_step(steps, "certificate", name, why.text);
+            ca_add_step(steps, "certificate", name, why.text);
         } else if (control_call(c->control, ROLE_CERTD, 0, MSG_CERT_ISSUE, buf_span(&body), &reply,
                                 &why) < 0) {
             failed++;
-            add_step(steps, "certificate", name, why.text);
+            ca_add_step(steps, "certificate", name, why.text);
         } else {
-            add_step(steps, "certificate", name, "new key and certificate, checked and in service");
+            ca_add_step(steps, "certificate", name,
+                        "new key and certificate, checked and in service");
         }
     }
     return failed;
@@ -322,8 +407,8 @@ static int list_others(struct call *c, int64_t issuer, json_t *steps, struct err
         json_array_foreach(json_object_get(page, "certificates"), i,
                            row) if (json_integer_value(view_get(row, "issuer_id")) == issuer &&
                                     strcmp(view_string(row, "profile"), "server") != 0)
-            add_step(steps, "to be asked for anew", view_string(row, "requester"),
-                     view_string(row, "certificate.serial"));
+            ca_add_step(steps, "to be asked for anew", view_string(row, "requester"),
+                        view_string(row, "certificate.serial"));
         next = json_integer_value(json_object_get(page, "next"));
         json_decref(page);
         if (next <= q.after)
@@ -345,7 +430,7 @@ static int revoke_old(struct call *c, int64_t id, json_t *steps, struct err *e)
     snprintf(text, sizeof(text), "revoked with %lld certificates; the lists say so",
              (long long)json_integer_value(view_get(v, "revoked")));
     json_decref(v);
-    add_step(steps, "old issuing CA", "", text);
+    ca_add_step(steps, "old issuing CA", "", text);
     return 0;
 }
 
@@ -353,30 +438,32 @@ static int compromised(struct call *c, const json_t *old, json_t *steps, struct 
 {
     int64_t id = json_integer_value(view_get(old, "id"));
     bool dry = has_option(c, OPT_DRY_RUN);
-    json_t *vservers = shown_by(c, view_string(old, "certificate.subject"), e), *info;
+    json_t *vservers = ca_shown_by(c, view_string(old, "certificate.subject"), e), *info;
     unsigned failed;
     int r;
 
     if (vservers == NULL)
         return -EIO;
     if (dry) {
-        add_step(steps, "new issuing CA", "", "would be made below the root");
-    } else if ((info = roll_over(c, e)) == NULL) {
+        ca_add_step(steps, "new issuing CA", "", "would be made below the root");
+    } else if ((info = roll_over(c, false, e)) == NULL) {
         json_decref(vservers);
         return -EIO;
     } else {
-        add_step(steps, "new issuing CA",
-                 view_string(in_use(info, "issuing"), "certificate.subject"), "made");
+        ca_add_step(
+            steps, "new issuing CA",
+            view_string(ca_in_use(view_get(info, "info"), "issuing"), "certificate.subject"),
+            "made");
         json_decref(info);
     }
-    failed = issue_anew(c, vservers, dry, steps);
+    failed = ca_issue_anew(c, vservers, dry, steps);
     json_decref(vservers);
     r = list_others(c, id, steps, e);
     if (r < 0 || dry)
         return r;
     if (failed > 0) {
-        add_step(steps, "old issuing CA", view_string(old, "certificate.subject"),
-                 "NOT revoked: see above; mend that, then say it again");
+        ca_add_step(steps, "old issuing CA", view_string(old, "certificate.subject"),
+                    "NOT revoked: see above; mend that, then say it again");
         return 0;
     }
     return revoke_old(c, id, steps, e);
@@ -390,7 +477,7 @@ static const json_t *which_is_compromised(const struct call *c, const json_t *in
     size_t i;
 
     if (c->arg_count == 0)
-        return in_use(info, "issuing");
+        return ca_in_use(info, "issuing");
     json_array_foreach(
         json_object_get(info, "cas"), i,
         ca) if (strcmp(view_string(ca, "name"), c->args[0]) == 0 ||
@@ -408,7 +495,7 @@ int cmd_ca_compromised(struct call *c, struct err *e)
     if (!has_option(c, OPT_DRY_RUN) && !has_option(c, OPT_YES))
         return usage_error(e, "every certificate of the issuing CA will be revoked; look with "
                               "--dry-run, then say --yes");
-    if ((info = ask_info(c, e)) == NULL)
+    if ((info = ca_ask_info(c, e)) == NULL)
         return -EIO;
     old = which_is_compromised(c, info);
     if (!old) {
@@ -422,37 +509,5 @@ int cmd_ca_compromised(struct call *c, struct err *e)
         json_decref(steps);
         return r;
     }
-    return view_list(c, steps, VIEW(step_columns), "");
-}
-
-/* --- a copy of the register
- * --------------------------------------------------------------------------------------------- */
-
-int cmd_ca_backup(struct call *c, struct err *e)
-{
-    struct control *control = call_control(c, e);
-    struct buf bytes BUF_AUTO = BUF(BACKUP_MAX);
-    FD_AUTO fd = -1;
-    struct stat st;
-    char *p;
-    int r;
-
-    if (!has_option(c, OPT_OUT))
-        return usage_error(e, "--out is needed: the file that the register goes to");
-    if (!control)
-        return -ENOTCONN;
-    r = control_call_fd(control, ROLE_CAD, 0, MSG_CA_BACKUP, SPAN_EMPTY, &fd, e);
-    if (r < 0)
-        return r;
-    if (fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > BACKUP_MAX ||
-        (p = buf_reserve(&bytes, (size_t)st.st_size)) == NULL ||
-        pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
-        return err_set(e, -EIO, "the copy of the register cannot be read");
-    buf_commit(&bytes, (size_t)st.st_size);
-    r = file_write(AT_FDCWD, c->option[OPT_OUT], buf_span(&bytes), 0600, e);
-    return r != 0 ? r
-                  : view_done(c, NULL,
-                              "The register is in %s, %zu bytes. The keys are not in it: keep the "
-                              "root's key beside it (sealpost ca root export).",
-                              c->option[OPT_OUT], bytes.n);
+    return ca_show_steps(c, steps);
 }

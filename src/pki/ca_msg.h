@@ -9,8 +9,13 @@
  *   CA_DECIDE      i64 id, bool approve, cstr reason    → approve: as CA_ISSUE
  *   CA_ROOT        u8 verb (enum ca_root_verb), cstr key id (of TAKE), i64 CA (of REVOKE)
  *                                                     → REVOKE: JSON {"revoked":count}
- *   CA_ROLLOVER    –                                    → JSON, as CA_INFO
- *   CA_BACKUP      –                                    → memfd
+ *   CA_ROLLOVER    bool root too                        → JSON {"crossed":bool,"info":as CA_INFO}
+ *   CA_BACKUP      –                                    → a file's descriptor
+ *   CA_ASK         bool anew, cstr common name, organization, unit, country, state, locality
+ *                                                       → bool made now, span PKCS#10
+ *   CA_INSTALL     span certificates, span roots (both DER, each as wr_span)  → JSON, as CA_INFO
+ *   CA_RESTORE     bool force, u16 count, then cstr key id in the register, cstr at keyd; a
+ *                  descriptor                           → JSON, as CA_INFO
  *   CA_OCSP        OCSPRequest, DER (all of it)         → OCSPResponse, DER
  *   CA_FILE        name (all of it)                     → DER; -ENOENT
  */
@@ -54,5 +59,30 @@ struct ca_root_msg {
 };
 void wr_ca_root(struct buf *b, const struct ca_root_msg *m);
 bool rd_ca_root(struct span body, struct ca_root_msg *ret);
+
+struct ca_ask_msg {
+    bool anew;
+    struct cert_fields subject;
+};
+void wr_ca_ask(struct buf *b, const struct ca_ask_msg *m);
+bool rd_ca_ask(struct span body, struct ca_ask_msg *ret);
+
+struct ca_install_msg { /* into body */
+    struct span answer, roots;
+};
+void wr_ca_install(struct buf *b, const struct ca_install_msg *m);
+bool rd_ca_install(struct span body, struct ca_install_msg *ret);
+
+enum { CA_RESTORE_KEYS_MAX = 32 };
+struct ca_restore_key {
+    char old_id[CERT_MSG_KEY_ID_MAX + 1], new_id[CERT_MSG_KEY_ID_MAX + 1];
+};
+struct ca_restore_msg {
+    bool force;
+    uint16_t count;
+    struct ca_restore_key keys[CA_RESTORE_KEYS_MAX];
+};
+void wr_ca_restore(struct buf *b, const struct ca_restore_msg *m);
+bool rd_ca_restore(struct span body, struct ca_restore_msg *ret);
 
 #endif

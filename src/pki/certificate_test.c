@@ -43,7 +43,7 @@ TEST(certificate_facts)
     EXPECT_INT(c->key_usage, KU_DIGITAL_SIGNATURE);
     EXPECT_INT(c->ext_usage, XKU_SSL_SERVER);
     EXPECT(!c->is_ca && !c->self_issued && !c->has_permitted);
-    EXPECT(w.root->is_ca && w.root->self_issued && w.root->path_len == 1);
+    EXPECT(w.root->is_ca && w.root->self_issued && w.root->path_len == 2);
     EXPECT(w.issuing->is_ca && !w.issuing->self_issued && w.issuing->path_len == 0);
     EXPECT(permitted_complete(&w.issuing->permitted));
     EXPECT(permitted_covers(&w.root->permitted, &w.issuing->permitted));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The own CA's services, as openssl, GnuTLS and curl see them: CRL, OCSP, register, approval, root key, subordinate CA, rollover, compromise."""
+"""The own CA's services, as openssl, GnuTLS and curl see them: CRL, OCSP, register, approval, root key, issuing CAs, compromise."""
 import base64
 import concurrent.futures
 import pathlib
@@ -278,20 +278,8 @@ def compromise():
     assert server.json("ca", "show", laptop)["state"] == "revoked"
 
 
-def backup():
-    import sqlite3
-    file = work / "register.copy"
-    server.run("ca", "backup", "--out", file)
-    assert file.stat().st_mode & 0o777 == 0o600
-    db = sqlite3.connect(file)
-    rows = len(server.json("ca", "list"))
-    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert db.execute("SELECT count(*) FROM certificate").fetchone() == (rows,)
-    db.close()
-
-
 TESTS = [addresses_in_certificates, ocsp_by_post_and_get, many_ask_at_once, hold_and_unhold, search, requests_wait,
-         root_key_away_and_back, rollover, compromise, backup]
+         root_key_away_and_back, rollover, compromise]
 
 if __name__ == "__main__":
     with Server(sys.argv[1], extra='workers_access = 2; ca_officer = ( "smime" );') as server:

@@ -81,13 +81,42 @@ static int write_root(struct cad *d, struct err *e)
 {
     struct pem_job j = {.pem = BUF(CERTIFICATE_TEXT_MAX)};
 
+    struct buf der BUF_AUTO = BUF(CERTIFICATE_CHAIN_MAX * CERTIFICATE_DER_MAX);
+    struct chain roots = CHAIN_NONE;
+
     snprintf(j.path, sizeof(j.path), "%s/ca/root.pem", d->child->root);
-    pem_write("CERTIFICATE", certificate_der(ca_root(d->ca)->certificate), &j.pem);
-    fiber_offload(work_pem, &j);
+    ca_roots(d->ca, false, &der);
+    j.rc = chain_parse(buf_span(&der), &roots, &j.e);
+    chain_write_pem(&roots, &j.pem);
+    chain_done(&roots);
+    if (j.rc == 0)
+        fiber_offload(work_pem, &j);
     buf_done(&j.pem);
     if (j.rc < 0)
         *e = j.e;
     return j.rc;
+}
+
+static void write_root_once(struct cad *d)
+{
+    struct err e;
+
+    if (!ca_ready(d->ca) || d->written)
+        return;
+    if (write_root(d, &e) < 0)
+        log_error("%s", e.text);
+    else
+        d->written = true;
+}
+
+void cad_changed(struct cad *d)
+{
+    struct link *certd = child_peer(d->child, ROLE_CERTD);
+
+    d->written = false;
+    write_root_once(d);
+    if (certd)
+        link_send(certd, MSG_CA_CHANGED, SPAN_EMPTY, NULL, 0);
 }
 
 /* --- the CA that the configuration wants
@@ -107,13 +136,9 @@ static int ensure_once(struct cad *d, struct err *e)
     if (rc == 0)
         rc = ca_ensure(d->ca, &s, e);
     ca_settings_done(&s);
-    if (ca_ready(d->ca) && !d->written) {
-        struct err pem;
-        if (write_root(d, &pem) < 0)
-            log_error("%s", pem.text);
-        else
-            d->written = true;
-    }
+    if (ca_ready(d->ca) && ca_issuing(d->ca)->id != before)
+        d->written = false;
+    write_root_once(d);
     if (ca_ready(d->ca) && ca_issuing(d->ca)->id != before)
         log_info("issuing CA in use: %s", ca_issuing(d->ca)->certificate->subject);
     return rc;

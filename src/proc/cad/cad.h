@@ -9,7 +9,7 @@
 struct cad {
     struct child *child;
     struct ca *ca;
-    struct fiber_lock ensuring, deciding;
+    struct fiber_lock ensuring, deciding, copying;
     struct fiber_cond made; /* a CA is there, or has changed */
     bool ensure_queued;
     bool written;      /* root.pem is on the disk */
@@ -58,7 +58,13 @@ int cad_sealed_copy(struct span bytes, struct err *e); /* a memfd */
 /* change.c: from the command line, about the CAs themselves. */
 void msg_ca_root(void *arg, struct msg *m);
 void msg_ca_rollover(void *arg, struct msg *m);
+void cad_changed(struct cad *d); /* other roots: root.pem, and certd */
+/* subordinate.c: from the command line: below another CA. */
+void msg_ca_ask(void *arg, struct msg *m);
+void msg_ca_install(void *arg, struct msg *m);
+/* restore.c: the register as a file, out and in. */
 void msg_ca_backup(void *arg, struct msg *m);
+void msg_ca_restore(void *arg, struct msg *m);
 /* officer.c: from the command line. */
 void msg_ca_find(void *arg, struct msg *m);
 void msg_ca_unhold(void *arg, struct msg *m);

@@ -1,16 +1,15 @@
 /* Changes to the CAs themselves, asked by who administers: the root's key goes and comes back, a new
- * issuing CA, an old one is revoked, a copy of the register. */
-#include "base/fd.h"
+ * issuing CA, an old one is revoked. */
 #include "base/log.h"
 #include "pki/key.h"
-#include "proc/child/evidence.h"
 #include "proc/cad/cad.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { REPLY_MAX = 65536 - 64, BACKUP_MAX = 1 << 30 };
+enum { REPLY_MAX = 65536 - 64 };
 
 /* Its CRL is signed before, to hold for a year; without the key no issuing CA can be made or
  * revoked, all else goes on. */
@@ -41,15 +40,15 @@ static int take_root(struct cad *d, const char *key_id, struct err *e)
 static int revoke_ca(struct cad *d, int64_t id, struct buf *reply, struct err *e)
 {
     int64_t count = 0;
-    char name[24];
     struct err list;
+    char name[24];
     int rc = ca_revoke_ca(d->ca, id, CRL_CA_COMPROMISE, &count, e);
 
     if (rc < 0)
         return rc;
+    d->revoked += (uint64_t)count;
     snprintf(name, sizeof name, "%" PRId64, id);
     EVIDENCE(d->child, "revoke", {"ca", name}, {"reason", crl_reason_name(CRL_CA_COMPROMISE)});
-    d->revoked += (uint64_t)count;
     log_warn("issuing CA %" PRId64 " and %" PRId64 " certificates of it are revoked", id, count);
     if (ca_crl_refresh(d->ca, &list) < 0)
         log_error("list of revoked certificates: %s", list.text);
@@ -82,17 +81,19 @@ void msg_ca_root(void *arg, struct msg *m)
         cad_ensure(d); /* what waited for the key */
 }
 
-static int rollover(struct cad *d, struct err *e)
+static int rollover(struct cad *d, bool root, bool *ret_crossed, struct err *e)
 {
     struct ca_settings s;
     int rc = ca_settings_init(&s, d->child->conf, e);
 
     if (rc < 0)
         return rc;
-    rc = ca_rollover(d->ca, &s, e);
+    rc = root ? ca_rollover_root(d->ca, &s, ret_crossed, e) : ca_rollover(d->ca, &s, e);
     ca_settings_done(&s);
-    if (rc == 0)
+    if (rc == 0) {
         log_info("issuing CA in use: %s", ca_issuing(d->ca)->certificate->subject);
+        cad_changed(d);
+    }
     return rc;
 }
 
@@ -101,31 +102,24 @@ void msg_ca_rollover(void *arg, struct msg *m)
     struct cad *d = ((struct child *)arg)->state;
     struct asker a = asker_of(m);
     struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct rd r = rd_of(m->body);
+    bool root = rd_bool(&r), crossed = false;
     struct err e;
-    int rc = cad_wait_made(d, &e);
+    int rc;
 
+    if (!rd_done(&r)) {
+        answer_malformed(&a);
+        return;
+    }
+    rc = cad_wait_made(d, &e);
     fiber_lock(&d->ensuring);
     if (rc == 0)
-        rc = rollover(d, &e);
+        rc = rollover(d, root, &crossed, &e);
     fiber_unlock(&d->ensuring);
-    if (rc == 0)
+    if (rc == 0) {
+        buf_printf(&reply, "{\"crossed\":%s,\"info\":", crossed ? "true" : "false");
         rc = ca_info(d->ca, &reply, &e);
+        buf_putc(&reply, '}');
+    }
     answer(&a, rc, buf_span(&reply), &e);
-}
-
-void msg_ca_backup(void *arg, struct msg *m)
-{
-    struct cad *d = ((struct child *)arg)->state;
-    struct asker a = asker_of(m);
-    struct buf bytes BUF_AUTO = BUF(BACKUP_MAX);
-    FD_AUTO fd = -1;
-    struct err e;
-    int rc = ca_backup(d->ca, &bytes, &e);
-
-    if (rc == 0)
-        rc = fd = cad_sealed_copy(buf_span(&bytes), &e);
-    if (rc < 0)
-        answer(&a, rc, SPAN_EMPTY, &e);
-    else
-        link_reply(a.link, a.id, a.call, 0, SPAN_EMPTY, &fd, 1);
 }

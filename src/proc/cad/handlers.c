@@ -172,10 +172,8 @@ static void msg_ca_roots(void *arg, struct msg *m)
     struct err e;
     int rc = cad_wait_made(d, &e);
 
-    if (rc == 0)
-        wr_span(&reply, certificate_der(ca_root(d->ca)->certificate));
-    if (rc == 0 && a.role == ROLE_ENROLD) /* what it hands out: all that a client may need */
-        wr_span(&reply, certificate_der(ca_issuing(d->ca)->certificate));
+    if (rc == 0) /* enrold hands out all that a client may need */
+        ca_roots(d->ca, a.role == ROLE_ENROLD, &reply);
     answer(&a, rc, buf_span(&reply), &e);
 }
 
@@ -366,5 +364,8 @@ const struct msg_handler cad_handlers[] = {
     {MSG_CA_ROOT,     msg_ca_root,     true },
     {MSG_CA_ROLLOVER, msg_ca_rollover, true },
     {MSG_CA_BACKUP,   msg_ca_backup,   true },
+    {MSG_CA_ASK,      msg_ca_ask,      true },
+    {MSG_CA_INSTALL,  msg_ca_install,  true },
+    {MSG_CA_RESTORE,  msg_ca_restore,  true },
     {0,               NULL,            false},
 };

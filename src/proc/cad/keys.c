@@ -1,5 +1,6 @@
 /* The CA's keys, where keyd has them. */
 #include "base/check.h"
+#include "base/log.h"
 #include "pki/key.h"
 #include "proc/cad/cad.h"
 
@@ -50,9 +51,10 @@ static int make(const struct ca_key_plan *plan, struct ca_key *ret, struct err *
         memcpy(profile.name, plan->name.p, plan->name.n);
         profile.name_bytes = (unsigned)plan->name.n;
     }
-    /* a root key can be taken away and kept elsewhere */
+    /* a root's key can be taken away and kept elsewhere, each can be kept in a backup: encrypted by
+     * keyd under a passphrase, for who administers this machine */
     rc = key_create_ca(plan->label, CA_KEY_TYPE, KEY_CA | KEY_CRL | KEY_OCSP | KEY_CSR, &profile,
-                       plan->root, &k);
+                       true, &k);
     if (rc < 0)
         return err_set(e, rc, "keyd does not make the key %s: %s", plan->label, strerror(-rc));
     return take(&k, ret);
@@ -70,8 +72,10 @@ static int hook_key_make(void *arg, const struct ca_key_plan *plan, struct ca_ke
 
 static EVP_PKEY *hook_key_signer(void *arg, const char *id, enum ca_key_use use, struct span spki)
 {
-    static const enum key_purpose purposes[] = {
-        [CA_KEY_CERTIFICATES] = KEY_CA, [CA_KEY_CRL] = KEY_CRL, [CA_KEY_OCSP] = KEY_OCSP};
+    static const enum key_purpose purposes[] = {[CA_KEY_CERTIFICATES] = KEY_CA,
+                                                [CA_KEY_CRL] = KEY_CRL,
+                                                [CA_KEY_OCSP] = KEY_OCSP,
+                                                [CA_KEY_REQUEST] = KEY_CSR};
 
     return key_handle(id, purposes[use], spki);
 }
@@ -83,10 +87,19 @@ static bool hook_key_there(void *arg, const char *id)
     return key_get(id, &k) != -ENOENT;
 }
 
+static void hook_key_forget(void *arg, const char *id)
+{
+    int rc = key_delete(id);
+
+    if (rc < 0 && rc != -ENOENT)
+        log_warn("keyd does not delete the key %s: %s", id, strerror(-rc));
+}
+
 /* The helper thread is one: the register's calls come one after the other. */
 const struct ca_hooks cad_key_hooks = {
     .key_make = hook_key_make,
     .key_signer = hook_key_signer,
     .offload = fiber_offload,
     .key_there = hook_key_there,
+    .key_forget = hook_key_forget,
 };

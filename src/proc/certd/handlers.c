@@ -158,6 +158,18 @@ static void msg_cert_ca_pem(void *arg, struct msg *m)
     msg_reply(m, 0, buf_span(&out));
 }
 
+/* What is handed out and what clients are held to follows. */
+static void msg_ca_changed(void *arg, struct msg *m)
+{
+    struct certd *d = ((struct child *)arg)->state;
+    struct err e;
+
+    if (roots_load(d, &e) < 0)
+        log_warn("root certificates: %s", e.text);
+    else
+        trust_follow(d);
+}
+
 static void msg_ca_revoked(void *arg, struct msg *m)
 {
     struct certd *d = ((struct child *)arg)->state;
@@ -176,6 +188,7 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_ISSUE,      msg_cert_issue,      true },
     {MSG_CERT_CA_PEM,     msg_cert_ca_pem,     false},
     {MSG_CA_REVOKED,      msg_ca_revoked,      false},
+    {MSG_CA_CHANGED,      msg_ca_changed,      true },
     {MSG_CERT_REQUEST,    msg_cert_request,    true },
     {MSG_CERT_PENDING,    msg_cert_pending,    true },
     {MSG_CERT_CANCEL,     msg_cert_cancel,     true },

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""The own CA's roots: a new one in place of the old, an issuing CA below another's root, and the CA out of its backup on an empty machine."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+from sealpost import Server, main, wait_for
+
+server = None
+work = None
+SECRET = "a long passphrase"
+
+CONFIG = """
+[ca]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[middle]
+basicConstraints = critical, CA:TRUE, pathlen:1
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[leaf]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+"""
+
+
+def sh(*words, input=None, check=True):
+    r = subprocess.run([str(w) for w in words], input=input, capture_output=True, cwd=work, timeout=60)
+    assert not check or r.returncode == 0, (words, r.stdout, r.stderr)
+    return r
+
+
+def refused(*words, says, input=None):
+    r = server.run(*words, input=input, check=False)
+    assert r.returncode == 1 and says in r.stderr, (words, says, r)
+
+
+def handshake(port, ca_file, holds=True):
+    """s_client with that root alone, and certtool on what was served."""
+    r = sh("openssl", "s_client", "-connect", f"localhost:{server.port(port)}", "-showcerts", "-verify_return_error", "-x509_strict", "-verify_hostname", "localhost",
+           "-CAfile", ca_file, "-no-CApath", "-no-CAstore", input=b"", check=False)
+    text = r.stdout.decode(errors="replace")
+    assert (r.returncode == 0 and "Verify return code: 0 (ok)" in text) == holds, (port, ca_file, holds, text, r.stderr)
+    if holds:
+        pems = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.S)
+        (work / "served.pem").write_text("".join(pems))
+        out = sh("certtool", "--verify", "--load-ca-certificate", ca_file, "--verify-hostname", "localhost", "--verify-purpose", "1.3.6.1.5.5.7.3.1", "--infile", "served.pem").stdout
+        assert b"Chain verification output: Verified" in out, out
+        return pems
+    return []
+
+
+def info(kind="issuing"):
+    return next(c for c in server.json("ca", "info")["cas"] if c["kind"] == kind and c["in_use"])
+
+
+def roots():
+    """root.pem, and what the HTTP virtual server hands out: the same."""
+    text = pathlib.Path(server.ca_file).read_text()
+    url = f"http://localhost:{server.port('http')}/ca.pem"
+    wait_for("ca.pem is up to date", lambda: sh("curl", "-sS", url).stdout.decode() == text)
+    return re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.S)
+
+
+def new_root():
+    (work / "old.pem").write_text("".join(roots()))
+    handshake("imaps", "old.pem")
+    before = server.json("ca", "info")
+    plan = server.json("ca", "rollover", "root", "--now", "--dry-run")
+    assert {s["what"] for s in plan if s["step"] == "certificate"} >= {"imap4-default", "http-default"}, plan
+    assert server.json("ca", "info")["cas"] == before["cas"] and len(roots()) == 1, "a dry run changes nothing"
+    assert server.run("ca", "rollover", "twig", check=False).returncode == 2
+    report = server.json("ca", "rollover", "root", "--now")
+    assert all("NOT" not in s["result"] for s in report), report
+    assert info("root")["name"] == "root-2" and info()["name"] == "issuing-2"
+    assert len(roots()) == 2
+    (work / "new.pem").write_text(roots()[0])
+    assert roots()[1] == (work / "old.pem").read_text()
+    for port in ("imaps", "pop3s", "nntps", "https"):
+        assert len(handshake(port, "old.pem")) == len(handshake(port, "new.pem")) == 3, port
+    # each list is still there, by the address in the certificate
+    for name in ("root-1", "root-2", "issuing-1", "issuing-2"):
+        sh("curl", "-sSf", "-o", f"{name}.crl", f"http://localhost:{server.port('http')}/ca/{name}.crl")
+    sh("curl", "-sSf", "-o", "root-2.der", f"http://localhost:{server.port('http')}/ca/root-2.crt")
+    assert server.imap().noop()[0] == "OK"
+    server.stop()
+    server.start()
+    assert len(handshake("imaps", "old.pem")) == 3 and len(handshake("imaps", "new.pem")) == 3
+
+
+def sign(name, section="ca", csr="our.csr", ca="middle", days="900", more=()):
+    sh("openssl", "x509", "-req", "-in", csr, "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", days, "-extfile", "ca.cnf", "-extensions", section, *more, "-out", name)
+
+
+def below_another_ca():
+    (work / "ca.cnf").write_text(CONFIG)
+    sh("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "top.key", "-out", "top.pem", "-subj", "/O=Other/CN=Other Root", "-days", "4000",
+       "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    sh("openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "middle.key", "-out", "middle.csr", "-subj", "/O=Other/CN=Other Middle")
+    sign("middle.pem", "middle", "middle.csr", "top", "3000")
+    (work / "chain.pem").write_text((work / "middle.pem").read_text() + (work / "top.pem").read_text())
+    refused("ca", "install", work / "middle.pem", says="no request waits")
+    server.run("ca", "request", "--out", work / "our.csr")
+    text = sh("openssl", "req", "-in", "our.csr", "-noout", "-verify", "-text").stdout.decode()
+    assert "CA:TRUE, pathlen:0" in text and "Certificate Sign, CRL Sign" in text and "Name Constraints: critical" in text and "DNS:localhost" in text, text
+    first = (work / "our.csr").read_text()
+    assert server.json("ca", "request", "--out", work / "again.csr")["new"] is False and (work / "again.csr").read_text() == first
+    # a refused answer changes nothing
+    old = info()
+    sign("leaf.pem", "leaf")
+    sign("fine.pem", more=("-copy_extensions", "copyall"))
+    sh("openssl", "x509", "-in", "middle.pem", "-out", "nothing.der", "-outform", "DER")
+    (work / "cut.pem").write_text((work / "fine.pem").read_text()[:300])
+    refused("ca", "install", work / "leaf.pem", "--chain", work / "chain.pem", says="no CA's certificate")
+    refused("ca", "install", work / "nothing.der", "--chain", work / "top.pem", says="none of the certificates is for the key")
+    refused("ca", "install", work / "fine.pem", says="--chain")
+    refused("ca", "install", work / "fine.pem", "--chain", work / "top.pem", says="not trusted")
+    refused("ca", "install", work / "cut.pem", "--chain", work / "chain.pem", says="cut.pem")
+    assert info() == old
+    # the answer as PKCS#7, as other CAs send it
+    sh("openssl", "crl2pkcs7", "-nocrl", "-certfile", "fine.pem", "-certfile", "middle.pem", "-certfile", "top.pem", "-outform", "DER", "-out", "answer.p7b")
+    server.run("ca", "install", work / "answer.p7b")
+    assert info()["name"] == "issuing-3" and "Other Middle" in info()["certificate"]["issuer"], info()
+    server.run("cert", "issue", "imap4-default")
+    assert len(handshake("imaps", "top.pem")) == 3
+    handshake("imaps", "new.pem", holds=False)
+    handshake("pop3s", "old.pem")  # what was issued before stays good
+    assert len(roots()) == 3 and roots()[0] == (work / "top.pem").read_text()
+    pems = handshake("imaps", "top.pem")
+    (work / "imap.pem").write_text(pems[0])
+    (work / "above.pem").write_text("".join(pems[1:]))
+    verify = ("openssl", "verify", "-x509_strict", "-crl_check", "-crl_download", "-CAfile", "top.pem", "-untrusted", "above.pem", "imap.pem")
+    sh(*verify)
+    serial = sh("openssl", "x509", "-in", "imap.pem", "-noout", "-serial").stdout.decode().split("=")[1].strip()
+    server.run("cert", "issue", "imap4-default")
+    server.run("ca", "revoke", serial)
+    r = sh(*verify, check=False)
+    assert r.returncode and b"certificate revoked" in r.stderr, r
+
+
+def out_of_a_backup():
+    global server
+    file = work / "ca.backup"
+    short = server.run("ca", "backup", "--out", file, "--passphrase-stdin", input="short", check=False)
+    assert short.returncode == 1 and not file.exists(), short
+    r = server.run("ca", "backup", "--out", file, "--passphrase-stdin", input=SECRET)
+    assert file.stat().st_mode & 0o777 == 0o600 and b"PRIVATE KEY" not in file.read_bytes(), r
+    rows = server.json("ca", "list", "--filter", "revoked")
+    assert rows
+    was = server.json("ca", "info")
+    sh("curl", "-sSf", "-o", "last.crl", f"http://localhost:{server.port('http')}/ca/issuing-3.crl")
+    number = int(sh("openssl", "crl", "-inform", "DER", "-in", "last.crl", "-noout", "-crlnumber").stdout.decode().split("0x")[1], 16)
+    refused("ca", "restore", file, "--passphrase-stdin", input=SECRET, says="--force")  # it lives
+    damaged = work / "damaged.backup"
+    bytes_ = bytearray(file.read_bytes())
+    bytes_[len(bytes_) // 2] ^= 1
+    damaged.write_bytes(bytes_)
+    cut = work / "cut.backup"
+    cut.write_bytes(file.read_bytes()[:-100])
+    first = server
+    with Server(sys.argv[1]) as server:
+        refused("ca", "restore", file, "--passphrase-stdin", input="another passphrase", says="not the one")
+        for bad in (damaged, cut, work / "our.csr"):
+            refused("ca", "restore", bad, "--passphrase-stdin", input=SECRET, says="damaged")
+        before = server.json("ca", "info")
+        report = json.loads(server.run("ca", "restore", file, "--passphrase-stdin", input=SECRET, json=True).stdout)
+        assert all("NOT" not in s["result"] for s in report), report
+        now = server.json("ca", "info")
+        assert [c["certificate"]["sha256"] for c in now["cas"]] == [c["certificate"]["sha256"] for c in was["cas"]] != [c["certificate"]["sha256"] for c in before["cas"]]
+        assert now["revoked"] == was["revoked"] and {r["certificate"]["serial"] for r in rows} == {r["certificate"]["serial"] for r in server.json("ca", "list", "--filter", "revoked")}
+        assert info()["key_state"] == info("root")["key_state"] == "at keyd"
+        for port in ("imaps", "https"):  # issued by the CA that came back
+            assert len(handshake(port, "top.pem")) == 3
+        sh("curl", "-sSf", "-o", "now.crl", f"http://localhost:{server.port('http')}/ca/issuing-3.crl")
+        text = sh("openssl", "crl", "-inform", "DER", "-in", "now.crl", "-noout", "-crlnumber", "-text").stdout.decode()
+        assert int(re.search(r"crlNumber=0x([0-9A-F]+)", text)[1], 16) > number, text
+        assert any(r["certificate"]["serial"].upper() in text for r in rows), text
+        serial = server.json("cert", "show", "pop3-default")["current"]["certificate"]["serial"]
+        server.run("ca", "revoke", serial)
+        assert server.json("ca", "show", serial)["state"] == "revoked"
+        # the root's key is there too: below it another issuing CA
+        server.run("ca", "rollover")
+        server.run("cert", "issue", "nntp-default")
+        handshake("nntps", "new.pem")
+        server.stop()
+        server.start()
+        handshake("nntps", "old.pem")
+        # now it lives: only by force, and what was there is kept
+        refused("ca", "restore", file, "--passphrase-stdin", input=SECRET, says="--force")
+        server.run("ca", "restore", file, "--force", "--passphrase-stdin", input=SECRET)
+        assert (server.data / "ca" / "replaced.db").stat().st_mode & 0o777 == 0o600
+        assert info()["name"] == "issuing-3"
+        assert len(handshake("nntps", "top.pem")) == 3
+    server = first
+
+
+TESTS = [new_root, below_another_ca, out_of_a_backup]
+
+if __name__ == "__main__":
+    with Server(sys.argv[1]) as server:
+        work = pathlib.Path(server.folder) / "work"
+        work.mkdir()
+        main(*TESTS)
