@@ -24,12 +24,14 @@ static void talk_free(struct talk *t)
 
 static const struct {
     const char *what, *ciphers;
+    bool own; /* only of our own servers: others may have their reasons (RFC 9325 section 4.1) */
 } weak[] = {
-    {"no authentication",                    "aNULL:!eNULL:@SECLEVEL=0"                        },
-    {"no encryption",                        "eNULL:@SECLEVEL=0"                               },
-    {"RSA key exchange, no forward secrecy", "kRSA:!eNULL:@SECLEVEL=0"                         },
-    {"ciphers of 64 bits and RC4",           "3DES:RC4:DES:IDEA:SEED:!aNULL:!eNULL:@SECLEVEL=0"},
-    {"ciphers of less than 128 bits",        "LOW:EXPORT:!aNULL:!eNULL:@SECLEVEL=0"            },
+    {"no authentication",                      "aNULL:!eNULL:@SECLEVEL=0",                         false},
+    {"no encryption",                          "eNULL:@SECLEVEL=0",                                false},
+    {"RSA key exchange, no forward secrecy",   "kRSA:!eNULL:@SECLEVEL=0",                          false},
+    {"ciphers of 64 bits and RC4",             "3DES:RC4:DES:IDEA:SEED:!aNULL:!eNULL:@SECLEVEL=0", false},
+    {"ciphers of less than 128 bits",          "LOW:EXPORT:!aNULL:!eNULL:@SECLEVEL=0",             false},
+    {"Diffie-Hellman without elliptic curves", "kDHE:!aNULL:!eNULL:@SECLEVEL=0",                   true },
 };
 
 /* -1: the run has its verdict; 0: refused; 1: not to be had on this machine. */
@@ -61,7 +63,7 @@ void check_weak(struct probe_run *p)
     unsigned refused = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(weak); i++) {
-        int r = try_weak(p, weak[i].what, weak[i].ciphers);
+        int r = weak[i].own && p->target->foreign ? 1 : try_weak(p, weak[i].what, weak[i].ciphers);
         if (r < 0)
             return;
         refused += r == 0;

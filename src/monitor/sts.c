@@ -12,7 +12,7 @@ static bool is_id(struct span s)
 
 bool sts_record_parse(struct span txt, char ret_id[MTA_STS_ID_MAX + 1], bool *ret_broken)
 {
-    struct span field;
+    struct span field = SPAN_EMPTY;
     bool found = false;
 
     *ret_broken = false;
