@@ -20,6 +20,24 @@ int describe(struct engine *e, uint64_t mailbox, struct span text); /* empty: no
 bool address_known(struct engine *e, uint64_t account, struct span address);
 int uid_room(const struct mbox *m, uint64_t count);
 int plan_broken(struct engine *e, int err);
+uint64_t system_flags(uint64_t flags); /* without keywords and unknown ones */
+/* The flags that somebody with these rights may change; keywords are flags from 1 << 8 on. */
+uint64_t flags_allowed(uint32_t rights);
+bool is_public(const struct mbox *m);
+/* One message is read by its one reader, as of the mailbox's highest modseq. */
+int read_one(struct engine *e, const struct mbox *m, uint64_t account, uint32_t uid);
+
+/* plan_keyword.c */
+unsigned keyword_names(struct engine *e, uint64_t mailbox, struct span names[STORE_KEYWORDS_MAX]);
+/* Names that the table of a mailbox lacks, each once. */
+struct lacking {
+    struct span have[STORE_KEYWORDS_MAX], name[STORE_KEYWORDS_MAX];
+    unsigned n, missing;
+    bool full;
+};
+struct lacking lacking_of(struct engine *e, const struct mbox *m);
+void lacking_add(struct lacking *l, const struct span *k, size_t count);
+int keywords_room(struct engine *e, const struct mbox *m, const struct span *k, size_t count);
 /* Bits of the keywords of a mailbox; make: unknown ones are added (there must be room). */
 int keyword_bits(struct engine *e, struct mbox *m, const struct span *k, size_t count, bool make,
                  uint64_t *ret);
