@@ -87,10 +87,14 @@ static void fill(struct reader *r, struct view_walk *w, size_t max, struct batch
 int batch_next(struct session *s, struct view_walk *w, size_t max, struct batch *b)
 {
     uint64_t flags = 0, mailbox = imap_of(s)->mailbox;
+    struct view_walk rest = *w;
     struct store_read read;
-    int r = imap_read_begin(s, &read);
+    uint32_t number, uid;
 
     b->n = 0;
+    if (!view_walk_next(&rest, &number, &uid))
+        return 0; /* no snapshot is taken only to find that it is not needed */
+    int r = imap_read_begin(s, &read);
     if (r < 0)
         return r;
     if (!imap_may_read(s, &read)) {
