@@ -1,6 +1,8 @@
 #include "message/address.h"
 #include "base/utf8.h"
 
+#include <arpa/inet.h>
+
 void address_scan_init(struct address_scan *s, struct span value, struct buf *scratch)
 {
     *s = (struct address_scan){.at = cursor_of(value), .scratch = scratch};
@@ -324,15 +326,19 @@ static bool is_domain(struct span s, bool utf8)
     return true;
 }
 
-/* address-literal = "[" (IPv4 / "IPv6:" IPv6 / tag ":" dcontent) "]" */
+/* address-literal = "[" (IPv4 / "IPv6:" IPv6) "]"; no other tag was ever registered (RFC 5321 4.1.3) */
 static bool is_address_literal(struct span s)
 {
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    struct span in = span_sub(s, 1, s.n - 2);
+
     if (s.n < 3 || s.p[0] != '[' || s.p[s.n - 1] != ']')
         return false;
-    for (size_t i = 1; i + 1 < s.n; i++)
-        if (s.p[i] <= 32 || s.p[i] >= 127 || s.p[i] == '[' || s.p[i] == ']' || s.p[i] == '\\')
-            return false;
-    return true;
+    if (!span_starts_nocase(in, span_cstr("IPv6:")))
+        return span_to_cstr(in, text, sizeof(text)) && inet_pton(AF_INET, text, &address) == 1;
+    return span_to_cstr(span_skip(in, 5), text, sizeof(text)) &&
+           inet_pton(AF_INET6, text, &address) == 1;
 }
 
 bool address_parse_mailbox(struct span s, bool utf8, struct span *ret_local,
