@@ -32,9 +32,15 @@ static bool put_login(const struct est_course *k, struct buf *out)
     return ok;
 }
 
+static bool by_certificate(const struct est_course *k, const char *what)
+{
+    return k->own && strcmp(what, "simplereenroll") == 0;
+}
+
 static int ask(const struct est_course *k, const char *what, struct span body,
                struct web_answer *ret, struct err *e)
 {
+    const struct web *web = by_certificate(k, what) ? k->own : k->web;
     struct buf login BUF_AUTO = BUF(LOGIN_MAX);
     char url[WEB_URL_MAX + 1];
     struct web_request q = {.url = url};
@@ -47,13 +53,13 @@ static int ask(const struct est_course *k, const char *what, struct span body,
         q.type = "application/pkcs10";
         q.encoding = "base64";
         q.body = body;
-        if (k->user[0]) {
+        if (k->user[0] && web == k->web) {
             if (!put_login(k, &login))
                 return err_set(e, -EMSGSIZE, "user and password are too long");
             q.authorization = buf_cstr(&login);
         }
     }
-    rc = web_ask(k->web, &q, ret, e);
+    rc = web_ask(web, &q, ret, e);
     if (login.p)
         secret_wipe(login.p, login.n);
     return rc;
@@ -109,6 +115,11 @@ static int enroll(const struct est_course *k, const char **what, struct span bod
     uint32_t wait;
     int rc = ask(k, *what, body, &a, e);
 
+    if (rc == -EPROTO && by_certificate(k, *what)) { /* it ends a handshake with that certificate */
+        log_info("EST: the certificate in use is not taken (%s); asking by login", e->text);
+        *what = "simpleenroll";
+        return 1;
+    }
     if (rc < 0)
         return rc;
     wait = wait_of(&a);
@@ -117,11 +128,14 @@ static int enroll(const struct est_course *k, const char **what, struct span bod
     else if (a.status == 202 || a.status == 503)
         rc = 1;
     else if (a.status / 100 == 4 && strcmp(*what, "simplereenroll") == 0)
-        rc = 2; /* some want the certificate in use for that, in TLS */
+        rc = 2; /* it does not take the certificate, or wants one that we do not have: by login */
     else
         rc = refused(&a, ret_passes, e);
     web_answer_done(&a);
     if (rc == 2) {
+        if (by_certificate(k, *what))
+            log_info("EST: the certificate in use is not taken (HTTP status %u); asking by login",
+                     a.status);
         *what = "simpleenroll";
         return 1;
     }

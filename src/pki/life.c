@@ -143,7 +143,7 @@ static int step_make_key(struct life *l, const char *why, struct err *e)
         memcpy(s->key_type, l->id.current.key_type, sizeof(s->key_type));
     } else {
         life_label(l, label);
-        rc = l->ops->key_make(l->ops->arg, label, l->want.key_type, false, &key, e);
+        rc = l->ops->key_make(l->ops->arg, label, l->want.key_type, false, false, &key, e);
         if (rc < 0)
             return rc;
         memcpy(s->key_id, key.id, sizeof(s->key_id));

@@ -26,7 +26,8 @@ enum { LIFE_KEYS_MAX = 32 };
  * later.
  */
 struct life_ops {
-    int (*key_make)(void *arg, const char *label, const char *type, bool exportable,
+    /* client: it may also prove who we are to a CA that is asked over TLS. */
+    int (*key_make)(void *arg, const char *label, const char *type, bool exportable, bool client,
                     struct life_key *ret, struct err *e);
     int (*key_get)(void *arg, const char *id, struct life_key *ret,
                    struct err *e);                               /* -ENOENT: there is none */
@@ -129,6 +130,7 @@ struct life_request {
     bool exportable;
     bool same_key;         /* that of the certificate in use */
     const char *authority; /* that is asked over the network; NULL: a file for some CA */
+    bool client;           /* where the certificate is to renew itself there, in TLS */
 };
 /* Key and request for another CA: PENDING, until the answer is installed or it is cancelled. The
  * request as DER. */

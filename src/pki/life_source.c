@@ -38,7 +38,7 @@ static int pending_key(struct life *l, const struct life_request *q, struct life
 
     life_label(l, label);
     if (!q->same_key)
-        rc = l->ops->key_make(l->ops->arg, label, q->key_type, q->exportable, ret, e);
+        rc = l->ops->key_make(l->ops->arg, label, q->key_type, q->exportable, q->client, ret, e);
     else if (identity_is_served(now))
         rc = l->ops->key_get(l->ops->arg, now->key_id, ret, e);
     else

@@ -104,7 +104,7 @@ static inline void add_key(const char *label)
 }
 
 static inline int key_make(void *arg, const char *label, const char *type, bool exportable,
-                           struct life_key *ret, struct err *e)
+                           bool client, struct life_key *ret, struct err *e)
 {
     int rc = failing(&f.fail_key_make, e);
 

@@ -327,6 +327,45 @@ int authority_open(struct certd *d, const char *name, bool rehearsal, struct aut
     return 0;
 }
 
+bool authority_takes_certificates(const struct certd *d, const char *name)
+{
+    const struct conf_authority *a =
+        name && name[0] ? conf_authority_by_name(d->child->conf, name) : NULL;
+
+    return a && a->kind == AUTHORITY_EST;
+}
+
+int authority_show(struct certd *d, struct authority *a, const struct identity_slot *s,
+                   struct err *e)
+{
+    struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    char key_id[IDENTITY_KEY_ID_MAX + 1];
+    struct tls_client_context *tls = NULL;
+    struct key_info k;
+    int rc;
+
+    /* copies: it may change while we wait */
+    buf_put_span(&chain, identity_chain(s));
+    memcpy(key_id, s->key_id, sizeof(key_id));
+    if (!child_peer_wait(d->child, ROLE_KEYD, KEYD_MS))
+        return err_set(e, -EPIPE, "keyd is away");
+    rc = key_get(key_id, &k);
+    if (rc < 0)
+        return err_set(e, rc, "keyd does not give the key: %s", strerror(-rc));
+    if (!(k.purposes & KEY_TLS_CLIENT))
+        return err_set(e, -EACCES, "its key was not made to prove who we are to a CA");
+    rc = trust(d, a->conf->trust_file, &tls, e);
+    if (rc == 0)
+        rc = tls_client_context_identity(tls, buf_span(&chain), key_id, e);
+    if (rc < 0) {
+        tls_client_context_free(tls);
+        return rc;
+    }
+    a->own = a->client.web;
+    a->own.tls = tls;
+    return 0;
+}
+
 static void wipe(struct buf *b)
 {
     if (b->p)
@@ -343,6 +382,7 @@ void authority_close(struct certd *d, struct authority *a)
     EVP_PKEY_free(a->client.signer);
     EVP_PKEY_free(a->client.public);
     tls_client_context_free(a->client.web.tls);
+    tls_client_context_free(a->own.tls);
     wipe(&a->eab);
     wipe(&a->secret);
     conf_free(a->copy);

@@ -11,6 +11,7 @@ struct authority {
         *conf; /* in a copy of its own: the configuration may change meanwhile */
     struct conf *copy;
     struct acme_client client;            /* ACME; `web` for EST too */
+    struct web own;                       /* EST: authority_show; without `tls`: none */
     struct buf eab, secret;               /* decoded; the password or the TSIG key */
     char key_id[IDENTITY_KEY_ID_MAX + 1]; /* of the account */
 };
@@ -26,6 +27,11 @@ int authority_key_make(struct authority *a, char ret_id[IDENTITY_KEY_ID_MAX + 1]
 void authority_key_use(struct authority *a, const char *id, EVP_PKEY *take_signer,
                        EVP_PKEY *take_public);
 void authority_key_drop(const char *id); /* suspends */
+/* Does it take the certificate that is to be replaced as proof of who asks (EST)? "" and unknown ones: no. */
+bool authority_takes_certificates(const struct certd *d, const char *name);
+/* Another client of the same authority that shows this certificate; keyd signs. authority_close frees it. suspends */
+int authority_show(struct certd *d, struct authority *a, const struct identity_slot *s,
+                   struct err *e);
 /* The roots that what it issues must lead to, for a chain that ends with `top`, as a chain travels. suspends */
 int authority_roots(struct certd *d, const struct authority *a, const struct certificate *top,
                     struct buf *ret, struct err *e);

@@ -47,7 +47,7 @@ static void take_key(const struct key_info *k, struct life_key *ret)
     ret->spki_bytes = k->spki_bytes;
 }
 
-static int op_key_make(void *arg, const char *label, const char *type, bool exportable,
+static int op_key_make(void *arg, const char *label, const char *type, bool exportable, bool client,
                        struct life_key *ret, struct err *e)
 {
     struct key_info k;
@@ -55,7 +55,8 @@ static int op_key_make(void *arg, const char *label, const char *type, bool expo
 
     if (rc < 0)
         return rc;
-    rc = key_create(label, type, KEY_TLS_SERVER | KEY_CSR, exportable, &k);
+    rc = key_create(label, type, KEY_TLS_SERVER | KEY_CSR | (client ? KEY_TLS_CLIENT : 0),
+                    exportable, &k);
     if (rc < 0)
         return keyd_error(rc, "making", label, e);
     take_key(&k, ret);

@@ -199,15 +199,22 @@ int leader_run_acme(struct running *r, const struct cert_names *names, struct sp
 static int run_est(struct running *r, struct span csr, struct buf *ret_pem, bool *ret_passes,
                    struct err *e)
 {
-    struct est_course k = {
-        .web = &r->a->client.web,
-        .url = r->a->conf->url,
-        .user = r->a->conf->user,
-        .password = buf_span(&r->a->secret),
-        .csr = csr,
-        .again = strcmp(leader_authority(&r->l->v->life.id.current), r->a->conf->name) == 0,
-        .progress = on_progress,
-        .arg = r};
+    const struct identity_slot *now = &r->l->v->life.id.current;
+    struct est_course k = {.web = &r->a->client.web,
+                           .url = r->a->conf->url,
+                           .user = r->a->conf->user,
+                           .password = buf_span(&r->a->secret),
+                           .csr = csr,
+                           .again = strcmp(leader_authority(now), r->a->conf->name) == 0,
+                           .progress = on_progress,
+                           .arg = r};
+    struct err why;
+
+    if (k.again && authority_show(r->l->v->certd, r->a, now, &why) == 0)
+        k.own = &r->a->own;
+    else if (k.again)
+        log_info("order of %s: %s is asked by login, not by the certificate in use: %s",
+                 r->l->v->name, r->a->conf->name, why.text);
     return est_course_run(&k, ret_pem, ret_passes, e);
 }
 

@@ -44,6 +44,7 @@ static int do_renew(struct vserver_life *v, void *arg, struct err *e)
     struct life_request q = {.name = s->name,
                              .key_type = v->life.want.key_type,
                              .authority = s->origin,
+                             .client = authority_takes_certificates(v->certd, s->origin),
                              .same_key = dane_keeps_key(v)};
     struct chain c = CHAIN_NONE;
     int rc = chain_parse(identity_chain(s), &c, e);

@@ -9,6 +9,7 @@
 #include "pki/container.h"
 #include "pki/key.h"
 #include "pki/request.h"
+#include "proc/certd/authority.h"
 #include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 
@@ -146,7 +147,8 @@ static int do_request(struct vserver_life *v, void *arg, struct err *e)
                               .names = &q->names,
                               .exportable = q->exportable,
                               .same_key = q->same_key,
-                              .authority = q->authority};
+                              .authority = q->authority,
+                              .client = authority_takes_certificates(v->certd, q->authority)};
     if (rc == 0 && q->authority[0] && !conf_authority_by_name(v->certd->child->conf, q->authority))
         rc = err_set(e, -ENOENT,
                      "the configuration has no authority %s; those in authorities can be asked",

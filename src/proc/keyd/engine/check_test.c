@@ -772,9 +772,15 @@ TEST(rights)
     };
     static const unsigned may_sign[] = {
         /* in the order of enum key_purpose */
-        ROLE_SESSIOND, ROLE_RELAYD, ROLE_CAD,
-        ROLE_CAD,      ROLE_CAD,    ROLE_CERTD | ROLE_CAD,
-        ROLE_CERTD,    ROLE_RELAYD, ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER,
+        ROLE_SESSIOND,
+        ROLE_RELAYD | ROLE_CERTD,
+        ROLE_CAD,
+        ROLE_CAD,
+        ROLE_CAD,
+        ROLE_CERTD | ROLE_CAD,
+        ROLE_CERTD,
+        ROLE_RELAYD,
+        ROLE_WATCHD | ROLE_CERTD | ROLE_MANAGER,
         ROLE_CERTD,
     };
 

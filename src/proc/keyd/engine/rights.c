@@ -11,7 +11,7 @@ static const struct {
 } purposes[] = {
     {KEY_TLS_SERVER, "tls-server", ROLE_SESSIOND,                           ROLE_CERTD,
      KEY_TLS_CLIENT | KEY_CSR | KEY_CHALLENGE                                                                                      },
-    {KEY_TLS_CLIENT, "tls-client", ROLE_RELAYD,                             ROLE_CERTD | ROLE_MANAGER,
+    {KEY_TLS_CLIENT, "tls-client", ROLE_RELAYD | ROLE_CERTD,                ROLE_CERTD | ROLE_MANAGER,
      KEY_TLS_SERVER | KEY_CSR                                                                                                      },
     {KEY_CA,         "ca",         ROLE_CAD,                                ROLE_CAD,                  KEY_CRL | KEY_OCSP | KEY_CSR},
     {KEY_CRL,        "crl",        ROLE_CAD,                                ROLE_CAD,                  KEY_CA | KEY_OCSP | KEY_CSR },
