@@ -292,6 +292,32 @@ TEST(there_and_back)
     arena_free(arena);
 }
 
+/* stored asks before it plans: is this one message, and how long is it? */
+TEST(bodies)
+{
+    struct msg_item items[2] = {{.body = body}, {.body = body}};
+    struct msg_append one = {head, SPAN("grant"), 5, items, 1, 0, 0}, two = one, replaces = one;
+    struct buf b = BUF(LINK_PAYLOAD_MAX);
+
+    wr_append(&b, &one);
+    EXPECT_INT((int64_t)bodies_bytes(MSG_STORE_APPEND, buf_span(&b)), body.body.bytes);
+    EXPECT(bodies_bytes(MSG_STORE_FLAGS, buf_span(&b)) == UINT64_MAX);
+    EXPECT(bodies_bytes(MSG_STORE_APPEND, span_head(buf_span(&b), 40)) == UINT64_MAX);
+    two.count = 2;
+    buf_clear(&b);
+    wr_append(&b, &two);
+    EXPECT(bodies_bytes(MSG_STORE_APPEND, buf_span(&b)) == UINT64_MAX);
+    replaces.replace_mailbox = 5;
+    buf_clear(&b);
+    wr_append(&b, &replaces);
+    EXPECT(bodies_bytes(MSG_STORE_APPEND, buf_span(&b)) == UINT64_MAX);
+    buf_clear(&b);
+    wr_2(&b);
+    EXPECT_INT((int64_t)bodies_bytes(MSG_STORE_DELIVER, buf_span(&b)), body.body.bytes);
+    EXPECT(bodies_bytes(MSG_STORE_DELIVER, SPAN_EMPTY) == UINT64_MAX);
+    buf_done(&b);
+}
+
 TEST(windows)
 {
     static const struct {
