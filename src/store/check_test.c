@@ -3,6 +3,7 @@
 #include "store/check.h"
 #include "store/engine_testing.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 static char said[20000];
@@ -325,6 +326,74 @@ TEST(an_index_that_is_gone)
     c = look(false);
     EXPECT_STR(said, "");
     EXPECT_INT(c.messages, 50 - 6 + 11 + 6);
+    start();
+    end();
+}
+
+static void lose(const char *what)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/store/%s", root, what);
+    CHECK(remove(path) == 0 || errno == ENOENT);
+}
+
+/* Nothing is left but the log. */
+static void lose_all_but_the_log(void)
+{
+    lose("index/data.mdb");
+    lose("index/lock.mdb");
+    lose("index");
+    lose("checkpoint");
+    lose("state");
+    lose("ballast");
+}
+
+TEST(index_and_checkpoint_are_lost)
+{
+    char first[128], elsewhere[128], want[200];
+    struct check c;
+
+    fill();
+    engine_close(engine, true);
+    lose_all_but_the_log();
+    c = look(false);
+    EXPECT(c.findings[FINDING_INDEX] > 0);
+    c = look(true);
+    EXPECT_STR(said, "");
+    EXPECT_INT(c.messages, 50 - 6 + 11 + 6);
+    c = look(false);
+    EXPECT_STR(said, "");
+    /* as the next start would */
+    lose_all_but_the_log();
+    start();
+    EXPECT_INT(append(61), 0);
+    uint64_t last = engine->journal.end.sequence;
+    engine_close(engine, true);
+    c = look(false);
+    EXPECT_STR(said, "");
+    EXPECT_INT(c.messages, 50 - 6 + 11 + 6 + 1);
+
+    /* With the beginning of the log given up: said, with numbers, and nothing is thrown away. */
+    snprintf(first, sizeof(first), "%s/store/log/00000001.log", root);
+    snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", root);
+    CHECK(rename(first, elsewhere) == 0);
+    lose("checkpoint");
+    lose("state");
+    c = look(true);
+    snprintf(want, sizeof(want), " to %llu.", (unsigned long long)last);
+    EXPECT(strstr(said, "begins with file 2 and holds records ") != NULL);
+    EXPECT(strstr(said, want) != NULL);
+    EXPECT(strstr(said, "Restore a backup") != NULL);
+    snprintf(want, sizeof(want), "%s/store/index/data.mdb", root);
+    EXPECT(access(want, R_OK) == 0);
+    CHECK(rename(elsewhere, first) == 0);
+    start();
+    EXPECT_INT(append(62), 0);
+    engine_close(engine, true);
+    c = look(false);
+    EXPECT_STR(said, "");
+    EXPECT_INT(c.messages, 50 - 6 + 11 + 6 + 2);
     start();
     end();
 }

@@ -373,6 +373,9 @@ static int recover_index(struct engine *e, struct err *err)
     if (r != -ENOENT && r != -EBADMSG)
         return err_set(err, r, "cannot restore the index from %s/store/checkpoint: %s", root,
                        strerror(-r));
+    /* Nothing else says what the index says: it stays as it lies. */
+    if (e->journal.file_count > 0 && journal_fd(&e->journal, 1) < 0)
+        return replay_refuse(e, err);
     if (e->journal.file_count > 0)
         log_warn("store: no usable checkpoint; the index is made anew from the log");
     remove_index(root);

@@ -289,6 +289,8 @@ int checkpoint_read(const char *root, struct file_checkpoint *ret); /* -ENOENT, 
 /* Makes it the newest state of that file of LMDB. */
 int checkpoint_install(const char *mdb, const struct file_checkpoint *f);
 int replay(struct engine *e, struct err *err);
+/* Says why the log alone does not lead to the index, and what of it is there. -EBADMSG. */
+int replay_refuse(struct engine *e, struct err *err);
 /* The log is ahead of the index (there was no room to commit): the rest of it is applied again. */
 int replay_rest(struct engine *e);
 

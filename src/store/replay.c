@@ -185,6 +185,49 @@ static void learn_uuid(struct engine *e)
     journal_reader_done(&r);
 }
 
+/* How far the log goes from the first file that is there. */
+static uint64_t last_record(struct engine *e, const struct journal_file *first, uint64_t sequence)
+{
+    struct journal_position start = {first->number, 0, sequence - 1, 0};
+    struct journal_record rec;
+    struct journal_reader r;
+
+    journal_reader_init(&r, &e->journal, &start, true);
+    r.any_chain = true;
+    r.commits_only = true;
+    while (journal_next(&r, &rec) == 1)
+        ;
+    uint64_t last = r.at.sequence;
+    journal_reader_done(&r);
+    return last;
+}
+
+int replay_refuse(struct engine *e, struct err *err)
+{
+    const struct journal_file *first = &e->journal.files[0];
+    struct log_head h = {0};
+
+    /* a file's first record has no blobs; it says whose log this is */
+    if (pread(first->fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.magic != LOG_MAGIC ||
+        pread(first->fd, e->journal.uuid, sizeof(e->journal.uuid), sizeof(h)) !=
+            (ssize_t)sizeof(e->journal.uuid))
+        h.sequence = 0;
+    if (h.sequence == 0)
+        return err_set(err, -EBADMSG,
+                       "the index or its checkpoint is lost, and the log in %s/store/log does not "
+                       "begin with file 1 but with file %u, which is damaged: restore a backup",
+                       e->options.root, first->number);
+    return err_set(
+        err, -EBADMSG,
+        "the index or its checkpoint is lost, and the log does not lead to it: it begins with "
+        "file %u and holds records %llu to %llu. What the %llu before them said - accounts, "
+        "mailboxes, messages and their flags - was given up by compaction, because the index had "
+        "it. Restore a backup; %s/store/log still has what came since record %llu: keep a copy",
+        first->number, (unsigned long long)h.sequence,
+        (unsigned long long)last_record(e, first, h.sequence), (unsigned long long)h.sequence - 1,
+        e->options.root, (unsigned long long)h.sequence);
+}
+
 int replay_rest(struct engine *e)
 {
     struct journal_position from = {e->state.file, e->state.at, e->state.sequence, e->state.chain};
@@ -216,10 +259,7 @@ int replay(struct engine *e, struct err *err)
     if (e->state.sequence == 0 && !first) {
         static const unsigned char none[16];
         if (journal_fd(&e->journal, 1) < 0)
-            return err_set(err, -EBADMSG,
-                           "the index is lost and the log does not begin with file 1: restore "
-                           "%s/store from a backup",
-                           e->options.root);
+            return replay_refuse(e, err);
         learn_uuid(e);
         /* The first file has its name but not its first record: nothing was ever acknowledged. */
         first = memcmp(e->state.uuid, none, 16) == 0;
