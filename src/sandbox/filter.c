@@ -99,7 +99,7 @@ static int add_row(scmp_filter_ctx f, const struct arg_row *r)
 }
 
 /*
- * No new code in memory, but for those who load libraries. fstat as the C library does it, while
+ * No new code in memory. fstat as the C library does it, while
  * stat by name is what libraries try. Limits are read, not set. abort(), and signals to nobody
  * else. getaddrinfo asks which addresses the machine has (netlink) and looks for a cache daemon
  * (unix). The arguments of clone3 lie in memory, out of the filter's sight: the C library then uses
@@ -112,30 +112,27 @@ static int add_by_argument(scmp_filter_ctx f, unsigned sets)
     const uint32_t yes = SCMP_ACT_ALLOW, eperm = SCMP_ACT_ERRNO(EPERM),
                    enosys = SCMP_ACT_ERRNO(ENOSYS);
     const struct arg_row rows[] = {
-        {ALWAYS,     S_EXEC_MAP, yes,    "mmap",       LACKS_BITS, 2, PROT_EXEC    },
-        {ALWAYS,     S_EXEC_MAP, yes,    "mprotect",   LACKS_BITS, 2, PROT_EXEC    },
-        {S_EXEC_MAP, 0,          yes,    "mmap",       ANY,        0, 0            },
-        {S_EXEC_MAP, 0,          yes,    "mprotect",   ANY,        0, 0            },
-        {ALWAYS,     S_OPEN,     yes,    "newfstatat", HAS_BITS,   3, AT_EMPTY_PATH},
-        {ALWAYS,     S_OPEN,     eperm,  "newfstatat", LACKS_BITS, 3, AT_EMPTY_PATH},
-        {ALWAYS,     0,          yes,    "prlimit64",  IS,         2, 0            },
-        {ALWAYS,     0,          eperm,  "prlimit64",  IS_NOT,     2, 0            },
-        {ALWAYS,     0,          yes,    "getrlimit",  ANY,        0, 0            },
-        {ALWAYS,     0,          yes,    "tgkill",     IS,         0, pid          },
-        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIONBIO      },
-        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIONREAD     },
-        {ALWAYS,     0,          yes,    "ioctl",      IS,         1, FIOCLEX      },
-        {ALWAYS,     0,          eperm,  "ioctl",      IS,         1, TCGETS       },
-        {ALWAYS,     0,          yes,    "prctl",      IS,         0, PR_SET_NAME  },
-        {ALWAYS,     0,          eperm,  "prctl",      IS,         0, PR_SET_VMA   },
-        {S_THREADS,  0,          yes,    "clone",      HAS_BITS,   0, thread       },
-        {S_NET,      0,          yes,    "socket",     IS,         0, AF_INET      },
-        {S_NET,      0,          yes,    "socket",     IS,         0, AF_INET6     },
-        {S_EXEC_MAP, 0,          yes,    "socket",     IS,         0, AF_NETLINK   },
-        {S_NET,      S_EXEC_MAP, eperm,  "socket",     IS,         0, AF_NETLINK   },
-        {S_NET,      0,          eperm,  "socket",     IS,         0, AF_UNIX      },
-        {ALWAYS,     S_NET,      eperm,  "socket",     ANY,        0, 0            },
-        {ALWAYS,     0,          enosys, "clone3",     ANY,        0, 0            },
+        {ALWAYS,    0,      yes,    "mmap",       LACKS_BITS, 2, PROT_EXEC    },
+        {ALWAYS,    0,      yes,    "mprotect",   LACKS_BITS, 2, PROT_EXEC    },
+        {ALWAYS,    S_OPEN, yes,    "newfstatat", HAS_BITS,   3, AT_EMPTY_PATH},
+        {ALWAYS,    S_OPEN, eperm,  "newfstatat", LACKS_BITS, 3, AT_EMPTY_PATH},
+        {ALWAYS,    0,      yes,    "prlimit64",  IS,         2, 0            },
+        {ALWAYS,    0,      eperm,  "prlimit64",  IS_NOT,     2, 0            },
+        {ALWAYS,    0,      yes,    "getrlimit",  ANY,        0, 0            },
+        {ALWAYS,    0,      yes,    "tgkill",     IS,         0, pid          },
+        {ALWAYS,    0,      yes,    "ioctl",      IS,         1, FIONBIO      },
+        {ALWAYS,    0,      yes,    "ioctl",      IS,         1, FIONREAD     },
+        {ALWAYS,    0,      yes,    "ioctl",      IS,         1, FIOCLEX      },
+        {ALWAYS,    0,      eperm,  "ioctl",      IS,         1, TCGETS       },
+        {ALWAYS,    0,      yes,    "prctl",      IS,         0, PR_SET_NAME  },
+        {ALWAYS,    0,      eperm,  "prctl",      IS,         0, PR_SET_VMA   },
+        {S_THREADS, 0,      yes,    "clone",      HAS_BITS,   0, thread       },
+        {S_NET,     0,      yes,    "socket",     IS,         0, AF_INET      },
+        {S_NET,     0,      yes,    "socket",     IS,         0, AF_INET6     },
+        {S_NET,     0,      eperm,  "socket",     IS,         0, AF_NETLINK   },
+        {S_NET,     0,      eperm,  "socket",     IS,         0, AF_UNIX      },
+        {ALWAYS,    S_NET,  eperm,  "socket",     ANY,        0, 0            },
+        {ALWAYS,    0,      enosys, "clone3",     ANY,        0, 0            },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -73,26 +73,16 @@ static int allow(int rules, const char *path, uint64_t rights, bool must, struct
     return 0;
 }
 
-static const struct {
-    const char *path;
-    enum sandbox_system least;
-} system_files[] = {
-    {"/etc/ssl",                         SYSTEM_READ     },
-    {"/usr/lib/ssl",                     SYSTEM_READ     },
-    {"/usr/share/ca-certificates",       SYSTEM_READ     },
-    {"/usr/local/share/ca-certificates", SYSTEM_READ     },
-    {"/usr/share/dns",                   SYSTEM_READ     },
-    {"/etc/resolv.conf",                 SYSTEM_READ     },
-    {"/run/systemd/resolve",             SYSTEM_READ     },
-    {"/etc/hosts",                       SYSTEM_READ     },
-    {"/etc/services",                    SYSTEM_READ     },
-    {"/etc/nsswitch.conf",               SYSTEM_LIBRARIES},
-    {"/etc/gai.conf",                    SYSTEM_LIBRARIES},
-    {"/etc/host.conf",                   SYSTEM_LIBRARIES},
-    {"/etc/ld.so.cache",                 SYSTEM_LIBRARIES},
-    {"/lib",                             SYSTEM_LIBRARIES},
-    {"/usr/lib",                         SYSTEM_LIBRARIES},
-    {"/lib64",                           SYSTEM_LIBRARIES},
+static const char *const system_files[] = {
+    "/etc/ssl",
+    "/usr/lib/ssl",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/dns",
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/etc/hosts",
+    "/etc/services",
 };
 
 static int add_rules(const struct profile *p, const char *data, int rules, uint64_t handled,
@@ -111,14 +101,9 @@ static int add_rules(const struct profile *p, const char *data, int rules, uint6
         if ((k = allow(rules, path, own & handled, true, e)) != 0)
             return k;
     }
-    for (size_t i = 0; i < ARRAY_LEN(system_files); i++) {
-        if (p->system == SYSTEM_NONE || p->system < system_files[i].least)
-            continue;
-        k = allow(rules, system_files[i].path,
-                  (read_only | (p->sets & S_EXEC_MAP ? FS_EXECUTE : 0)) & handled, false, e);
-        if (k != 0)
+    for (size_t i = 0; i < ARRAY_LEN(system_files) && p->system == SYSTEM_READ; i++)
+        if ((k = allow(rules, system_files[i], read_only & handled, false, e)) != 0)
             return k;
-    }
     /* the symbols of a leak report */
     if (SANDBOX_SANITIZED)
         return allow(rules, "/", read_only & handled, false, e);

@@ -12,12 +12,11 @@ enum sandbox_set {
     S_WRITE = 1 << 4,
     S_NET = 1 << 5,
     S_THREADS = 1 << 6,
-    S_EXEC_MAP = 1 << 7, /* may map code: loads shared libraries in the jail */
-    S_SANITIZER = 1 << 8,
+    S_SANITIZER = 1 << 7,
 };
 enum { S_FILES = S_OPEN | S_WRITE };
 enum sandbox_folder { FOLDER_NONE, FOLDER_WRITE };
-enum sandbox_system { SYSTEM_NONE, SYSTEM_READ, SYSTEM_LIBRARIES };
+enum sandbox_system { SYSTEM_NONE, SYSTEM_READ };
 enum { P_SECRETS = 1, P_SHORT = 2, P_GROUP_READS = 4, P_LATE_USER = 8 };
 
 struct profile {
