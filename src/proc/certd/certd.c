@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/leftover.h"
 #include "base/log.h"
 #include "dns/resolver.h"
 #include "pki/cert_msg.h"
@@ -34,6 +35,20 @@ static void read_anchor(struct certd *d)
         snprintf(d->anchor_file, sizeof(d->anchor_file), "%s", file);
 }
 
+/* Only we write there. */
+static void remove_leftovers(const struct child *c)
+{
+    char path[400];
+    FD_AUTO folder = -1;
+    int n;
+
+    snprintf(path, sizeof(path), "%s/certs", c->root);
+    folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    n = leftovers_remove(folder);
+    if (n > 0)
+        log_info("%d files that were never finished are removed from %s", n, path);
+}
+
 void certd_open(struct child *c)
 {
     struct certd *d = calloc(1, sizeof(*d));
@@ -42,6 +57,7 @@ void certd_open(struct child *c)
     umask(077);
     d->child = c;
     c->state = d;
+    remove_leftovers(c);
     read_anchor(d);
     key_provider_init(keyd_link, c);
 }

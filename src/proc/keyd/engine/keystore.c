@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/leftover.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -340,6 +341,7 @@ int keystore_open(struct keystore *s, int dir, struct err *e)
     int r;
 
     *s = (struct keystore){.dir = dir};
+    leftovers_remove(dir); /* of keys that nobody was told of */
     r = each_file(s, count_one, &files, e);
     if (r == 0)
         r = seal_secret_load(dir, files == 0, s->secret, e);
