@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "ipc/tally.h"
 #include "tls/memory.h"
 
 #include <arpa/inet.h>
@@ -189,12 +190,24 @@ static uintptr_t address_count(struct worker *w, const struct in6_addr *a)
     return (uintptr_t)map_get(w->by_address, address_key(a));
 }
 
-static void address_count_set(struct worker *w, const struct in6_addr *a, uintptr_t n)
+static void address_count_change(struct worker *w, const struct in6_addr *a, bool more)
 {
+    uintptr_t n = address_count(w, a) + (more ? 1 : -1);
+
+    if (w->by_address_all && more)
+        tally_add(w->by_address_all, a);
+    else if (w->by_address_all)
+        tally_remove(w->by_address_all, a);
     if (n)
         map_set(w->by_address, address_key(a), (void *)n);
     else
         map_remove(w->by_address, address_key(a));
+}
+
+/* Here and at the other workers. */
+static uintptr_t address_count_all(struct worker *w, const struct in6_addr *a)
+{
+    return address_count(w, a) + (w->by_address_all ? tally_others(w->by_address_all, a) : 0);
 }
 
 enum admission { ADMIT, ADMIT_AS_BUSY, ADMIT_NOT };
@@ -217,8 +230,8 @@ static enum admission admit(struct worker *w, const struct worker_vserver *v,
         return ADMIT_NOT;
     if (v->sessions >= share(w, c->limits.connections))
         return v->sessions >= 2 * share(w, c->limits.connections) ? ADMIT_NOT : ADMIT_AS_BUSY;
-    if (!trusted && address_count(w, peer) >= c->limits.connections_per_address)
-        return address_count(w, peer) >= 2 * (uintptr_t)c->limits.connections_per_address
+    if (!trusted && address_count_all(w, peer) >= c->limits.connections_per_address)
+        return address_count_all(w, peer) >= 2 * (uintptr_t)c->limits.connections_per_address
                    ? ADMIT_NOT
                    : ADMIT_AS_BUSY;
     return ADMIT;
@@ -292,7 +305,7 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
         return NULL;
     v->accepted++;
     opened_one(w);
-    address_count_set(w, &address, address_count(w, &address) + 1);
+    address_count_change(w, &address, true);
     struct session *s =
         session_new(w, v, newest_conf(w), endpoint, c, &address, trusted, a == ADMIT_AS_BUSY);
     session_start(s);
@@ -302,7 +315,7 @@ static struct session *open_session(struct worker *w, struct worker_vserver *v,
 void session_left(struct worker *w, struct worker_vserver *v, const struct in6_addr *peer,
                   struct held_conf *h)
 {
-    address_count_set(w, peer, address_count(w, peer) - 1);
+    address_count_change(w, peer, false);
     w->session_count--;
     v->sessions--;
     if (!v->conf && v->sessions == 0)
@@ -552,5 +565,6 @@ void worker_free(struct worker *w)
     timer_free(w->rest_timer);
     timer_free(w->drain_timer);
     map_free(w->by_address);
+    tally_free(w->by_address_all);
     free(w);
 }

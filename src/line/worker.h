@@ -36,7 +36,8 @@ struct worker {
     struct list sessions;
     unsigned session_count;
     uint64_t last_number;
-    struct map *by_address; /* connections per peer address */
+    struct map *by_address;       /* connections per peer address */
+    struct tally *by_address_all; /* with the other workers; NULL: there are none */
     bool draining;
     void (*drained)(void *arg);
     void *drained_arg;

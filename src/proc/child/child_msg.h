@@ -9,7 +9,12 @@
 #include "ipc/role.h"
 #include "sandbox/sandbox.h"
 
-enum { CHILD_LINK_FD = 3, CHILD_ROOT_BYTES = 256, CHILD_START_SECRET_BYTES = 32 };
+enum {
+    CHILD_LINK_FD = 3,
+    CHILD_TALLY_FD = 4 /* of workers: connections by address */,
+    CHILD_ROOT_BYTES = 256,
+    CHILD_START_SECRET_BYTES = 32
+};
 
 /* CHILD_START: u8 role, u16 instance, u16 instance count, u32 generation, 32 bytes grant secret,
  * data folder; the configuration as a descriptor */

@@ -6,13 +6,16 @@
 #include "base/log.h"
 #include "http/http.h"
 #include "imap/imap.h"
+#include "ipc/tally.h"
 #include "nntp/nntp.h"
 #include "pki/key.h"
 #include "pki/keyd_msg.h"
 #include "pop3/pop3.h"
+#include "proc/child/child_msg.h"
 #include "smtp/smtp.h"
 #include "tls/tap.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 /* Which protocols which profile serves: strangers reach nothing but the receiving side of SMTP. */
@@ -48,6 +51,8 @@ void sessiond_open(struct child *c)
                                   c->role == ROLE_MX ? mx_protocols : access_protocols);
 
     w->instances = c->instance_count;
+    if (c->instance_count > 1 && fcntl(CHILD_TALLY_FD, F_GET_SEALS) >= 0)
+        w->by_address_all = tally_join(CHILD_TALLY_FD, c->instance, c->instance_count);
     w->auth = auth_client_new();
     auth_client_remember(w->auth);
     w->peer = peer_link;

@@ -17,7 +17,13 @@
 #include <unistd.h>
 
 static struct supervisor self = {
-    .conf_fd = -1, .root_fd = -1, .ready_fd = -1, .stdout_fd = -1, .control_fd = -1};
+    .conf_fd = -1,
+    .tallies = {-1, -1},
+    .root_fd = -1,
+    .ready_fd = -1,
+    .stdout_fd = -1,
+    .control_fd = -1
+};
 
 struct options {
     const char *config, *parse;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "ipc/tally.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,19 @@ static void on_restart(void *arg)
     process_start(arg);
 }
 
+static void make_tallies(struct supervisor *s)
+{
+    static const enum role workers[] = {ROLE_ACCESS, ROLE_MX};
+
+    for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+        unsigned count = process_count_of(s, workers[i]);
+        s->tallies[i] = count > 1 ? tally_make(count) : -1;
+        if (count > 1 && s->tallies[i] < 0)
+            log_error("each worker counts connections by address for itself: %s",
+                      strerror(-s->tallies[i]));
+    }
+}
+
 void processes_new(struct supervisor *s)
 {
     unsigned n = 0;
@@ -120,6 +134,7 @@ void processes_new(struct supervisor *s)
             linked[role_index(rows[i].role)][role_index(rows[k].role)] =
                 roles_linked(rows[i].role, rows[k].role);
     }
+    make_tallies(s);
 }
 
 void processes_done(struct supervisor *s)
@@ -129,6 +144,8 @@ void processes_done(struct supervisor *s)
         timer_free(s->processes[i].restart);
         buf_done(&s->processes[i].metrics);
     }
+    fd_close(&s->tallies[0]);
+    fd_close(&s->tallies[1]);
     free(s->processes);
     s->processes = NULL;
     s->process_count = 0;
@@ -243,6 +260,14 @@ static void put_env(char **env, size_t *n, const char *name)
         env[(*n)++] = both;
 }
 
+/* What the workers of a profile count together outlives each of them. */
+static int tally_of(const struct process *p)
+{
+    return p->row->role == ROLE_ACCESS ? p->s->tallies[0]
+           : p->row->role == ROLE_MX   ? p->s->tallies[1]
+                                       : -1;
+}
+
 _Noreturn static void become_child(const struct process *p, const char *path, int link_fd)
 {
     char *program = strdup(p->row->program);
@@ -250,7 +275,7 @@ _Noreturn static void become_child(const struct process *p, const char *path, in
     char *argv[] = {program, argument, NULL}, *env[8] = {NULL};
     size_t n = 0;
     sigset_t none;
-    int null;
+    int null, tally = tally_of(p), from = CHILD_LINK_FD + 1;
 
     put_env(env, &n, "TZ");
     put_env(env, &n, "ASAN_OPTIONS");
@@ -261,10 +286,13 @@ _Noreturn static void become_child(const struct process *p, const char *path, in
     setpgid(0, 0); /* a terminal's ^C is for the supervisor alone */
     null = open("/dev/null", O_RDWR);
     link_fd = fcntl(link_fd, F_DUPFD, 10);
+    tally = tally < 0 ? -1 : fcntl(tally, F_DUPFD, 10);
     if (null < 0 || link_fd < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
         dup2(link_fd, CHILD_LINK_FD) < 0)
         _exit(126);
-    close_range(CHILD_LINK_FD + 1, ~0u, 0);
+    if (tally >= 0 && dup2(tally, CHILD_TALLY_FD) == CHILD_TALLY_FD)
+        from = CHILD_TALLY_FD + 1;
+    close_range((unsigned)from, ~0u, 0);
     execve(path, argv, env);
     log_error("%s: %s", path, strerror(errno));
     _exit(127);

@@ -82,6 +82,7 @@ struct supervisor {
     struct process *processes;
     unsigned process_count;
     struct listeners listeners;
+    int tallies[2]; /* connections by address, of the workers of a profile together; -1: none */
     struct fiber_cond changed; /* a process has changed its state */
     struct fiber_lock reloading;
     struct timer *look;
