@@ -405,6 +405,18 @@ static void check_second_source(const struct conf *c, uint32_t vi, const config_
                      v->second_source, v->name);
 }
 
+static bool has_name_in(const struct conf_vserver *v, const char *zone)
+{
+    struct span z = span_cstr(zone);
+
+    for (uint32_t i = 0; i < v->names.n; i++) {
+        struct span n = span_cstr(v->names.v[i]);
+        if (span_ends_nocase(n, z) && (n.n == z.n || n.p[n.n - z.n - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 /* A wait that cannot end, or records that nobody publishes. */
 static void check_dane(const struct conf *c, uint32_t vi, const config_setting_t *root,
                        struct report *r)
@@ -419,6 +431,11 @@ static void check_dane(const struct conf *c, uint32_t vi, const config_setting_t
                      "virtual server %s is to publish TLSA records, but no server takes them. Add "
                      "dane with server, or write dane = \"print\" and publish them yourself",
                      v->name);
+    if (v->dane == DANE_PUBLISH && !has_name_in(v, c->dane.zone[0] ? c->dane.zone : c->domain))
+        report_error(r, line,
+                     "virtual server %s is to publish TLSA records, but none of its names is in "
+                     "the zone %s. Set names of the virtual server, or zone of dane",
+                     v->name, c->dane.zone[0] ? c->dane.zone : c->domain);
     if (!c->dns_trust_anchor[0])
         report_error(r, line,
                      "virtual server %s waits for TLSA records that DNSSEC secures, but there is "

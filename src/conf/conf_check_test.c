@@ -211,6 +211,9 @@ TEST(dane)
         {DANE("publish", ANCHOR),
          "x.conf:2: virtual server v is to publish TLSA records, but no server takes them. Add dane with server, or write dane = \"print\" and "
          "publish them yourself.\n"},
+        {DANE("publish", ANCHOR "dane = { server = \"127.0.0.1\"; zone = \"ample.org\"; };"),
+         "x.conf:2: virtual server v is to publish TLSA records, but none of its names is in the zone ample.org. Set names of the virtual server, or "
+         "zone of dane.\n"},
         {DANE("off", "dane = { tsig_name = \"k\"; };"), "x.conf:1: dane has only one of tsig_name and tsig_key_file. Give both or none.\n"},
     };
     run(rows, sizeof(rows) / sizeof(rows[0]));

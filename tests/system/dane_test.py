@@ -13,11 +13,12 @@ import tempfile
 import threading
 import time
 
-from acme_peers import Knot
+from acme_peers import FakeCA, Knot, make_server_certificate
 from sealpost import Server, main, wait_for
 
 TTL = 2
 HOST = "mx.example.test"
+NAMES = 'ca_dns = ( "example.test", "localhost", "elsewhere.example" );\n'
 folder = pathlib.Path(tempfile.mkdtemp(prefix="sealpost-dane."))
 folder.chmod(0o755)
 anchor, other_anchor = folder / "anchor", folder / "other.anchor"
@@ -142,6 +143,20 @@ def over_a_restart():
     wait_for("one record is left", lambda: len([w for w in in_dns() if w.startswith("3 1 1")]) == 1, 20)
 
 
+def one_of_an_authority_waits_too():
+    """The command says so and does not wait with it; nothing is ordered twice meanwhile."""
+    before = show()["current"]["serial"]
+    out = server.run("cert", "request", "smtp-default", "--ca", "ok", "--dns", HOST).stdout
+    assert "staged for smtp-default" in out and "TLSA" in out, out
+    v = show()
+    assert v["held"] and v["current"]["serial"] == before and v["pending"]["state"] == "none" and v["next"]["state"] == "staged", v
+    orders = len(fake.orders)
+    wait_for("it is live", lambda: show()["current"].get("origin") == "ok", 60)
+    assert len(fake.orders) == orders
+    want = {f"3 1 1 {spki_sha256(chain()[0])}"}
+    wait_for("its records alone are left", lambda: {w for w in in_dns() if w.startswith("3")} == want, 20)
+
+
 def held(words, then):
     """A new key is held for that reason, for longer than two TTLs; then it goes live without more ado."""
     before = show()["current"]["serial"]
@@ -158,8 +173,9 @@ def held(words, then):
 
 
 def settings(anchor, port=None, mode="publish", names=f'"{HOST}"'):
-    server.extra = (f'dns_servers = ( "127.0.0.1@{port or knot.port}" ); dns_trust_anchor = "{anchor}";\n'
-                    f'dane = {{ server = "127.0.0.1@{knot.port}"; tsig_name = "acme"; tsig_key_file = "tsig.key"; ttl = {TTL}; }};')
+    server.extra = (NAMES + f'dns_servers = ( "127.0.0.1@{port or knot.port}" ); dns_trust_anchor = "{anchor}";\n'
+                    f'dane = {{ server = "127.0.0.1@{knot.port}"; tsig_name = "acme"; tsig_key_file = "tsig.key"; ttl = {TTL}; }};\n'
+                    f'authorities = ( {{ name = "ok"; url = "{fake.url("ok")}"; private = true; trust_file = "tls.pem"; root_file = "fake.pem"; }} );')
     server.vserver_extra["smtp-default"] = f'names = ( {names} ); dane = "{mode}";'
     server.write_conf()
     server.run("reload")
@@ -185,6 +201,9 @@ def a_forged_answer_holds_it():
         settings(anchor)
 
 
+persons = set()  # records that are not ours
+
+
 def a_record_of_a_person():
     """dane = print: nothing of ours is left in DNS, renewals by hand wait until a person has published, others are not touched."""
     settings(anchor, mode="print")
@@ -197,6 +216,7 @@ def a_record_of_a_person():
     new = next(r for r in server.json("cert", "tlsa", "smtp-default")["records"] if r["usage"] == 3 and r["next"])["data"]
     assert show()["current"]["serial"] == before
     knot.change(f"update add {owner()} {TTL} TLSA 3 1 1 {new}")
+    persons.update({f"3 1 1 {current}", f"3 1 1 {new}"})
     wait_for("it is live", lambda: show()["current"]["serial"] != before, 60)
     assert f"3 1 1 {current}" in in_dns()  # not ours
 
@@ -204,20 +224,35 @@ def a_record_of_a_person():
 def the_same_key_does_not_wait():
     """What is renewed by itself keeps its key where a person would have to publish a new one; then nothing waits."""
     key, before = spki_sha256(chain()[0]), show()["current"]["serial"]
-    settings(anchor, mode="print", names=f'"{HOST}", "mail.example.test"')
+    settings(anchor, mode="print", names=f'"{HOST}", "mail.example.test", "elsewhere.example"')
     wait_for("it is renewed", lambda: show()["current"]["serial"] != before, 20)
     v = show()
     assert "mail.example.test" in v["current"]["certificate"]["names"] and v["next"]["state"] == "none" and not v["held"], v
     assert spki_sha256(chain()[0]) == key
     assert not any(h["note"].startswith("waits") for h in v["history"][-6:]), v["history"]
-    assert {r["owner"] for r in server.json("cert", "tlsa", "smtp-default")["records"]} == {owner(), owner(host="mail.example.test")}
+    assert {r["owner"] for r in server.json("cert", "tlsa", "smtp-default")["records"]} == {owner(), owner(host="mail.example.test"), owner(host="elsewhere.example")}
+
+
+def names_of_other_zones():
+    """Are not published, and nobody waits for them."""
+    settings(anchor, names=f'"{HOST}", "elsewhere.example"')
+    wait_for("what is ours is published", lambda: {r["owner"] for r in server.json("cert", "tlsa", "smtp-default")["records"] if r["published"]} == {owner()}, 20)
+    assert not show()["dane_failure"]
+    before = show()["current"]["serial"]
+    server.run("cert", "issue", "smtp-default")
+    assert show()["held"]
+    wait_for("it is live", lambda: show()["current"]["serial"] != before, 60)
 
 
 def a_refused_update_is_told():
-    (server.data / "certs" / "tsig.key").write_text("AAAAAAAAAAAAAAAAAAAAAA==")
     settings(anchor)
-    v = wait_for("it says why", lambda: (x := show())["dane_failure"] and x, 30)
-    assert "cannot be published" in v["dane_failure"] and "tsig" in v["dane_failure"], v
+    want = {f"3 1 1 {spki_sha256(chain()[0])}"}
+    wait_for("DNS has what there should be", lambda: {w for w in in_dns() if w.startswith("3 1 1") and w not in persons} == want - persons, 30)
+    (server.data / "certs" / "tsig.key").write_text("AAAAAAAAAAAAAAAAAAAAAA==")
+    before = show()["current"]["serial"]
+    server.run("cert", "issue", "smtp-default")
+    v = wait_for("it says why", lambda: (x := show())["dane_failure"] and "cannot be published" in x["waits"] and x, 30)
+    assert "tsig" in v["dane_failure"] and v["held"] and v["current"]["serial"] == before, v
     assert "cannot be published" in server.run("cert", "tlsa", "smtp-default").stdout
 
 
@@ -254,7 +289,7 @@ class Forger:
 
 def configure():
     certs = server.data / "certs"
-    for path, data in {certs / "tsig.key": knot.key, anchor: knot.anchor(), other_anchor: "other.test. IN DS 12345 13 2 " + "0" * 64 + "\n"}.items():
+    for path, data in {certs / "tsig.key": knot.key, certs / "tls.pem": (folder / "tls.pem").read_text(), certs / "fake.pem": fake.root().decode(), anchor: knot.anchor(), other_anchor: "other.test. IN DS 12345 13 2 " + "0" * 64 + "\n"}.items():
         path.write_text(data)
         path.chmod(0o644)
     settings(anchor)
@@ -265,12 +300,15 @@ def configure():
 try:
     knot = Knot(folder, "example.test", sign=True)
     forger = Forger(knot.port)
-    with Server(sys.argv[1]) as server:
+    make_server_certificate(folder)
+    fake = FakeCA(folder)
+    with Server(sys.argv[1], extra=NAMES) as server:
         configure()
         main(values_are_those_of_openssl, others_are_not_published, a_new_key_waits_two_ttls, the_administrator_need_not_wait, over_a_restart,
-             an_unsigned_answer_holds_it, a_forged_answer_holds_it, a_record_of_a_person, the_same_key_does_not_wait, a_refused_update_is_told)
+             one_of_an_authority_waits_too, an_unsigned_answer_holds_it, a_forged_answer_holds_it, a_record_of_a_person, the_same_key_does_not_wait,
+             names_of_other_zones, a_refused_update_is_told)
 finally:
-    for name in ("knot", "forger"):
+    for name in ("knot", "forger", "fake"):
         if name in globals():
             globals()[name].stop()
     if os.environ.get("KEEP"):

@@ -278,14 +278,28 @@ static void follow(struct dane *k, int64_t now)
 /* --- which there should be, when that changes
  * ------------------------------------------------------------------------------- */
 
+static bool in_zone(const char *owner, const char *zone)
+{
+    struct span o = span_cstr(owner), z = span_cstr(zone);
+
+    return span_ends_nocase(o, z) && o.n > z.n && o.p[o.n - z.n - 1] == '.';
+}
+
+/* Names outside our zone are others' to publish: nobody waits for them either. */
 static void collect(struct dane *k, bool wanted)
 {
-    const struct life *l = &k->v->life;
+    const struct conf *c = k->v->certd->child->conf;
+    const char *zone = c->dane.zone[0] ? c->dane.zone : c->domain;
 
     records_done(&k->want);
-    if (wanted)
-        records_of(k->v->certd->child->conf, row_of(k->v), &l->id,
-                   k->v->certd->child->conf->dane.ca, &k->want);
+    if (!wanted)
+        return;
+    records_of(c, row_of(k->v), &k->v->life.id, c->dane.ca, &k->want);
+    for (unsigned i = 0; mode_of(k->v) == DANE_PUBLISH && i < k->want.n;)
+        if (in_zone(k->want.v[i].owner, zone))
+            i++;
+        else
+            records_drop(&k->want, &k->want.v[i]);
 }
 
 /* --- the wait
