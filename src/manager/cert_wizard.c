@@ -168,7 +168,8 @@ static bool list_has(const char *list, const char *name)
 }
 
 /* The rows that may be put into a certificate and are not in the list; too many to be told apart stand under "(others)". */
-static unsigned asked_names(const json_t *rows, const char *list, const char *ret[OFFERED_MAX])
+static unsigned asked_names(const json_t *rows, const char *common_name, const char *list,
+                            const char *ret[OFFERED_MAX])
 {
     unsigned n = 0;
     const json_t *row;
@@ -178,7 +179,7 @@ static unsigned asked_names(const json_t *rows, const char *list, const char *re
     {
         struct cert_names one = CERT_NAMES_EMPTY;
         const char *name = view_string(row, "name");
-        if (n < OFFERED_MAX && !list_has(list, name) &&
+        if (n < OFFERED_MAX && !list_has(list, name) && !list_has(common_name, name) &&
             cert_names_add_any(&one, span_cstr(name)) == 0)
             ret[n++] = name;
         cert_names_done(&one);
@@ -214,7 +215,7 @@ static enum move offer_asked(struct wizard *w, char *list, size_t size)
 {
     json_t *rows = observatory_names(w->call->control, w->vserver->name);
     const char *names[OFFERED_MAX];
-    unsigned n = asked_names(rows, list, names);
+    unsigned n = asked_names(rows, w->request.fields.common_name, list, names);
     char which[200] = "none";
     enum move m = MOVE_NEXT;
     size_t i;
