@@ -211,6 +211,7 @@ struct conf {
     struct conf_dane dane;
     struct conf_est_server est_server;
     const char *alarm_webhook; /* URL that alarms are posted to; empty: none */
+    uint32_t watch_seconds;    /* a round of the standing probe; default 60 */
     /* passwords */
     uint32_t argon2_memory_kib, argon2_passes, auth_threads, auth_cache_seconds;
     uint32_t throttle_failures,

@@ -208,6 +208,33 @@ static unsigned put_problems(struct call *c, const json_t *status)
     return n;
 }
 
+/* Where DNS leads clients. What was never reached from here is told, but is no problem yet. */
+static unsigned put_outside(struct call *c, const json_t *watch)
+{
+    unsigned n = 0;
+    size_t i;
+    json_t *w;
+
+    json_array_foreach(json_object_get(watch, "names"), i, w)
+    {
+        const char *state = view_string(w, "state");
+        if (state[0] != '\0' && strncmp(state, "leads to", 8) != 0)
+            buf_printf(&c->out, "%s: the name %s: %s\n",
+                       text_quote(span_cstr(view_string(w, "vserver"))),
+                       text_quote(span_cstr(view_string(w, "name"))), text_quote(span_cstr(state)));
+    }
+    json_array_foreach(json_object_get(watch, "outside"), i, w)
+    {
+        const char *fault = view_string(w, "fault");
+        if (fault[0] == '\0')
+            continue;
+        buf_printf(&c->out, "%s, %s: %s\n", text_quote(span_cstr(view_string(w, "vserver"))),
+                   text_quote(span_cstr(view_string(w, "endpoint"))), text_quote(span_cstr(fault)));
+        n += json_is_true(json_object_get(w, "alarmed"));
+    }
+    return n;
+}
+
 /* What the standing probe has seen of the endpoints. */
 static unsigned put_watch(struct call *c, const json_t *watch)
 {
@@ -234,7 +261,7 @@ static unsigned put_watch(struct call *c, const json_t *watch)
     if (looked > 0)
         buf_printf(&c->out, "\n%zu of %zu endpoints were looked at by watchd, %u fail\n", looked,
                    json_array_size(all), n);
-    return n;
+    return n + put_outside(c, watch);
 }
 
 static void put_status(struct call *c, const json_t *status, const json_t *store)

@@ -40,8 +40,8 @@ static void mail(struct certd *d, const char *subject, const char *text)
                  why.n ? log_quote(buf_span(&why)) : strerror(-rc));
 }
 
-static void hook(struct certd *d, const char *url, const char *vserver, unsigned level,
-                 const char *subject, const char *text)
+static void hook(struct certd *d, const char *url, const char *event, const char *vserver,
+                 unsigned level, const char *subject, const char *text)
 {
     struct buf body BUF_AUTO = BUF(16384);
     struct web_request q = {.method = "POST", .url = url, .type = "application/json"};
@@ -49,7 +49,9 @@ static void hook(struct certd *d, const char *url, const char *vserver, unsigned
     struct err e = {""};
     int rc = authority_web(d, &web, &e);
 
-    buf_put_cstr(&body, "{\"event\":\"certificate\",\"vserver\":");
+    buf_put_cstr(&body, "{\"event\":");
+    json_put_string(&body, span_cstr(event));
+    buf_put_cstr(&body, ",\"vserver\":");
     json_put_string(&body, span_cstr(vserver));
     buf_printf(&body, ",\"level\":%u,\"time\":%lld,\"subject\":", level,
                (long long)clock_seconds());
@@ -80,14 +82,35 @@ static void hook(struct certd *d, const char *url, const char *vserver, unsigned
     tls_client_context_free(web.tls);
 }
 
-void alarm_send(struct certd *d, const char *vserver, unsigned level, const char *subject,
-                const char *text)
+static void tell(struct certd *d, const char *event, const char *vserver, unsigned level,
+                 const char *subject, const char *text)
 {
     char url[WEB_URL_MAX + 1];
 
     snprintf(url, sizeof(url), "%s", d->child->conf->alarm_webhook);
-    log_error("alarm: certificate of %s: %s: %s", vserver, subject, log_quote(span_cstr(text)));
+    log_error("alarm: %s of %s: %s: %s", event, vserver, subject, log_quote(span_cstr(text)));
     mail(d, subject, text);
     if (url[0])
-        hook(d, url, vserver, level, subject, text);
+        hook(d, url, event, vserver, level, subject, text);
+}
+
+void alarm_send(struct certd *d, const char *vserver, unsigned level, const char *subject,
+                const char *text)
+{
+    tell(d, "certificate", vserver, level, subject, text);
+}
+
+/* From watchd, which sees what goes wrong and has no way to tell it. */
+void msg_watch_alarm(void *arg, struct msg *m)
+{
+    struct certd *d = ((struct child *)arg)->state;
+    struct watch_alarm_msg in;
+    char text[ORDER_TEXT_MAX + 1];
+
+    if (!rd_watch_alarm(m->body, &in) || !span_to_cstr(in.alarm.text, text, sizeof(text))) {
+        msg_reply(m, -EBADMSG, SPAN_EMPTY);
+        return;
+    }
+    msg_reply(m, 0, SPAN_EMPTY);
+    tell(d, in.event, in.vserver, 0, in.alarm.subject, text);
 }

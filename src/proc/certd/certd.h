@@ -94,6 +94,9 @@ struct vserver_life *certd_named(struct certd *d, const char *name, struct err *
 /* All there is to say; with very many names the row alone. */
 void certd_put_life(const struct vserver_life *v, struct buf *out);
 
+/* alarm.c */
+void msg_watch_alarm(void *arg, struct msg *m);
+
 /* ops.c */
 extern const struct life_ops certd_life_ops; /* arg: struct vserver_life */
 /* Has our own CA revoked that serial? 1, 0 (also for one that is not ours), negative errno.

@@ -201,6 +201,7 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_CHAIN,      msg_cert_chain,      true },
     {MSG_CERT_CHALLENGE,  msg_cert_challenge,  false},
     {MSG_CERT_REHEARSE,   msg_cert_rehearse,   true },
+    {MSG_WATCH_ALARM,     msg_watch_alarm,     true },
     {MSG_CERT_TLSA,       msg_cert_tlsa,       false},
     {MSG_CERT_AUTHORITY,  msg_cert_authority,  true },
     {MSG_CERT_REVOKE,     msg_cert_revoke,     true },

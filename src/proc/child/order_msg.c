@@ -62,20 +62,51 @@ void wr_cert_alarm(struct buf *b, const struct cert_alarm_msg *m)
     wr_span(b, m->text);
 }
 
+static void rd_printable(struct rd *r, char *dst, size_t size)
+{
+    rd_cstr(r, dst, size);
+    for (const char *p = dst; *p; p++)
+        if ((unsigned char)*p < 32 || (unsigned char)*p >= 127)
+            rd_fail(r);
+}
+
+static void rd_alarm(struct rd *r, struct cert_alarm_msg *m)
+{
+    rd_printable(r, m->subject, sizeof(m->subject));
+    m->text = rd_span(r, ORDER_TEXT_MAX);
+    for (size_t i = 0; i < m->text.n; i++)
+        if (((unsigned char)m->text.p[i] < 32 && m->text.p[i] != '\n') ||
+            (unsigned char)m->text.p[i] >= 127)
+            rd_fail(r);
+}
+
 bool rd_cert_alarm(struct span body, struct cert_alarm_msg *ret)
 {
     struct rd r = rd_of(body);
     struct cert_alarm_msg m;
 
-    rd_cstr(&r, m.subject, sizeof(m.subject));
-    m.text = rd_span(&r, ORDER_TEXT_MAX);
-    for (const char *p = m.subject; *p; p++)
-        if ((unsigned char)*p < 32 || (unsigned char)*p >= 127)
-            rd_fail(&r);
-    for (size_t i = 0; i < m.text.n; i++)
-        if (((unsigned char)m.text.p[i] < 32 && m.text.p[i] != '\n') ||
-            (unsigned char)m.text.p[i] >= 127)
-            rd_fail(&r);
+    rd_alarm(&r, &m);
+    if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_watch_alarm(struct buf *b, const struct watch_alarm_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_cstr(b, m->event);
+    wr_cert_alarm(b, &m->alarm);
+}
+
+bool rd_watch_alarm(struct span body, struct watch_alarm_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct watch_alarm_msg m;
+
+    rd_printable(&r, m.vserver, sizeof(m.vserver));
+    rd_printable(&r, m.event, sizeof(m.event));
+    rd_alarm(&r, &m.alarm);
     if (!rd_done(&r))
         return false;
     *ret = m;

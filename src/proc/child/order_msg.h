@@ -6,6 +6,7 @@
  *   CERT_COMMAND    cstr authority, bool present, cstr name, cstr value
  *                                                 → what the command wrote; negative: it failed
  *   CERT_ALARM      cstr subject, span text       → the reason, where it is negative
+ *   WATCH_ALARM     cstr virtual server, cstr event, then as CERT_ALARM
  */
 #ifndef PROC_ORDER_MSG_H
 #define PROC_ORDER_MSG_H
@@ -45,5 +46,12 @@ struct cert_alarm_msg {
 };
 void wr_cert_alarm(struct buf *b, const struct cert_alarm_msg *m);
 bool rd_cert_alarm(struct span body, struct cert_alarm_msg *ret);
+
+struct watch_alarm_msg {
+    char vserver[ORDER_WORD_MAX + 1], event[ORDER_WORD_MAX + 1];
+    struct cert_alarm_msg alarm;
+};
+void wr_watch_alarm(struct buf *b, const struct watch_alarm_msg *m);
+bool rd_watch_alarm(struct span body, struct watch_alarm_msg *ret);
 
 #endif

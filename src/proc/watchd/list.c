@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "proc/watchd/watchd.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONF_MAX = 16 << 20 };
@@ -61,8 +62,46 @@ void watch_list_unref(struct watch_list *l)
         return;
     for (uint32_t i = 0; i < l->conf->vserver_count; i++)
         cert_names_done(&l->names[i]);
+    for (unsigned i = 0; i < l->outside_n; i++)
+        free(l->outside[i]);
     free(l->names);
     free(l->v);
     conf_free(l->conf);
     free(l);
+}
+
+const char *watched_name(const struct watched *w, char ret[400])
+{
+    char own[80];
+
+    if (w->is_outside)
+        snprintf(ret, 400, "%s at %s%s%s:%u", w->name, strchr(w->address, ':') ? "[" : "",
+                 w->address, strchr(w->address, ':') ? "]" : "", w->target.endpoint->port);
+    else
+        snprintf(ret, 400, "%s", probe_target_name(&w->target, own));
+    return ret;
+}
+
+static void follow(struct watched *w, const struct watched *before)
+{
+    struct probe_target target = w->target;
+
+    *w = *before;
+    memcpy(target.serial, before->target.serial, sizeof target.serial);
+    w->target = target;
+}
+
+void watch_list_follow(struct watch_list *l, const struct watch_list *before)
+{
+    char a[400], b[400];
+
+    for (unsigned i = 0; i < l->n; i++)
+        for (unsigned k = 0; k < before->n; k++)
+            if (strcmp(l->v[i].target.vserver->name, before->v[k].target.vserver->name) == 0 &&
+                strcmp(watched_name(&l->v[i], a), watched_name(&before->v[k], b)) == 0)
+                follow(&l->v[i], &before->v[k]);
+    for (uint32_t i = 0; i < l->conf->vserver_count && i < WATCH_VSERVERS_MAX; i++)
+        for (uint32_t k = 0; k < before->conf->vserver_count && k < WATCH_VSERVERS_MAX; k++)
+            if (strcmp(l->conf->vservers[i].name, before->conf->vservers[k].name) == 0)
+                l->plain[i] = before->plain[k];
 }

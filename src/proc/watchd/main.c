@@ -9,6 +9,7 @@ int main(void)
     w.child = c;
     c->state = &w;
     watchd_warm_up();
+    outside_open(&w);
     child_jail(c, "watchd");
     return child_run(c);
 }

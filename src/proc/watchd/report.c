@@ -12,7 +12,20 @@
 
 static void fault_of(const struct watched *w, char ret[PROBE_DETAIL_MAX])
 {
-    if (!w->last.up || !w->last.fits)
+    if (!w->last.up && w->is_outside && !w->was_up)
+        snprintf(
+            ret, PROBE_DETAIL_MAX,
+            "%.250s. It was not reached from here yet: clients may reach it all the same, if the "
+            "router does not lead back inside",
+            w->last.detail);
+    else if (w->is_outside && w->last.up && !w->is_expected)
+        snprintf(
+            ret, PROBE_DETAIL_MAX,
+            "DNS leads to a place that shows certificate %s, but %s is in service here: another "
+            "server, or an old one behind that address%s%.150s",
+            w->last.serial, w->target.serial, w->last.fits ? "" : "; ",
+            w->last.fits ? "" : w->last.detail);
+    else if (!w->last.up || !w->last.fits)
         snprintf(ret, PROBE_DETAIL_MAX, "%s", w->last.detail);
     else if (!w->is_expected)
         snprintf(ret, PROBE_DETAIL_MAX, "it shows certificate %s, but %s is in service",
@@ -23,12 +36,12 @@ static void fault_of(const struct watched *w, char ret[PROBE_DETAIL_MAX])
 
 static void tell_fault(struct watched *w)
 {
-    char fault[PROBE_DETAIL_MAX], name[80];
+    char fault[PROBE_DETAIL_MAX], name[400];
 
     fault_of(w, fault);
     if (strcmp(fault, w->told) == 0)
         return;
-    probe_target_name(&w->target, name);
+    watched_name(w, name);
     if (fault[0] != '\0')
         log_warn("%s at %s fails: %s. `sealpost verify %s` shows more", w->target.vserver->name,
                  name, log_quote(span_cstr(fault)), w->target.vserver->name);
@@ -41,7 +54,7 @@ static void tell_fault(struct watched *w)
 static void tell_life(struct watched *w, int64_t now)
 {
     unsigned step;
-    char name[80];
+    char name[400];
 
     if (!w->last.up || w->last.not_after == 0)
         return;
@@ -56,9 +69,8 @@ static void tell_life(struct watched *w, int64_t now)
     log_warn(
         "%s at %s: certificate %s has less than 1/%u of its life left, %lld days; `sealpost cert "
         "show %s` says why it was not renewed",
-        w->target.vserver->name, probe_target_name(&w->target, name), w->last.serial,
-        probe_life_part(step), (long long)(w->last.not_after - now) / 86400,
-        w->target.vserver->name);
+        w->target.vserver->name, watched_name(w, name), w->last.serial, probe_life_part(step),
+        (long long)(w->last.not_after - now) / 86400, w->target.vserver->name);
 }
 
 void watchd_tell(struct watched *w, int64_t now)
@@ -122,6 +134,29 @@ static void put_least(const struct watch_list *l, struct buf *text)
     }
 }
 
+/* Where names lead: 1 all is well there, 0 it is not. */
+static void put_outside(const struct watch_list *l, struct buf *text)
+{
+    static const char *const names[] = {"outside_up", "outside_certificate_expected"};
+    static const char *const help[] = {
+        "TLS comes about at the address that a name of the virtual server leads to.",
+        "The certificate that is in service is shown there, and it fits."};
+
+    for (unsigned k = 0; k < ARRAY_LEN(names); k++) {
+        buf_printf(text, "# HELP sealpost_%s %s\n# TYPE sealpost_%s gauge\n", names[k], help[k],
+                   names[k]);
+        for (unsigned i = 0; i < l->outside_n; i++) {
+            const struct watched *w = l->outside[i];
+            if (w->at != 0 && has_room(text))
+                buf_printf(
+                    text, "sealpost_%s{vserver=\"%s\",name=\"%s\",address=\"%s\",port=\"%u\"} %d\n",
+                    names[k], w->target.vserver->name, w->name, w->address,
+                    w->target.endpoint->port,
+                    k == 0 ? w->last.up : w->last.up && w->last.fits && w->is_expected);
+        }
+    }
+}
+
 void watchd_metrics(struct child *c, struct buf *text)
 {
     const struct watchd *d = c->state;
@@ -140,30 +175,50 @@ void watchd_metrics(struct child *c, struct buf *text)
     }
     ENDPOINT_METRICS(ROW)
 #undef ROW
+    put_outside(l, text);
     put_least(l, text);
-    buf_printf(text,
-               "# HELP sealpost_probe_rounds_total Rounds over all endpoints.\n"
-               "# TYPE sealpost_probe_rounds_total counter\nsealpost_probe_rounds_total %" PRIu64
-               "\n",
-               d->rounds);
+    buf_printf(
+        text,
+        "# HELP sealpost_probe_rounds_total Rounds over all endpoints.\n"
+        "# TYPE sealpost_probe_rounds_total counter\nsealpost_probe_rounds_total %" PRIu64 "\n"
+        "# HELP sealpost_watch_alarms_total Alarms that the standing probe has raised.\n"
+        "# TYPE sealpost_watch_alarms_total counter\nsealpost_watch_alarms_total %" PRIu64 "\n",
+        d->rounds, d->alarms);
 }
 
 /* ---- status ------------------------------------------------------------------------------ */
 
 static void put_endpoint(const struct watched *w, struct buf *json)
 {
-    char name[80];
+    char name[400];
 
     buf_printf(json,
                "{\"vserver\":\"%s\",\"endpoint\":\"%s\",\"at\":%" PRId64
                ",\"up\":%s,\"fits\":%s,\"expected\":%s,\"failures\":%u,\"serial\":\"%s\","
                "\"expected_serial\":\"%s\",\"not_after\":%" PRId64 ",\"tls\":\"%s\",\"detail\":",
-               w->target.vserver->name, probe_target_name(&w->target, name), w->at,
-               w->last.up ? "true" : "false", w->last.fits ? "true" : "false",
-               w->is_expected ? "true" : "false", w->failures, w->last.serial, w->target.serial,
-               w->last.not_after, w->last.version);
+               w->target.vserver->name, watched_name(w, name), w->at, w->last.up ? "true" : "false",
+               w->last.fits ? "true" : "false", w->is_expected ? "true" : "false", w->failures,
+               w->last.serial, w->target.serial, w->last.not_after, w->last.version);
     json_put_string(json, span_cstr(w->last.detail));
-    buf_putc(json, '}');
+    buf_put_cstr(json, ",\"fault\":");
+    json_put_string(json, span_cstr(w->told));
+    buf_printf(json, ",\"alarmed\":%s}", w->alarmed != WATCH_FINE ? "true" : "false");
+}
+
+/* Where it was not reached yet nothing is known to be wrong. */
+static void put_all_outside(const struct watch_list *l, struct buf *json)
+{
+    for (unsigned i = 0; i < l->outside_n && json->n < json->max / 4 * 3; i++) {
+        buf_put_cstr(json, i ? "," : "");
+        put_endpoint(l->outside[i], json);
+    }
+    buf_put_cstr(json, "],\"names\":[");
+    for (unsigned i = 0; i < l->dns_n && json->n < json->max / 8 * 7; i++) {
+        buf_printf(json, "%s{\"vserver\":\"%s\",\"name\":\"%s\",\"state\":", i ? "," : "",
+                   l->dns[i].vserver, l->dns[i].name);
+        json_put_string(json, span_cstr(l->dns[i].state));
+        buf_putc(json, '}');
+    }
 }
 
 void watchd_status(struct child *c, struct buf *json)
@@ -175,5 +230,8 @@ void watchd_status(struct child *c, struct buf *json)
         buf_put_cstr(json, i ? "," : "");
         put_endpoint(&d->list->v[i], json);
     }
+    buf_put_cstr(json, "],\"outside\":[");
+    if (d->list != NULL)
+        put_all_outside(d->list, json);
     buf_putc(json, ']');
 }

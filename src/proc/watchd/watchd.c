@@ -59,9 +59,11 @@ static void learn_trust(struct watchd *w)
 
 static void expect_serial(struct watch_list *l, const char *vserver, const char *serial)
 {
-    for (unsigned i = 0; i < l->n; i++)
-        if (strcmp(l->v[i].target.vserver->name, vserver) == 0)
-            snprintf(l->v[i].target.serial, sizeof l->v[i].target.serial, "%s", serial);
+    for (unsigned i = 0; i < l->n + l->outside_n; i++) {
+        struct watched *w = i < l->n ? &l->v[i] : l->outside[i - l->n];
+        if (strcmp(w->target.vserver->name, vserver) == 0)
+            snprintf(w->target.serial, sizeof w->target.serial, "%s", serial);
+    }
 }
 
 /* suspends. What every virtual server should show. */
@@ -123,8 +125,11 @@ static void look(void *arg)
         look_once(k);
     }
     w->failures = is_fine(w) ? 0 : w->failures + 1;
-    if (!k->watchd->stopping && k->list == k->watchd->list)
+    if (!k->watchd->stopping && k->list == k->watchd->list) {
         watchd_tell(w, clock_seconds());
+        watchd_alarm(k->watchd, w, clock_seconds());
+    }
+    w->was_up |= w->last.up;
     k->watchd->round_running--;
     fiber_cond_broadcast(&k->watchd->round_done);
     watch_list_unref(k->list);
@@ -135,12 +140,12 @@ static void look(void *arg)
 
 static void round_of(struct watchd *w, struct watch_list *l)
 {
-    for (unsigned i = 0; i < l->n && !w->stopping; i++) {
+    for (unsigned i = 0; i < l->n + l->outside_n && !w->stopping; i++) {
         struct look *k = malloc(sizeof *k);
         CHECK(k != NULL);
         while (w->round_running >= WATCH_AT_ONCE)
             fiber_cond_wait(&w->round_done, UINT64_MAX);
-        *k = (struct look){w, l, &l->v[i]};
+        *k = (struct look){w, l, i < l->n ? &l->v[i] : l->outside[i - l->n]};
         l->refs++;
         w->round_running++;
         fiber_start(w->child->loop, look, k, "look");
@@ -158,15 +163,19 @@ static void rounds(void *arg)
     fiber_sleep_ms(WATCH_FIRST_MS);
     while (!w->stopping) {
         struct watch_list *l = w->list;
-        uint64_t start = clock_mono_ms(), took;
+        uint64_t start = clock_mono_ms(), took, round_ms;
         l->refs++;
         learn_trust(w);
+        outside_learn(w, l);
         learn_expected(w, l);
         if (w->trusts)
             round_of(w, l);
+        if (!w->stopping && l == w->list)
+            watchd_plaintext(w);
+        round_ms = 1000 * (uint64_t)l->conf->watch_seconds;
         watch_list_unref(l);
         took = clock_mono_ms() - start;
-        fiber_sleep_ms(took < WATCH_ROUND_MS ? WATCH_ROUND_MS - took : 1000);
+        fiber_sleep_ms(took < round_ms ? round_ms - took : 1000);
     }
 }
 
@@ -187,6 +196,8 @@ static void on_conf(struct child *c, const struct conf *old)
 
     (void)old;
     w->list = watch_list_new(c->conf);
+    if (before != NULL)
+        watch_list_follow(w->list, before);
     watch_list_unref(before);
 }
 
