@@ -247,14 +247,27 @@ static int ask_ca(struct verify_guest *g, struct span request, struct directory_
     return 0;
 }
 
+/* A request that waits for somebody would stay behind. */
+static bool is_issued_at_once(const struct conf *c)
+{
+    for (uint32_t i = 0; i < c->ca_officer.n; i++)
+        if (strcmp(c->ca_officer.v[i], "account") == 0)
+            return false;
+    return true;
+}
+
 static int make_certificate(struct verify_guest *g, struct err *e)
 {
     struct buf request BUF_AUTO = BUF(REQUEST_DER_MAX), body BUF_AUTO = BUF(BODY_MAX),
                        token BUF_AUTO = BUF(16);
     struct directory_certificate row = {.name = ""};
-    int r = make_request(g, &request, e);
+    int r;
 
-    if (r == 0)
+    if (!is_issued_at_once(g->plan->conf))
+        return err_set(e, -EPERM,
+                       "certificates of profile account wait for approval (ca_officer); see that "
+                       "logins by certificate work with `sealpost account cert issue`");
+    if ((r = make_request(g, &request, e)) == 0)
         r = ask_ca(g, buf_span(&request), &row, e);
     if (r != 0)
         return r;
