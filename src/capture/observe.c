@@ -112,6 +112,12 @@ static bool begins_anew(const struct flow *f, const struct packet *p)
            f->side[0].stream.at + f->side[1].stream.at > 0;
 }
 
+/* Nothing more can come: it is kept for late packets only. */
+static bool is_over(const struct flow *f)
+{
+    return f->reset || (stream_ended(&f->side[0].stream) && stream_ended(&f->side[1].stream));
+}
+
 static struct flow *flow_of(struct observe *o, unsigned endpoint, const struct packet_end *client,
                             const struct packet_end *server, const struct packet *p)
 {
@@ -128,8 +134,9 @@ static struct flow *flow_of(struct observe *o, unsigned endpoint, const struct p
         if (p->payload.n == 0 && p->missing == 0 && !(p->flags & TCP_SYN))
             return NULL;
         if (map_size(o->flows) >= OBSERVE_FLOWS_MAX) {
-            end_flow(o, list_item(o->in_order.next, struct flow, in_order));
-            o->totals.flows_forgotten++;
+            struct flow *oldest = list_item(o->in_order.next, struct flow, in_order);
+            o->totals.flows_forgotten += !is_over(oldest);
+            end_flow(o, oldest);
         }
         f = flow_new(o, endpoint, client, server);
         map_set(o->flows, k, f);

@@ -320,6 +320,22 @@ TEST(many_connections)
     world_done(&w);
 }
 
+/* Those that have ended make room: none of them was overlooked. */
+TEST(many_connections_one_after_the_other)
+{
+    struct world w;
+
+    world_init(&w, PROTOCOL_IMAP4, POLICY_TLS_ONLY);
+    for (unsigned i = 0; i < OBSERVE_FLOWS_MAX + 100; i++)
+        for (unsigned server = 0; server < 2; server++) {
+            packet_from(&w, 1024 + i, server, 1, TCP_SYN | (server ? TCP_ACK : 0), SPAN_EMPTY);
+            packet_from(&w, 1024 + i, server, 2, TCP_FIN | TCP_ACK, SPAN_EMPTY);
+        }
+    EXPECT_INT(observe_totals(w.o)->flows_forgotten, 0);
+    expect_clean(&w);
+    world_done(&w);
+}
+
 /* Noise of all kinds: no crash, nothing beyond the limits (the sanitizer watches). */
 TEST(noise)
 {

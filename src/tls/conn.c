@@ -85,6 +85,7 @@ void conn_free(struct conn *c)
         SSL_free(c->ssl);
     }
     conn_tap_end(c, true);
+    conn_tap_end(c, false); /* what the peer still says nobody reads */
     free(c->tapped);
     SSL_SESSION_free(c->client.session);
     tls_context_unref(c->tls);

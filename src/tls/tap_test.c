@@ -125,6 +125,7 @@ TEST(wire_bytes_and_nothing_else)
     read_all();
     EXPECT_INT(seen.syn[0], 1);
     EXPECT_INT(seen.syn[1], 1);
+    EXPECT_INT(seen.fin[0], 1);
     EXPECT_INT(seen.fin[1], 1);
     EXPECT_INT(seen.gaps, 0);
     EXPECT_INT(seen.client_port, 4711);
