@@ -414,6 +414,7 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
 static int audit(struct capture *k, struct buf *b, struct err *e)
 {
     struct reader reader = {.capture = k, .bytes = BUF(EVENTS_MAX)};
+    uint64_t end = clock_mono_ms() + k->for_ms; /* not before, if so long was asked for */
     struct probe_result *results = NULL;
     unsigned count = 0, n[3] = {0, 0, 0};
     pthread_t thread;
@@ -423,6 +424,8 @@ static int audit(struct capture *k, struct buf *b, struct err *e)
     if (pthread_create(&thread, NULL, read_meanwhile, &reader) != 0)
         return err_set(e, -EAGAIN, "no thread");
     probe_all(&k->plan->plan, &results, &count);
+    while (!asked_to_end && clock_mono_ms() < end)
+        usleep(SETTLE_MS * 1000);
     usleep(SETTLE_MS * 1000);
     __atomic_store_n(&reader.stop, true, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
