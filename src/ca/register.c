@@ -158,12 +158,23 @@ int reg_execute(struct ca_register *r, const char *sql, struct err *e)
     return sqlite3_exec(r->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : reg_error(r, "written", e);
 }
 
+int reg_begin(struct ca_register *r, struct err *e)
+{
+    int rc = reg_execute(r, r->depth == 0 ? "BEGIN IMMEDIATE" : "SAVEPOINT step", e);
+
+    r->depth += rc == 0;
+    return rc;
+}
+
 int reg_finish(struct ca_register *r, int rc, struct err *e)
 {
+    bool inner = --r->depth > 0;
+
     if (rc == 0)
-        rc = reg_execute(r, "COMMIT", e);
+        rc = reg_execute(r, inner ? "RELEASE step" : "COMMIT", e);
     if (rc < 0)
-        sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+        sqlite3_exec(r->db, inner ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL, NULL,
+                     NULL);
     return rc;
 }
 
@@ -186,7 +197,7 @@ static int read_version(struct ca_register *r, int *ret, struct err *e)
 
 int reg_prepare(struct ca_register *r, struct err *e)
 {
-    int version = -1, rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int version = -1, rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;
@@ -377,7 +388,7 @@ static int insert_text(struct ca_register *r, int64_t id, struct err *e)
 
 int ca_register_add(struct ca_register *r, const struct cert_record *c, struct err *e)
 {
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;

@@ -64,7 +64,7 @@ static int forget_request(struct ca_register *r, const char *key_id, struct err 
 int ca_register_add_ca(struct ca_register *r, struct ca_record *c, const struct ca_record *before,
                        const struct chain *above_before, struct err *e)
 {
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;
@@ -161,7 +161,7 @@ int ca_register_revoke_ca(struct ca_register *r, int64_t id, enum crl_reason rea
                           int64_t *ret_count, struct err *e)
 {
     int64_t count = 0;
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;

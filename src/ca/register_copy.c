@@ -119,11 +119,14 @@ static int rename_key(struct ca_register *from, const struct register_key *k, st
 /* Requests to other CAs are not taken along: their keys stayed where they were made. */
 static int adapt(struct ca_register *from, const struct register_key *keys, size_t n, struct err *e)
 {
-    int rc = reg_execute(from,
-                         "BEGIN IMMEDIATE; DELETE FROM subordinate; DELETE FROM crl;"
-                         "UPDATE ca SET crl_number=crl_number+" CRL_NUMBERS_AHEAD,
-                         e);
+    int rc = reg_begin(from, e);
 
+    if (rc < 0)
+        return rc;
+    rc = reg_execute(from,
+                     "DELETE FROM subordinate; DELETE FROM crl;"
+                     "UPDATE ca SET crl_number=crl_number+" CRL_NUMBERS_AHEAD,
+                     e);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = rename_key(from, &keys[i], e);
     return reg_finish(from, rc, e);
@@ -142,7 +145,7 @@ static int copy_over(struct ca_register *r, struct ca_register *from, struct err
 int ca_register_restore(struct ca_register *r, const char *path, const struct register_key *keys,
                         size_t key_count, struct err *e)
 {
-    struct ca_register from = {NULL};
+    struct ca_register from = {NULL, 0};
     int rc = 0;
 
     if (sqlite3_open_v2(path, &from.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)

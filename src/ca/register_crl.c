@@ -67,7 +67,7 @@ int ca_register_part(struct ca_register *r, int64_t issuer, const char *base_url
 {
     struct register_part p = {.part = -1};
     int64_t issued = 0;
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;
@@ -211,7 +211,7 @@ int ca_register_crl(struct ca_register *r, const struct crl_question *q, int64_t
 {
     struct entries all = {NULL, 0, 0};
     uint64_t taken = *number;
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;

@@ -8,6 +8,7 @@
 
 struct ca_register {
     sqlite3 *db;
+    unsigned depth; /* of transactions */
 };
 
 struct reg_statement {
@@ -26,6 +27,8 @@ void reg_blob(struct reg_statement *q, struct span s);
 int reg_step(struct reg_statement *q, const char *doing, struct err *e);
 const char *reg_column(struct reg_statement *q, int i);
 int reg_execute(struct ca_register *r, const char *sql, struct err *e);
+/* Within another transaction: a step of it, which is undone alone. */
+int reg_begin(struct ca_register *r, struct err *e);
 /* COMMIT, or ROLLBACK where rc is negative. */
 int reg_finish(struct ca_register *r, int rc, struct err *e);
 

@@ -112,7 +112,7 @@ int ca_register_request(struct ca_register *r, const struct request_record *q, s
 {
     struct request_answer a = {.state = REQUEST_PENDING};
     int64_t pending = 0;
-    int rc = reg_execute(r, "BEGIN IMMEDIATE", e);
+    int rc = reg_begin(r, e);
 
     if (rc < 0)
         return rc;
