@@ -55,6 +55,14 @@ def handshake(port, ca_file, holds=True):
     return []
 
 
+def logged(kind):
+    """The newest such entry in the log of evidence; it is there when the command has ended."""
+    entries = [json.loads(line) for line in (server.data / "evidence.log").read_text().splitlines()]
+    found = [x for x in entries if x["kind"] == kind]
+    assert found and found[-1]["by"] == "cad" and "uid" in found[-1]["asked"], (kind, entries)
+    return found[-1]
+
+
 def info(kind="issuing"):
     return next(c for c in server.json("ca", "info")["cas"] if c["kind"] == kind and c["in_use"])
 
@@ -78,6 +86,7 @@ def new_root():
     report = server.json("ca", "rollover", "root", "--now")
     assert all("NOT" not in s["result"] for s in report), report
     assert info("root")["name"] == "root-2" and info()["name"] == "issuing-2"
+    assert (logged("rollover")["sha256"], logged("rollover")["root"]) == (info()["certificate"]["sha256"], info("root")["certificate"]["sha256"])
     assert len(roots()) == 2
     (work / "new.pem").write_text(roots()[0])
     assert roots()[1] == (work / "old.pem").read_text()
@@ -126,6 +135,7 @@ def below_another_ca():
     sh("openssl", "crl2pkcs7", "-nocrl", "-certfile", "fine.pem", "-certfile", "middle.pem", "-certfile", "top.pem", "-outform", "DER", "-out", "answer.p7b")
     server.run("ca", "install", work / "answer.p7b")
     assert info()["name"] == "issuing-3" and "Other Middle" in info()["certificate"]["issuer"], info()
+    assert logged("install")["sha256"] == info()["certificate"]["sha256"] and "Other Middle" in logged("install")["issuer"], logged("install")
     server.run("cert", "issue", "imap4-default")
     assert len(handshake("imaps", "top.pem")) == 3
     handshake("imaps", "new.pem", holds=False)
@@ -150,6 +160,9 @@ def out_of_a_backup():
     assert short.returncode == 1 and not file.exists(), short
     r = server.run("ca", "backup", "--out", file, "--passphrase-stdin", input=SECRET)
     assert file.stat().st_mode & 0o777 == 0o600 and b"PRIVATE KEY" not in file.read_bytes(), r
+    assert logged("backup")["sha256"] == info()["certificate"]["sha256"]
+    keys = [x["key"] for x in map(json.loads, (server.data / "evidence.log").read_text().splitlines()) if x["kind"] == "export" and x["by"] == "keyd"]
+    assert {c["key"] for c in server.json("ca", "info")["cas"] if c["key_state"] == "at keyd"} <= set(keys), keys
     rows = server.json("ca", "list", "--filter", "revoked")
     assert rows
     was = server.json("ca", "info")
@@ -174,6 +187,7 @@ def out_of_a_backup():
         assert [c["certificate"]["sha256"] for c in now["cas"]] == [c["certificate"]["sha256"] for c in was["cas"]] != [c["certificate"]["sha256"] for c in before["cas"]]
         assert now["revoked"] == was["revoked"] and {r["certificate"]["serial"] for r in rows} == {r["certificate"]["serial"] for r in server.json("ca", "list", "--filter", "revoked")}
         assert info()["key_state"] == info("root")["key_state"] == "at keyd"
+        assert logged("restore")["sha256"] == info()["certificate"]["sha256"] and "force" not in logged("restore")
         for port in ("imaps", "https"):  # issued by the CA that came back
             assert len(handshake(port, "top.pem")) == 3
         sh("curl", "-sSf", "-o", "now.crl", f"http://localhost:{server.port('http')}/ca/issuing-3.crl")
@@ -187,6 +201,7 @@ def out_of_a_backup():
         server.run("ca", "rollover")
         server.run("cert", "issue", "nntp-default")
         handshake("nntps", "new.pem")
+        assert logged("rollover")["sha256"] == info()["certificate"]["sha256"] and "root" not in logged("rollover")
         server.stop()
         server.start()
         handshake("nntps", "old.pem")
@@ -194,7 +209,7 @@ def out_of_a_backup():
         refused("ca", "restore", file, "--passphrase-stdin", input=SECRET, says="--force")
         server.run("ca", "restore", file, "--force", "--passphrase-stdin", input=SECRET)
         assert (server.data / "ca" / "replaced.db").stat().st_mode & 0o777 == 0o600
-        assert info()["name"] == "issuing-3"
+        assert info()["name"] == "issuing-3" and logged("restore")["force"] == "yes"
         assert len(handshake("nntps", "top.pem")) == 3
     server = first
 

@@ -91,7 +91,10 @@ static int rollover(struct cad *d, bool root, bool *ret_crossed, struct err *e)
     rc = root ? ca_rollover_root(d->ca, &s, ret_crossed, e) : ca_rollover(d->ca, &s, e);
     ca_settings_done(&s);
     if (rc == 0) {
-        log_info("issuing CA in use: %s", ca_issuing(d->ca)->certificate->subject);
+        const struct certificate *now = ca_issuing(d->ca)->certificate;
+        log_info("issuing CA in use: %s", now->subject);
+        EVIDENCE(d->child, "rollover", {"ca", now->subject}, {"sha256", now->sha256},
+                 {"root", root ? ca_root(d->ca)->certificate->sha256 : ""});
         cad_changed(d);
     }
     return rc;

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "proc/cad/cad.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,15 @@
 #include <unistd.h>
 
 enum { REPLY_MAX = 65536 - 64, BLOCK = 1 << 16 };
+
+/* With whose register it was done: the issuing CA's that is in use. */
+static void tell(struct cad *d, const char *kind, const char *force)
+{
+    const struct certificate *now = ca_ready(d->ca) ? ca_issuing(d->ca)->certificate : NULL;
+
+    EVIDENCE(d->child, kind, {"ca", now ? now->subject : "none"},
+             {"sha256", now ? now->sha256 : ""}, {"force", force});
+}
 
 static void name(const struct cad *d, const char *what, char ret[320])
 {
@@ -36,6 +46,8 @@ void msg_ca_backup(void *arg, struct msg *m)
         unlink(path);
     }
     fiber_unlock(&d->copying);
+    if (rc == 0)
+        tell(d, "backup", "");
     if (rc < 0)
         answer(&a, rc, SPAN_EMPTY, &e);
     else
@@ -96,6 +108,7 @@ static int restore(struct cad *d, const struct ca_restore_msg *in, int fd, struc
         return rc;
     log_warn("the CA's register was restored from a backup; issuing CA in use: %s",
              ca_ready(d->ca) ? ca_issuing(d->ca)->certificate->subject : "none");
+    tell(d, "restore", in->force ? "yes" : "");
     cad_changed(d);
     return 0;
 }

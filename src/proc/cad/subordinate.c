@@ -1,6 +1,7 @@
 /* An issuing CA below another's: the request that goes out, the answer that comes in. */
 #include "base/log.h"
 #include "proc/cad/cad.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 
@@ -65,8 +66,10 @@ static int install(struct cad *d, const struct ca_install_msg *in, struct err *e
     chain_done(&roots);
     ca_settings_done(&s);
     if (rc == 0) {
-        log_info("issuing CA in use: %s, certified by %s", ca_issuing(d->ca)->certificate->subject,
-                 ca_issuing(d->ca)->certificate->issuer);
+        const struct certificate *now = ca_issuing(d->ca)->certificate;
+        log_info("issuing CA in use: %s, certified by %s", now->subject, now->issuer);
+        EVIDENCE(d->child, "install", {"ca", now->subject}, {"sha256", now->sha256},
+                 {"issuer", now->issuer});
         cad_changed(d);
     }
     return rc;

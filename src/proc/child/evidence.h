@@ -9,7 +9,8 @@
 #include "proc/child/child.h"
 #include "proc/child/evidence_msg.h"
 
-/* kind: "issue", "swap", "rollback", "remove", "revoke", "export"; facts with an empty value are left out. */
+/* kind: "issue", "swap", "rollback", "remove", "revoke", "export", "rollover", "install", "backup", "restore"; facts with an empty value are left
+ * out. */
 void child_evidence(struct child *c, const char *kind, const struct evidence_fact *facts,
                     unsigned count);
 #define EVIDENCE(child, kind, ...)                                                                 \
