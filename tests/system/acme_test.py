@@ -178,6 +178,9 @@ def revocation():
     new = wait_for("its successor is there", lambda: (v := show("http-default")["current"])["serial"] != old["serial"] and v, 40)
     assert new["origin"] == "pebble" and new["key"] != old["key"], new
     assert any("revoked at pebble: keyCompromise" in h["note"] for h in show("http-default")["history"])
+    log = [__import__("json").loads(line) for line in (server.data / "evidence.log").read_text().splitlines()]
+    said = [x for x in log if x["kind"] == "revoke" and x["serial"] == old["serial"]]
+    assert [(x["by"], x["authority"], x["reason"], x["vserver"]) for x in said] == [("certd", "pebble", "keyCompromise", "http-default")], said
     # again: it is no mistake; of an earlier one too
     server.run("cert", "revoke", "http-default", old["serial"], "--yes")
     for words, said in ((("smtp-default",), "ca revoke"), (("http-default", "abcdef"), "has no certificate abcdef"),

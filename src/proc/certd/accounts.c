@@ -6,6 +6,7 @@
 #include "pki/key.h"
 #include "proc/certd/authority.h"
 #include "proc/certd/leader.h"
+#include "proc/child/evidence.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -190,6 +191,8 @@ static int revoke(struct certd *d, struct vserver_life *v, struct revocation *r,
     if (rc < 0)
         return rc;
     log_warn("certificate of %s: %s was revoked at %s", v->name, r->q.serial, r->authority);
+    EVIDENCE(d->child, "revoke", {"vserver", v->name}, {"serial", r->q.serial},
+             {"authority", r->authority}, {"reason", crl_reason_name(r->q.reason)});
     rc = lives_do(v, do_mark, r, e);
     if (rc == 0 && r->current) /* the same CA makes another, with another key */
         leader_renew(leader_of(v));
