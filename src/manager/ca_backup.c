@@ -1,11 +1,8 @@
 /*
  * ca_backup.c: the whole CA in one file, and back.
  *
- *   "sealpost CA backup 1\n"
- *   span salt, u32 rounds              of the passphrase (PBKDF2, HMAC-SHA-256)
- *   i64 when, u16 count, then for each key: cstr name of its CA, bool root, cstr id at keyd,
- *   span key                           PKCS#8, encrypted by keyd under the same passphrase
- *   u64 size, the register             an SQLite file
+ *   the head                           ca_backup_head.h: keys, encrypted
+ *   the register                       an SQLite file
  *   SHA-256 of all before              is it whole?
  *   HMAC-SHA-256 of all before         is it what the one with the passphrase has written?
  *
@@ -16,6 +13,7 @@
 #include "base/fd.h"
 #include "base/random.h"
 #include "manager/ca.h"
+#include "manager/ca_backup_head.h"
 #include "manager/password.h"
 #include "manager/text.h"
 #include "pki/keyd_msg.h"
@@ -32,29 +30,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "sealpost CA backup 1\n"
 enum {
     SALT_BYTES = 16,
     ROUNDS = 600000,
-    ROUNDS_MAX = 10000000,
-    HEAD_MAX = 512 * 1024,
     BLOCK = 1 << 16,
     DIGEST = 32,
-};
-
-struct saved_key {
-    char name[65], id[2 * KEY_ID_BYTES + 1];
-    bool root;
-    struct span sealed; /* into the head */
-};
-
-struct head {
-    struct span salt; /* into the head */
-    uint32_t rounds;
-    int64_t when;
-    uint16_t count;
-    struct saved_key keys[CA_RESTORE_KEYS_MAX];
-    uint64_t register_bytes, register_at;
 };
 
 /* --- both digests of what goes by
@@ -113,14 +93,15 @@ struct saving {
     struct span pass;
     int out, reg;
     struct digests digests;
-    struct buf head, missing;
-    unsigned saved;
+    struct ca_backup_head head; /* into sealed */
+    struct buf sealed, missing;
 };
 
 /* Keys that are away, or were made before they could be kept in a backup, are named. */
-static int save_key(struct saving *s, const json_t *ca, struct buf *keys, struct err *e)
+static int save_key(struct saving *s, const json_t *ca, struct err *e)
 {
-    struct buf der BUF_AUTO = BUF(8192);
+    struct ca_backup_key *k = &s->head.keys[s->head.count];
+    struct buf der BUF_AUTO = BUF(CA_BACKUP_SEALED_MAX);
     int r = ca_export_key(s->call, view_string(ca, "key"), s->pass, &der, e);
 
     if (r == -ENOENT || r == -EPERM) {
@@ -130,18 +111,18 @@ static int save_key(struct saving *s, const json_t *ca, struct buf *keys, struct
     }
     if (r < 0)
         return err_wrap(e, r, "the key of %s", view_string(ca, "name"));
-    wr_cstr(keys, view_string(ca, "name"));
-    wr_bool(keys, strcmp(view_string(ca, "kind"), "root") == 0);
-    wr_cstr(keys, view_string(ca, "key"));
-    wr_span(keys, buf_span(&der));
-    s->saved++;
+    snprintf(k->name, sizeof(k->name), "%s", view_string(ca, "name"));
+    snprintf(k->id, sizeof(k->id), "%s", view_string(ca, "key"));
+    k->root = strcmp(view_string(ca, "kind"), "root") == 0;
+    k->sealed = span_of(s->sealed.p + s->sealed.n, der.n);
+    buf_put_span(&s->sealed, buf_span(&der));
+    s->head.count++;
     return 0;
 }
 
-static int make_head(struct saving *s, uint64_t register_bytes, unsigned char mac_key[DIGEST],
-                     struct err *e)
+static int make_head(struct saving *s, uint64_t register_bytes, struct buf *ret,
+                     unsigned char mac_key[DIGEST], struct err *e)
 {
-    struct buf keys BUF_AUTO = BUF(HEAD_MAX / 2);
     unsigned char salt[SALT_BYTES];
     json_t *info = ca_ask_info(s->call, e);
     const json_t *ca;
@@ -152,21 +133,20 @@ static int make_head(struct saving *s, uint64_t register_bytes, unsigned char ma
         return -EIO;
     json_array_foreach(json_object_get(info, "cas"), i, ca)
     {
-        if (r == 0 && s->saved < CA_RESTORE_KEYS_MAX)
-            r = save_key(s, ca, &keys, e);
+        if (r == 0 && s->head.count < CA_RESTORE_KEYS_MAX)
+            r = save_key(s, ca, e);
     }
     json_decref(info);
     if (r < 0)
         return r;
     random_bytes(salt, sizeof(salt));
-    buf_put_cstr(&s->head, MAGIC);
-    wr_span(&s->head, span_of(salt, sizeof(salt)));
-    wr_u32(&s->head, ROUNDS);
-    wr_i64(&s->head, clock_seconds());
-    wr_u16(&s->head, (uint16_t)s->saved);
-    buf_put_span(&s->head, buf_span(&keys));
-    wr_u64(&s->head, register_bytes);
-    if (s->head.overflow || derive(s->pass, span_of(salt, sizeof(salt)), ROUNDS, mac_key) < 0)
+    s->head.salt = span_of(salt, sizeof(salt));
+    s->head.rounds = ROUNDS;
+    s->head.when = clock_seconds();
+    s->head.register_bytes = register_bytes;
+    wr_ca_backup_head(ret, &s->head);
+    s->head.salt = SPAN_EMPTY;
+    if (ret->overflow || derive(s->pass, span_of(salt, sizeof(salt)), ROUNDS, mac_key) < 0)
         return err_set(e, -ENOMEM, "no memory for the backup");
     return 0;
 }
@@ -199,17 +179,18 @@ static int put_register(struct saving *s, uint64_t bytes, struct err *e)
 static int save(struct saving *s, struct err *e)
 {
     unsigned char mac_key[DIGEST], sum[DIGEST], mac[DIGEST];
+    struct buf head BUF_AUTO = BUF(CA_BACKUP_HEAD_MAX);
     struct stat st;
     int r;
 
     if (fstat(s->reg, &st) != 0 || st.st_size <= 0)
         return err_set(e, -EIO, "the copy of the register cannot be read");
-    r = make_head(s, (uint64_t)st.st_size, mac_key, e);
+    r = make_head(s, (uint64_t)st.st_size, &head, mac_key, e);
     if (r < 0)
         return r;
     digests_start(&s->digests, mac_key);
     OPENSSL_cleanse(mac_key, sizeof(mac_key));
-    r = put(s, buf_span(&s->head), e);
+    r = put(s, buf_span(&head), e);
     if (r == 0)
         r = put_register(s, (uint64_t)st.st_size, e);
     digests_sum(&s->digests, sum);
@@ -256,14 +237,18 @@ int cmd_ca_backup(struct call *c, struct err *e)
 {
     struct control *control = call_control(c, e);
     struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX);
-    struct saving s = {
-        .call = c, .out = -1, .reg = -1, .head = BUF(HEAD_MAX), .missing = BUF(8192)};
+    struct saving s = {.call = c,
+                       .out = -1,
+                       .reg = -1,
+                       .sealed = BUF(CA_RESTORE_KEYS_MAX * CA_BACKUP_SEALED_MAX),
+                       .missing = BUF(8192)};
     int r;
 
     if (!has_option(c, OPT_OUT))
         return usage_error(e, "--out is needed: the file that the CA goes to");
     if (!control)
         return -ENOTCONN;
+    buf_reserve(&s.sealed, s.sealed.max); /* never moved */
     r = read_passphrase(c, &pass, e);
     s.pass = buf_span(&pass);
     if (r == 0)
@@ -272,13 +257,13 @@ int cmd_ca_backup(struct call *c, struct err *e)
         r = save_to(c, &s, e);
     password_done(&pass);
     fd_close(&s.reg);
-    buf_done(&s.head);
+    buf_done(&s.sealed);
     if (r == 0)
         r = view_done(c,
-                      json_pack("{s:s,s:i,s:s}", "file", c->option[OPT_OUT], "keys", (int)s.saved,
-                                "missing", buf_cstr(&s.missing)),
+                      json_pack("{s:s,s:i,s:s}", "file", c->option[OPT_OUT], "keys",
+                                (int)s.head.count, "missing", buf_cstr(&s.missing)),
                       "The CA is in %s: its register and %u keys, encrypted.%s%s",
-                      c->option[OPT_OUT], s.saved, s.missing.n ? " Not in it: " : "",
+                      c->option[OPT_OUT], s.head.count, s.missing.n ? " Not in it: " : "",
                       s.missing.n ? buf_cstr(&s.missing) : "");
     buf_done(&s.missing);
     return r;
@@ -295,38 +280,19 @@ static int damaged(const char *file, struct err *e)
                    text_quote(span_cstr(file)));
 }
 
-static bool rd_head(struct span bytes, struct head *h)
-{
-    struct rd r;
-
-    memset(h, 0, sizeof(*h));
-    if (!span_starts(bytes, SPAN(MAGIC)))
-        return false;
-    r = rd_of(span_skip(bytes, sizeof(MAGIC) - 1));
-    h->salt = rd_span(&r, 64);
-    h->rounds = rd_u32(&r);
-    h->when = rd_i64(&r);
-    h->count = rd_u16(&r);
-    if (h->count > CA_RESTORE_KEYS_MAX || h->rounds == 0 || h->rounds > ROUNDS_MAX)
-        return false;
-    for (unsigned i = 0; i < h->count; i++) {
-        struct saved_key *k = &h->keys[i];
-        rd_cstr(&r, k->name, sizeof(k->name));
-        k->root = rd_bool(&r);
-        rd_cstr(&r, k->id, sizeof(k->id));
-        k->sealed = rd_span(&r, 8192);
-    }
-    h->register_bytes = rd_u64(&r);
-    h->register_at = bytes.n - r.n;
-    return !r.bad && h->register_bytes > 0;
-}
+struct opened {
+    struct ca_backup_head head; /* into bytes */
+    uint64_t register_at;
+    struct buf bytes;
+};
 
 /* Both digests of the file, read through once. */
-static int check_file(const char *file, int fd, const struct head *h, struct span pass,
+static int check_file(const char *file, int fd, const struct opened *o, struct span pass,
                       struct err *e)
 {
     unsigned char key[DIGEST], sum[DIGEST], mac[DIGEST], has[2 * DIGEST];
-    uint64_t end = h->register_at + h->register_bytes;
+    const struct ca_backup_head *h = &o->head;
+    uint64_t end = o->register_at + h->register_bytes;
     struct digests d;
     char block[BLOCK];
     bool cut = false;
@@ -390,7 +356,7 @@ static int find_key(struct call *c, struct span pkcs8, char ret[2 * KEY_ID_BYTES
     return r == 0 ? 0 : err_set(e, r, "keyd does not take the key, and does not list it");
 }
 
-static int bring_key(struct call *c, const struct saved_key *k, struct span pass,
+static int bring_key(struct call *c, const struct ca_backup_key *k, struct span pass,
                      struct ca_restore_key *ret, bool *ret_brought, struct err *e)
 {
     struct buf pkcs8 BUF_AUTO = BUF(KEY_PKCS8_MAX);
@@ -423,7 +389,7 @@ static int forget_key(struct call *c, const char *id)
 }
 
 /* The register alone, in a file without a name. */
-static int extract(int fd, const struct head *h, struct err *e)
+static int extract(int fd, const struct opened *o, struct err *e)
 {
     const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
     FD_AUTO out = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -431,9 +397,9 @@ static int extract(int fd, const struct head *h, struct err *e)
 
     if (out < 0)
         return err_set(e, -errno, "%s: no room for a copy: %s", folder, strerror(errno));
-    for (uint64_t at = 0; at < h->register_bytes;) {
-        size_t want = h->register_bytes - at < BLOCK ? (size_t)(h->register_bytes - at) : BLOCK;
-        ssize_t n = pread(fd, block, want, (off_t)(h->register_at + at));
+    for (uint64_t at = 0, size = o->head.register_bytes; at < size;) {
+        size_t want = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+        ssize_t n = pread(fd, block, want, (off_t)(o->register_at + at));
         if (n <= 0 || fd_write_all(out, block, (size_t)n) < 0)
             return err_set(e, -EIO, "%s: the copy cannot be written: %s", folder, strerror(errno));
         at += (uint64_t)n;
@@ -452,12 +418,13 @@ static int tell_cad(struct call *c, const struct ca_restore_msg *m, int fd, stru
 }
 
 /* Keys first: the register names them. Where cad refuses, those that were brought go again. */
-static int put_back(struct call *c, const struct head *h, struct span pass, int fd,
+static int put_back(struct call *c, const struct opened *o, struct span pass, int fd,
                     struct buf *reply, struct err *e)
 {
+    const struct ca_backup_head *h = &o->head;
     struct ca_restore_msg m = {.force = has_option(c, OPT_FORCE)};
     bool brought[CA_RESTORE_KEYS_MAX];
-    FD_AUTO reg = extract(fd, h, e);
+    FD_AUTO reg = extract(fd, o, e);
     int r = reg < 0 ? reg : 0;
 
     for (unsigned i = 0; r == 0 && i < h->count; i++) {
@@ -472,8 +439,8 @@ static int put_back(struct call *c, const struct head *h, struct span pass, int 
     return r;
 }
 
-static int report(struct call *c, json_t *vservers, const json_t *info, const struct head *h,
-                  struct err *e)
+static int report(struct call *c, json_t *vservers, const json_t *info,
+                  const struct ca_backup_head *h, struct err *e)
 {
     json_t *steps = json_array();
     unsigned failed;
@@ -495,7 +462,7 @@ static int report(struct call *c, json_t *vservers, const json_t *info, const st
     return ca_show_steps(c, steps);
 }
 
-static int restore(struct call *c, const struct head *h, struct span pass, int fd, struct err *e)
+static int restore(struct call *c, const struct opened *o, struct span pass, int fd, struct err *e)
 {
     struct buf reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
     json_t *info = ca_ask_info(c, e), *vservers;
@@ -508,10 +475,10 @@ static int restore(struct call *c, const struct head *h, struct span pass, int f
     json_decref(info);
     if (vservers == NULL)
         return -EIO;
-    r = put_back(c, h, pass, fd, &reply, e);
+    r = put_back(c, o, pass, fd, &reply, e);
     if (r >= 0) {
         info = view_parse(buf_span(&reply), "cad", e);
-        r = info ? report(c, vservers, info, h, e) : -EIO;
+        r = info ? report(c, vservers, info, &o->head, e) : -EIO;
         json_decref(info);
     }
     json_decref(vservers);
@@ -520,8 +487,8 @@ static int restore(struct call *c, const struct head *h, struct span pass, int f
 
 static int read_head(int fd, struct buf *bytes)
 {
-    char *p = buf_reserve(bytes, HEAD_MAX);
-    ssize_t n = p ? pread(fd, p, HEAD_MAX, 0) : -1;
+    char *p = buf_reserve(bytes, CA_BACKUP_HEAD_MAX);
+    ssize_t n = p ? pread(fd, p, CA_BACKUP_HEAD_MAX, 0) : -1;
 
     if (n <= 0)
         return -EIO;
@@ -532,21 +499,22 @@ static int read_head(int fd, struct buf *bytes)
 int cmd_ca_restore(struct call *c, struct err *e)
 {
     FD_AUTO fd = open(c->args[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX), bytes BUF_AUTO = BUF(HEAD_MAX);
-    struct head h;
+    struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX);
+    struct opened o = {.bytes = BUF(CA_BACKUP_HEAD_MAX)};
     int r;
 
     if (fd < 0)
         return err_set(e, -errno, "%s: %s", text_quote(span_cstr(c->args[0])), strerror(errno));
-    if (read_head(fd, &bytes) < 0 || !rd_head(buf_span(&bytes), &h))
-        return damaged(c->args[0], e);
-    if (call_control(c, e) == NULL)
-        return -ENOTCONN;
-    r = read_passphrase(c, &pass, e);
+    if (read_head(fd, &o.bytes) < 0 ||
+        !rd_ca_backup_head(buf_span(&o.bytes), &o.head, &o.register_at))
+        r = damaged(c->args[0], e);
+    else
+        r = call_control(c, e) ? read_passphrase(c, &pass, e) : -ENOTCONN;
     if (r == 0)
-        r = check_file(c->args[0], fd, &h, buf_span(&pass), e);
+        r = check_file(c->args[0], fd, &o, buf_span(&pass), e);
     if (r == 0)
-        r = restore(c, &h, buf_span(&pass), fd, e);
+        r = restore(c, &o, buf_span(&pass), fd, e);
     password_done(&pass);
+    buf_done(&o.bytes);
     return r;
 }
