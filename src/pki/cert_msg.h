@@ -23,6 +23,8 @@
  * organization, unit, country, state, locality, names → JSON {pem, …}
  *   CERT_PENDING   cstr virtual server → JSON {pem, …}
  *   CERT_CANCEL, CERT_REMOVE, CERT_ROLLBACK, CERT_CHAIN  cstr virtual server
+ *   CERT_ROOTS     cstr virtual server → PEM: the roots that came with its certificate, those of
+ * the own CA where that has issued it; empty: of another CA, and none came with it
  *   CERT_OFFER     cstr virtual server, u8 source (enum identity_source: external or import), cstr
  * key id (import), span SPKI (import, to look at before its key is at keyd), cstr name, bool
  * install; memfd: files, each {u8 kind (enum cert_file_kind), cstr name, span bytes} → JSON

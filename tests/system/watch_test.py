@@ -105,6 +105,61 @@ def test_seen_through_the_name():
         assert f"mail.example.test at {OUTSIDE}:{server.port('imaps')} is well again" in server.log.read_text()
 
 
+def watched(scheme):
+    found = [x for x in watch()["endpoints"] if x["endpoint"] == f"127.0.0.1:{server.port(scheme)}"]
+    return found[0] if found and found[0]["at"] else None
+
+
+def test_another_ca():
+    """A certificate of another CA is no alarm: clients of this virtual server trust that CA. What they refuse still is one."""
+    vserver, before = "nntp-default", len(Hooks.told)
+    ca = Authority(server.folder / "external")
+
+    def install(name, names="DNS:mail.example.test,DNS:localhost"):
+        server.run("cert", "request", vserver, "--out", str(ca.folder / f"{name}.csr"), "--common-name", "localhost", "--dns", "mail.example.test,localhost")
+        (ca.folder / f"{name}.ext").write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
+                                               f"subjectAltName={names}\n")
+        ca.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "issuing.pem", "-CAkey", "issuing.key", "-set_serial", "77", "-days", "30",
+                   "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        server.run("cert", "install", vserver, str(ca.folder / f"{name}.pem"), str(ca.issuing), "--root", str(ca.root), "--yes")
+
+    # a request that the own CA has answered: no root comes with that
+    server.run("cert", "request", "pop3-default", "--out", str(ca.folder / "own.csr"), "--common-name", "localhost", "--dns", "gone.example.test,localhost")
+    server.run("ca", "issue", "--profile", "server", "--request", str(ca.folder / "own.csr"), "--out", str(ca.folder / "own.pem"))
+    server.run("cert", "install", "pop3-default", str(ca.folder / "own.pem"), "--yes")
+    wait_for("it is in service", lambda: server.json("cert", "show", "pop3-default")["current"]["source"] == "external CA", 20)
+    assert "roots" not in server.json("cert", "show", "pop3-default")["current"]
+    install("leaf")
+    current = wait_for("it is in service", lambda: (c := server.json("cert", "show", vserver)["current"])["source"] == "external CA" and c, 20)
+    wait_for("the watch has seen it", lambda: (x := watched("nntps")) and x["serial"] == current["serial"], 30)
+    rounds = watch()["rounds"]
+    wait_for("more rounds", lambda: watch()["rounds"] >= rounds + 2, 60)
+    for scheme in ("nntp", "nntps"):
+        x = watched(scheme)
+        assert x["serial"] == current["serial"] and x["up"] and x["fits"] and x["expected"] and not x["fault"] and not x["alarmed"], x
+    # the root holds for this virtual server alone, and the others have theirs
+    assert all(x["fits"] for x in watch()["endpoints"]), watch()["endpoints"]
+    assert not told(vserver, before) and not told("pop3-default", before), Hooks.told[before:]
+
+    # without the intermediate certificate; the root that was given for one virtual server proves nothing at another; and a certificate of that CA for
+    # another name: in front of the names of the virtual servers
+    port, imaps = server.port("nntps"), server.port("imaps")
+
+    def refused(vserver, words, port):
+        one = wait_for("an alarm", lambda: told(f"{vserver} shows a certificate that clients refuse", before), 40)[0]
+        assert f"{OUTSIDE}:{port}" in one["text"] and words in one["text"], one
+
+    before = len(Hooks.told)
+    names = "DNS:mail.example.test,DNS:localhost"
+    with There(terminate(ca.context("alone", chain=(), names=names), port), port), There(terminate(ca.context("elsewhere", names=names), imaps), imaps):
+        refused(vserver, "intermediate", port)
+        refused("imap4-default", "", imaps)
+    wait_for("it is gone", lambda: told(f"{vserver} cannot be reached", before), 40)
+    before = len(Hooks.told)
+    with There(terminate(ca.context("other", names="DNS:other.example"), port), port):
+        refused(vserver, "name", port)
+
+
 def test_names_in_words():
     states = {n["name"]: n["state"] for n in watch()["names"]}
     assert "no such name in DNS" in states["gone.example.test"], states
@@ -119,8 +174,9 @@ if __name__ == "__main__":
     threading.Thread(target=hook.serve_forever, daemon=True).start()
     extra = (f'dns_servers = ( "127.0.0.1@{dns.port}" ); watch_seconds = 3; postmaster = "alice@example.test";\n'
              f'alarm_webhook = "http://127.0.0.1:{hook.server_port}/";')
-    server = Server(sys.argv[1], extra=extra, vserver_extra={"imap4-default": 'names = ( "mail.example.test", "localhost" );',
+    server = Server(sys.argv[1], extra=extra, vserver_extra={"nntp-default": 'names = ( "mail.example.test", "localhost" );',
+                                                             "imap4-default": 'names = ( "mail.example.test", "localhost" );',
                                                              "pop3-default": 'names = ( "gone.example.test", "localhost" );'})
     with server:
-        main(test_seen_through_the_name, test_names_in_words)
+        main(test_seen_through_the_name, test_another_ca, test_names_in_words)
     dns.close()

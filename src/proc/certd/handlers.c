@@ -158,6 +158,34 @@ static void msg_cert_ca_pem(void *arg, struct msg *m)
     msg_reply(m, 0, buf_span(&out));
 }
 
+/* Whom a client must trust to take what this virtual server shows. */
+static void msg_cert_roots(void *arg, struct msg *m)
+{
+    const struct certd *d = ((struct child *)arg)->state;
+    struct vserver_life *v = named(((struct child *)arg)->state, m);
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+    struct chain given = CHAIN_NONE;
+    const struct identity_slot *s;
+    struct err e;
+    int r = 0;
+
+    if (!v)
+        return;
+    s = &v->life.id.current;
+    if (s->roots_bytes > 0)
+        r = chain_parse(identity_roots(s), &given, &e);
+    else if (s->source == IDENTITY_OWN_CA && d->roots.n == 0)
+        r = err_set(&e, -EAGAIN, "our own CA is not there yet; try again in a moment");
+    if (r == 0 && (given.n > 0 || s->source == IDENTITY_OWN_CA) &&
+        !chain_write_pem(given.n > 0 ? &given : &d->roots, &out))
+        r = err_set(&e, -EMSGSIZE, "the roots are too long for a message");
+    chain_done(&given);
+    if (r < 0)
+        answer_error(m, r, &e);
+    else
+        msg_reply(m, 0, buf_span(&out));
+}
+
 /* What is handed out and what clients are held to follows. */
 static void msg_ca_changed(void *arg, struct msg *m)
 {
@@ -187,6 +215,7 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_SHOW,       msg_cert_show,       false},
     {MSG_CERT_ISSUE,      msg_cert_issue,      true },
     {MSG_CERT_CA_PEM,     msg_cert_ca_pem,     false},
+    {MSG_CERT_ROOTS,      msg_cert_roots,      false},
     {MSG_CA_REVOKED,      msg_ca_revoked,      false},
     {MSG_CA_CHANGED,      msg_ca_changed,      true },
     {MSG_CERT_REQUEST,    msg_cert_request,    true },

@@ -37,7 +37,8 @@ struct watch_list *watch_list_new(const struct conf *given)
         room += c->vservers[i].endpoint_count;
     l->names = calloc(c->vserver_count + 1u, sizeof *l->names);
     l->v = calloc(room + 1u, sizeof *l->v);
-    CHECK(l->names != NULL && l->v != NULL);
+    l->given = calloc(c->vserver_count + 1u, sizeof(struct watch_trust *));
+    CHECK(l->names != NULL && l->v != NULL && l->given != NULL);
     for (uint32_t i = 0; i < c->vserver_count; i++) {
         const struct conf_vserver *v = &c->vservers[i];
         if (!v->enabled)
@@ -60,11 +61,14 @@ void watch_list_unref(struct watch_list *l)
 {
     if (l == NULL || --l->refs > 0)
         return;
-    for (uint32_t i = 0; i < l->conf->vserver_count; i++)
+    for (uint32_t i = 0; i < l->conf->vserver_count; i++) {
         cert_names_done(&l->names[i]);
+        trust_unref(l->given[i]);
+    }
     for (unsigned i = 0; i < l->outside_n; i++)
         free(l->outside[i]);
     free(l->names);
+    free(l->given);
     free(l->v);
     conf_free(l->conf);
     free(l);
@@ -100,6 +104,12 @@ void watch_list_follow(struct watch_list *l, const struct watch_list *before)
             if (strcmp(l->v[i].target.vserver->name, before->v[k].target.vserver->name) == 0 &&
                 strcmp(watched_name(&l->v[i], a), watched_name(&before->v[k], b)) == 0)
                 follow(&l->v[i], &before->v[k]);
+    for (uint32_t i = 0; i < l->conf->vserver_count; i++)
+        for (uint32_t k = 0; k < before->conf->vserver_count; k++)
+            if (strcmp(l->conf->vservers[i].name, before->conf->vservers[k].name) == 0) {
+                trust_unref(l->given[i]);
+                l->given[i] = trust_ref(before->given[k]);
+            }
     for (uint32_t i = 0; i < l->conf->vserver_count && i < WATCH_VSERVERS_MAX; i++)
         for (uint32_t k = 0; k < before->conf->vserver_count && k < WATCH_VSERVERS_MAX; k++)
             if (strcmp(l->conf->vservers[i].name, before->conf->vservers[k].name) == 0)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CALL_MS = 10000, PEER_WAIT_MS = 30000, REPLY_MAX = 65536 };
+enum { CALL_MS = 10000, REPLY_MAX = 65536 };
 
 void watchd_warm_up(void)
 {
@@ -29,33 +29,6 @@ void watchd_warm_up(void)
 }
 
 /* ---- what certd says --------------------------------------------------------------------- */
-
-/* suspends. The roots to trust; they stay as they were where certd does not answer. */
-static void learn_trust(struct watchd *w)
-{
-    struct buf pem BUF_AUTO = BUF(REPLY_MAX);
-    struct probe_trust fresh;
-    struct err e;
-    int r = link_call(child_peer_wait(w->child, ROLE_CERTD, PEER_WAIT_MS), MSG_CERT_CA_PEM,
-                      SPAN_EMPTY, NULL, 0, CALL_MS, &pem, NULL);
-
-    if (r < 0) {
-        if (!w->trusts)
-            log_warn("certd does not say whom to trust (%s); asked again in a minute",
-                     strerror(-r));
-        return;
-    }
-    if (w->trusts && span_eq(buf_span(&pem), buf_span(&w->trust.pem)))
-        return;
-    if (probe_trust_init(&fresh, buf_span(&pem), &e) != 0) {
-        log_error("the roots that certd gives cannot be read: %s", e.text);
-        return;
-    }
-    if (w->trusts)
-        probe_trust_done(&w->trust);
-    w->trust = fresh;
-    w->trusts = true;
-}
 
 static void expect_serial(struct watch_list *l, const char *vserver, const char *serial)
 {
@@ -87,6 +60,14 @@ static void learn_expected(struct watchd *w, struct watch_list *l)
     json_decref(v);
 }
 
+static void learn_trust(struct watchd *w, struct watch_list *l)
+{
+    trust_learn_own(w);
+    for (uint32_t i = 0; i < l->conf->vserver_count && w->own != NULL && !w->stopping; i++)
+        if (l->conf->vservers[i].enabled)
+            trust_learn_given(w, l, i);
+}
+
 /* ---- one endpoint ------------------------------------------------------------------------ */
 
 struct look {
@@ -100,13 +81,21 @@ static bool is_fine(const struct watched *w)
     return w->last.up && w->last.fits && w->is_expected;
 }
 
+static uint32_t place_of(const struct look *k)
+{
+    return (uint32_t)(k->watched->target.vserver - k->list->conf->vservers);
+}
+
 /* suspends */
 static void look_once(struct look *k)
 {
     struct watched *w = k->watched;
     struct probe_handshake seen;
+    struct watch_trust *given = k->list->given[place_of(k)],
+                       *t = trust_ref(given != NULL ? given : k->watchd->own);
 
-    probe_handshake(&k->watchd->trust, &w->target, &seen);
+    probe_handshake(&t->trust, &w->target, &seen);
+    trust_unref(t);
     w->last = seen;
     w->at = clock_seconds();
     w->is_expected =
@@ -122,6 +111,7 @@ static void look(void *arg)
     if (!is_fine(w) && !k->watchd->stopping) {
         fiber_sleep_ms(WATCH_AGAIN_MS);
         learn_expected(k->watchd, k->list);
+        trust_learn_given(k->watchd, k->list, place_of(k));
         look_once(k);
     }
     w->failures = is_fine(w) ? 0 : w->failures + 1;
@@ -150,7 +140,6 @@ static void round_of(struct watchd *w, struct watch_list *l)
         w->round_running++;
         fiber_start(w->child->loop, look, k, "look");
     }
-    /* the roots may be replaced between rounds only */
     while (w->round_running > 0)
         fiber_cond_wait(&w->round_done, UINT64_MAX);
     w->rounds++;
@@ -165,10 +154,10 @@ static void rounds(void *arg)
         struct watch_list *l = w->list;
         uint64_t start = clock_mono_ms(), took, round_ms;
         l->refs++;
-        learn_trust(w);
+        learn_trust(w, l);
         outside_learn(w, l);
         learn_expected(w, l);
-        if (w->trusts)
+        if (w->own != NULL)
             round_of(w, l);
         if (!w->stopping && l == w->list)
             watchd_plaintext(w);

@@ -47,12 +47,20 @@ struct watch_name {
     char state[400];
 };
 
+/* Whom clients trust; counted references, because looks may be under way when it changes. */
+struct watch_trust {
+    unsigned refs;
+    bool system; /* the roots of this machine, and those of the own CA */
+    struct probe_trust trust;
+};
+
 /* The endpoints of one configuration; counted references, because probes may be under way when the
  * next one comes. */
 struct watch_list {
     unsigned refs;
-    struct conf *conf;        /* an own copy */
-    struct cert_names *names; /* one a virtual server */
+    struct conf *conf;          /* an own copy */
+    struct cert_names *names;   /* one a virtual server */
+    struct watch_trust **given; /* one a virtual server: of its certificate; NULL: the own CA's */
     struct watched *v;
     unsigned n;
     struct watched *outside[WATCH_OUTSIDE_MAX];
@@ -71,8 +79,8 @@ const char *watched_name(const struct watched *w, char ret[400]);
 struct watchd {
     struct child *child;
     struct watch_list *list;
-    struct probe_trust trust;
-    bool trusts; /* trust is known */
+    struct watch_trust *own,
+        *system; /* roots of the own CA, with this machine's; NULL: not known */
     unsigned round_running;
     struct fiber_cond round_done;
     uint64_t rounds, alarms;
@@ -82,6 +90,13 @@ struct watchd {
 
 extern const struct child_ops watchd_ops;
 void watchd_warm_up(void); /* what OpenSSL reads from files, before the jail */
+
+/* trust.c */
+void trust_learn_own(struct watchd *w); /* suspends. What is known stays where certd is silent */
+/* suspends. Of a virtual server, by its place in the list's configuration. */
+void trust_learn_given(struct watchd *w, struct watch_list *l, uint32_t place);
+struct watch_trust *trust_ref(struct watch_trust *t); /* NULL is fine, here and below */
+void trust_unref(struct watch_trust *t);
 
 /* outside.c */
 void outside_open(struct watchd *w);                        /* before the jail */
