@@ -12,6 +12,7 @@
 #include "manager/capture_view.h"
 #include "manager/table.h"
 #include "manager/verify_foreign.h"
+#include "manager/verify_guest.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -56,7 +57,9 @@ struct capture {
     /* in place of packets, where these are not to be had */
     struct capture_server *server;
     struct capture_tap *tap;
-    char lost[200]; /* why the tap in the server has not seen all; "": it has */
+    struct verify_guest *guest; /* of an audit; NULL: none, or removed */
+    bool ended;                 /* the probe, by a signal */
+    char lost[500];             /* why not all was tried, seen or removed; "": it was */
 };
 
 static volatile sig_atomic_t asked_to_end;
@@ -305,12 +308,19 @@ static bool wait_ready(struct capture *k, struct buf *b)
     return k->view.is_ready;
 }
 
+/* The first reason is told. */
+static void lose(struct capture *k, const char *why)
+{
+    if (k->lost[0] == '\0')
+        snprintf(k->lost, sizeof k->lost, "%.*s", (int)sizeof k->lost - 1, why);
+}
+
 static void finish(struct capture *k, struct buf *b)
 {
     struct err e;
 
     if (k->server != NULL && capture_server_stop(k->server, &e) != 0)
-        snprintf(k->lost, sizeof k->lost, "%.*s", (int)sizeof k->lost - 1, e.text);
+        lose(k, e.text);
     fd_close(&k->child.stop);
     while (read_more(k, b, 30000) > 0)
         take_lines(k, b);
@@ -381,7 +391,8 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
         {"CHECK",          "check",    VIEW_TEXT, COLUMN_WHOLE},
         {"FAILED",         "detail",   VIEW_TEXT, COLUMN_WRAP },
     };
-    const char *verdict = verdict_of(k, true);
+    /* that endpoints were not tried is told as what it is */
+    const char *verdict = verdict_of(k, !k->ended);
     struct buf *out = &k->call->out;
     json_t *failures = json_object_get(probe, "failures");
 
@@ -411,6 +422,21 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
     return verdict == NULL ? 0 : -EPROTO;
 }
 
+/* What it made on the server goes, in whatever way it has ended. */
+static void end_probe(struct capture *k)
+{
+    struct err e;
+
+    if (probe_was_ended(&k->plan->plan)) {
+        k->ended = true;
+        lose(k, "it was ended by a signal, before all was tried");
+        asked_to_end = 1;
+    }
+    if (verify_guest_remove(k->guest, &e) != 0)
+        lose(k, e.text);
+    k->guest = NULL;
+}
+
 static int audit(struct capture *k, struct buf *b, struct err *e)
 {
     struct reader reader = {.capture = k, .bytes = BUF(EVENTS_MAX)};
@@ -424,6 +450,7 @@ static int audit(struct capture *k, struct buf *b, struct err *e)
     if (pthread_create(&thread, NULL, read_meanwhile, &reader) != 0)
         return err_set(e, -EAGAIN, "no thread");
     probe_all(&k->plan->plan, &results, &count);
+    end_probe(k);
     while (!asked_to_end && clock_mono_ms() < end)
         usleep(SETTLE_MS * 1000);
     usleep(SETTLE_MS * 1000);
@@ -469,8 +496,23 @@ static int run(struct capture *k, struct err *e)
     return r;
 }
 
+/* An account and a newsgroup of the probe's own, where the server is ours; who logs in is a secret then. */
+static int prepare_audit(struct capture *k, struct err *e)
+{
+    int r;
+
+    k->plan->plan.ended = &asked_to_end;
+    r = k->foreign ? 0 : verify_guest_make(k->plan, &k->guest, e);
+    if (r != 0)
+        return err_wrap(e, r, "the probe");
+    return mark_secrets(k, e);
+}
+
 static void capture_done(struct capture *k)
 {
+    struct err ignored; /* something else has failed before */
+
+    verify_guest_remove(k->guest, &ignored);
     capture_tap_stop(k->tap);
     capture_server_free(k->server);
     capture_view_done(&k->view);
@@ -500,8 +542,6 @@ int cmd_capture(struct call *c, struct err *e)
         r = verify_foreign_make(c, &k->plan, e);
     else if (r == 0)
         r = verify_plan_make(c, k->wanted, k->wanted_count, &k->plan, e);
-    if (r == 0 && has_option(c, OPT_AUDIT))
-        r = mark_secrets(k, e);
     if (r == 0) {
         add_endpoints(k);
         r = open_file(k, e);
@@ -509,6 +549,9 @@ int cmd_capture(struct call *c, struct err *e)
     if (r == 0) {
         sigaction(SIGINT, &end, NULL);
         sigaction(SIGTERM, &end, NULL);
+        r = has_option(c, OPT_AUDIT) ? prepare_audit(k, e) : 0;
+    }
+    if (r == 0) {
         capture_view_init(&k->view, c, k->endpoints, k->serials, k->count, live);
         r = run(k, e);
     }

@@ -11,8 +11,8 @@
 #include "manager/evidence_log.h"
 #include "manager/evidence_sign.h"
 #include "manager/text.h"
+#include "manager/verify_guest.h"
 #include "manager/verify_html.h"
-#include "manager/verify_plan.h"
 #include "pki/cert_msg.h"
 #include "proc/child/evidence_msg.h"
 
@@ -609,6 +609,24 @@ static int find_log(struct evidence *v, struct err *e)
     return 0;
 }
 
+/* With an account and a newsgroup of its own; nothing of it stays. */
+static int probe(struct evidence *v, struct err *e)
+{
+    struct verify_plan *p = v->plan;
+    struct verify_guest *guest;
+    struct err why;
+    int r = verify_guest_make(p, &guest, e);
+
+    if (r != 0)
+        return err_wrap(e, r, "the probe");
+    probe_all(&p->plan, &v->results, &v->count);
+    if (probe_was_ended(&p->plan))
+        r = err_set(e, -EINTR, "ended by a signal: there is no report");
+    if (verify_guest_remove(guest, &why) != 0 && r == 0)
+        r = err_set(e, -EIO, "%s", why.text);
+    return r;
+}
+
 int cmd_evidence(struct call *c, struct err *e)
 {
     struct evidence v = {.call = c, .now = clock_seconds()};
@@ -629,10 +647,10 @@ int cmd_evidence(struct call *c, struct err *e)
         take_certificates(&v);
         r = update_log(&v, buf_span(&conf_text), e);
     }
-    if (r == 0) {
-        probe_all(&v.plan->plan, &v.results, &v.count);
+    if (r == 0)
+        r = probe(&v, e);
+    if (r == 0)
         r = write_report(&v, buf_span(&conf_text), e);
-    }
     free(v.results);
     json_decref(v.certificates);
     json_decref(v.register_rows);

@@ -73,13 +73,21 @@ static int probe(struct verify_plan *v, bool foreign, struct verify_report *repo
     struct err why = {""};
     int r = foreign ? 0 : verify_guest_make(v, &guest, &why);
 
+    report->plan = &v->plan;
+    if (r == -EINTR) {
+        buf_printf(warnings, "error: %s\n", why.text);
+        return r;
+    }
     if (r != 0) /* what needs no login is looked at all the same */
         buf_printf(warnings, "error: the probe has no account or newsgroup: %s\n", why.text);
     else if (why.text[0] != '\0')
         buf_printf(warnings, "warning: %s\n", why.text);
     probe_all(&v->plan, &results, &report->count);
     report->results = results;
-    report->plan = &v->plan;
+    if (probe_was_ended(&v->plan)) {
+        buf_printf(warnings, "error: ended by a signal, before all was tried\n");
+        r = -EINTR;
+    }
     if (verify_guest_remove(guest, &why) != 0) {
         buf_printf(warnings, "error: %s\n", why.text);
         r = -EIO;

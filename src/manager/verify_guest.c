@@ -20,10 +20,12 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
+enum { SIGNALS = 3 };
 enum { BODY_MAX = 4096, LOCK_WAIT_MS = 120000, LOCK_PAUSE_MS = 100, PASSWORD = 32, CERT_DAYS = 1 };
 
 /* By this an account or newsgroup is known as ours: what somebody else called so is left alone. */
@@ -38,7 +40,52 @@ struct verify_guest {
     char serial[CERTIFICATE_SERIAL_MAX];
     bool has_account, has_newsgroup, has_row;
     struct probe_client client;
+    struct sigaction before[SIGNALS];
+    const volatile sig_atomic_t *ended_before;
 };
+
+/* ---- signals ----------------------------------------------------------------------------- */
+
+static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+static volatile sig_atomic_t ended;
+
+static void on_signal(int signo)
+{
+    (void)signo;
+    ended = 1;
+}
+
+static void note_signals(struct verify_guest *g)
+{
+    struct sigaction note = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    ended = 0;
+    g->ended_before = g->plan->plan.ended;
+    g->plan->plan.ended = &ended;
+    for (int i = 0; i < SIGNALS; i++) {
+        sigaction(signals[i], NULL, &g->before[i]);
+        if (g->before[i].sa_handler != SIG_IGN) /* nohup */
+            sigaction(signals[i], &note, NULL);
+    }
+}
+
+static void leave_signals(struct verify_guest *g)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &g->before[i], NULL);
+    g->plan->plan.ended = g->ended_before;
+}
+
+/* Messages to the server are not interrupted. */
+static void hold_signals(bool hold)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&set, signals[i]);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
 
 /* ---- one at a time ----------------------------------------------------------------------- */
 
@@ -54,6 +101,8 @@ static int lock(struct verify_guest *g, struct err *e)
     while (flock(g->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return err_set(e, -errno, "%s cannot be locked: %s", file, strerror(errno));
+        if (ended)
+            return err_set(e, -EINTR, "ended by a signal");
         if (clock_mono_ms() > end)
             return err_set(e, -EBUSY, "another `sealpost verify` is at it for too long");
         poll(NULL, 0, LOCK_PAUSE_MS);
@@ -282,7 +331,7 @@ static int make_certificate(struct verify_guest *g, struct err *e)
     return r;
 }
 
-static int revoke(struct verify_guest *g, struct err *e)
+static int revoke_certificate(struct verify_guest *g, struct err *e)
 {
     struct buf body BUF_AUTO = BUF(256);
     struct ca_revoke_msg m = {.reason = CRL_CESSATION};
@@ -320,8 +369,9 @@ int verify_guest_remove(struct verify_guest *g, struct err *e)
     if (g == NULL)
         return 0;
     g->plan->plan.client = NULL;
+    hold_signals(true);
     if (g->serial[0])
-        note(revoke(g, &why), "the certificate of the probe", &why, &r, e);
+        note(revoke_certificate(g, &why), "the certificate of the probe", &why, &r, e);
     if (g->has_row)
         note(remove_row(g, &why), "the certificate of the probe", &why, &r, e);
     if (g->has_newsgroup)
@@ -332,6 +382,8 @@ int verify_guest_remove(struct verify_guest *g, struct err *e)
              "the account of the probe", &why, &r, e);
     probe_client_done(&g->client);
     fd_close(&g->lock);
+    leave_signals(g);
+    hold_signals(false);
     free(g);
     return r;
 }
@@ -345,7 +397,9 @@ int verify_guest_make(struct verify_plan *v, struct verify_guest **ret, struct e
     CHECK(g != NULL);
     *g = (struct verify_guest){.plan = v, .call = v->call, .lock = -1};
     e->text[0] = '\0';
+    note_signals(g);
     r = lock(g, e);
+    hold_signals(true);
     if (r == 0 && v->plan.logins[0].user[0] == '\0')
         r = make_account(g, e);
     if (r == 0) {
@@ -359,6 +413,7 @@ int verify_guest_make(struct verify_plan *v, struct verify_guest **ret, struct e
     e->text[0] = '\0'; /* that there was no account is no reason any more */
     if (needs_certificate(v) && make_certificate(g, &why) != 0)
         err_set(e, -EIO, "the probe has no certificate to log in with: %s", why.text);
+    hold_signals(false);
     *ret = g;
     return 0;
 }

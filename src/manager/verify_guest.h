@@ -1,7 +1,10 @@
 /*
  * verify_guest.h: what a probe needs on the server for its time only: an account, a newsgroup, a
  * certificate to log in with. They have fixed names; who makes them holds a lock, and removes what a
- * run that was ended early has left.
+ * run that was killed has left.
+ *
+ * SIGINT, SIGTERM and SIGHUP end the probe, not the program, as long as there is a guest: the plan's
+ * `ended` is set, and the caller removes the guest.
  */
 #ifndef MANAGER_VERIFY_GUEST_H
 #define MANAGER_VERIFY_GUEST_H

@@ -226,6 +226,11 @@ static bool is_for(const struct check_row *c, const struct probe_target *t,
     return !(c->fn == check_login_needed && t->vserver->anonymous_read);
 }
 
+bool probe_was_ended(const struct probe_plan *p)
+{
+    return p->ended != NULL && *p->ended != 0;
+}
+
 struct endpoint_run {
     struct probe_shared *shared;
     const struct probe_target *target;
@@ -244,7 +249,9 @@ static void run_endpoint(void *arg)
         const char *lacks = missing(r->results[i].check, r->shared->plan);
         uint64_t start = clock_mono_ms();
         r->results[i].untried = seen->silent;
-        if (seen->silent)
+        if (probe_was_ended(r->shared->plan))
+            run_skip(&p, "not tried: the probe was ended before");
+        else if (seen->silent)
             run_skip(&p, "not tried: the endpoint did not answer the check before");
         else if (lacks != NULL)
             run_skip(&p, "%s", lacks);

@@ -11,6 +11,7 @@
 #include "pki/certificate.h"
 
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 enum { PROBE_DETAIL_MAX = 400, PROBE_LOGINS = 2, PROBE_SECRET_MAX = 1024 };
@@ -89,7 +90,11 @@ struct probe_plan {
      * "": none. */
     char mark_message[33], mark_article[33];
     struct probe_facts *facts; /* one a target, to be filled; NULL: nobody asks */
+    /* Where that is set, also by a signal, no further check is begun. NULL: never. */
+    const volatile sig_atomic_t *ended;
 };
+
+bool probe_was_ended(const struct probe_plan *p);
 
 /* A row of checks.def. */
 struct probe_run;

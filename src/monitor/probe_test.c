@@ -301,6 +301,26 @@ TEST(nobody_listens)
     scene_free(s);
 }
 
+/* Nothing is begun where the probe was ended, and it is no fault of the server. */
+TEST(ended_before)
+{
+    struct scene *s = scene_new(I, ST, SMTP_SUBMISSION, LEAK_NONE);
+    volatile sig_atomic_t ended = 1;
+    struct probe_result *results;
+    unsigned n;
+
+    s->plan.ended = &ended;
+    EXPECT(probe_was_ended(&s->plan));
+    probe_all(&s->plan, &results, &n);
+    REQUIRE(n > 5);
+    for (unsigned i = 0; i < n; i++) {
+        EXPECT_INT(results[i].verdict, PROBE_SKIP);
+        EXPECT(strstr(results[i].detail, "was ended") != NULL);
+    }
+    free(results);
+    scene_free(s);
+}
+
 /* Whatever a server says, the probe comes to an end with a verdict and a reason. */
 TEST(any_server)
 {

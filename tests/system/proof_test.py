@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """What `sealpost verify` and `sealpost capture --audit` are for: on the real server they hold, and each leak that is planted in front of it is found and named."""
+import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from leaks import Authority, Proxy, clear_behind, keep_buffer, strip, terminate  # noqa: E402
-from sealpost import Server, main  # noqa: E402
+from sealpost import Server, main, wait_for  # noqa: E402
 import ssl  # noqa: E402
 
 if os.geteuid():
@@ -92,6 +95,71 @@ def test_real_server_is_proved():
     everything = b"".join(f for _, f in rows)
     for password in scene.server.passwords.values():
         assert password.encode() not in everything
+
+
+def left():
+    """What a probe may leave: accounts, newsgroups, articles, mail."""
+    server = scene.server
+    found = {"accounts": [a["address"] for a in server.json("account", "list")], "newsgroups": [g["name"] for g in server.json("newsgroup", "list")]}
+    with server.nntp() as c:
+        found["articles"] = c.group("local.test")[1]
+    for name in ("alice", "bob"):
+        c = server.imap(name)
+        for mailbox in [line.rsplit(b" ", 1)[1].decode() for line in c.list()[1]]:
+            if c.select(mailbox, readonly=True)[0] == "OK":
+                found[f"{name} {mailbox}"] = len(c.search(None, "ALL")[1][0].split())
+        c.logout()
+    return found
+
+
+def guest_is_there():
+    return any(a["address"].startswith("sealpost-verify@") for a in scene.server.json("account", "list")) or \
+        any(g["name"] == "sealpost.verify" for g in scene.server.json("newsgroup", "list"))
+
+
+def test_nothing_stays():
+    """The probe of an audit and of a report has an account and a newsgroup of its own, for its time; also where it is ended before."""
+    server = scene.server
+    before = left()
+    assert before["articles"] == 0 and before["accounts"] == [server.address("alice"), server.address("bob")], before
+    # accounts of the settings: no article goes into the newsgroup that they name
+    answer = scene.audit()
+    assert answer["proved"] and left() == before, (answer["verdict"], left())
+    sealpost = [server.bin / "sealpost", "--config", server.conf]
+    nobody = server.folder / "nobody.env"
+    nobody.write_text("")
+    # and none: its own account
+    r = subprocess.run([*sealpost, "capture", "--audit", "--settings", nobody, "--json"], capture_output=True, text=True, timeout=60)
+    answer = json.loads(r.stdout)
+    assert r.returncode == 0 and answer["proved"] and answer["secrets"] == 3 and answer["probe"]["failed"] == 0, (r.stdout[:2000], r.stderr)
+    assert left() == before, left()
+    report = server.folder / "report.html"
+    commands = {"capture": ["capture", "--audit"], "evidence": ["evidence", "--out", report], "verify": ["verify"]}
+    commands = {name: [*words, "--settings", nobody, "--json"] for name, words in commands.items()}
+    server.run(*map(str, commands["evidence"]))
+    data = json.loads(report.read_text().split('id="evidence">')[1].split("</script>")[0])
+    posted = [x["detail"] for x in data["probe"] if x["check"] == "article"]
+    assert posted and all("sealpost.verify" in x for x in posted) and left() == before, (posted, left())
+    report.unlink()
+    for name, words in commands.items():
+        for how in (signal.SIGINT, signal.SIGTERM):
+            p = subprocess.Popen([*sealpost, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            wait_for("the probe has begun", guest_is_there, 20)
+            p.send_signal(how)
+            out, err = p.communicate(timeout=60)
+            assert p.returncode == 1 and "ended by a signal" in out + err, (name, how, p.returncode, out[-500:], err)
+            assert name != "capture" or json.loads(out)["proved"] is False
+            assert left() == before, (name, how, left())
+    assert not report.exists()
+    # while it waits for another one to end
+    with open(server.conf) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for words in commands.values():
+            p = subprocess.Popen([*sealpost, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(1.5)
+            p.send_signal(signal.SIGINT)
+            out, err = p.communicate(timeout=30)
+            assert p.returncode == 1 and "ended by a signal" in out + err and not guest_is_there(), (words, p.returncode, out[-500:], err)
 
 
 def test_login_in_clear():
@@ -188,7 +256,6 @@ def test_where_packets_may_not_be_captured():
 def test_live_view_and_filter():
     run = [scene.server.bin / "sealpost", "--config", scene.server.conf, "capture", "--vserver", "imap4-default", "--for", "3s"]
     p = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    import time
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         scene.server.imap().logout()
