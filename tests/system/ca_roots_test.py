@@ -75,6 +75,15 @@ def roots():
     return re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.S)
 
 
+def took_roots():
+    """How often relayd has begun anew for the roots."""
+    return server.log.read_text(errors="replace").count("our own CA has other roots: starting anew")
+
+
+def relay_is_up():
+    return any(p["role"] == "relayd" and p["state"] == "ready" for p in server.processes())
+
+
 def new_root():
     (work / "old.pem").write_text("".join(roots()))
     handshake("imaps", "old.pem")
@@ -83,6 +92,7 @@ def new_root():
     assert {s["what"] for s in plan if s["step"] == "certificate"} >= {"imap4-default", "http-default"}, plan
     assert server.json("ca", "info")["cas"] == before["cas"] and len(roots()) == 1, "a dry run changes nothing"
     assert server.run("ca", "rollover", "twig", check=False).returncode == 2
+    before_roll = took_roots()
     report = server.json("ca", "rollover", "root", "--now")
     assert all("NOT" not in s["result"] for s in report), report
     assert info("root")["name"] == "root-2" and info()["name"] == "issuing-2"
@@ -97,6 +107,10 @@ def new_root():
         sh("curl", "-sSf", "-o", f"{name}.crl", f"http://localhost:{server.port('http')}/ca/{name}.crl")
     sh("curl", "-sSf", "-o", "root-2.der", f"http://localhost:{server.port('http')}/ca/root-2.crt")
     assert server.imap().noop()[0] == "OK"
+    # relayd takes the new one with the next message that it is to deliver, if it has not found it before
+    with server.submission() as c:
+        c.sendmail(server.address("alice"), ["far@nowhere.invalid"], "Subject: far\r\n\r\nfar\r\n")
+    wait_for("relayd has both roots", lambda: took_roots() > before_roll and relay_is_up())
     server.stop()
     server.start()
     assert len(handshake("imaps", "old.pem")) == 3 and len(handshake("imaps", "new.pem")) == 3

@@ -276,6 +276,7 @@ void relay_dispatch(void *arg)
     for (;;) {
         int64_t due = 0;
         r->kicked = false;
+        relay_follow_roots(r);
         while (!r->stopping && r->active < ACTIVE_MAX && start_one(r, &due))
             ;
         uint64_t wait = POLL_MS;

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TRUST_MAX_BYTES = 4 << 20, CONF_MAX_BYTES = 16 << 20, RELOAD_DRAIN_MS = 20000 };
 #define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
@@ -74,13 +75,31 @@ static void read_secrets(struct relay *r)
     }
 }
 
+static void name_roots(const struct child *c, char ret[320])
+{
+    snprintf(ret, 320, "%s/ca/root.pem", c->root);
+}
+
+/* Which file it is now. The jail forbids to read it, not to ask for it. */
+static struct stat roots_now(const struct child *c)
+{
+    char own[320];
+    struct stat st;
+
+    name_roots(c, own);
+    if (stat(own, &st) < 0)
+        memset(&st, 0, sizeof(st));
+    return st;
+}
+
 static void read_trust(struct relay *r, struct child *c)
 {
     struct buf pem BUF_AUTO = BUF(TRUST_MAX_BYTES);
     struct err e = {""};
     char own[320];
 
-    snprintf(own, sizeof(own), "%s/ca/root.pem", c->root);
+    name_roots(c, own);
+    r->roots = roots_now(c);
     file_read(AT_FDCWD, SYSTEM_TRUST, TRUST_MAX_BYTES / 2, &pem, &e);
     file_read(AT_FDCWD, own, 65536, &pem, &e);
     r->tls = tls_client_context_new(buf_span(&pem), &e);
@@ -205,6 +224,20 @@ static void on_conf(struct child *c, const struct conf *old)
         return;
     log_info("another configuration: starting anew when %u messages are done", r->active);
     on_stop(c, RELOAD_DRAIN_MS);
+}
+
+void relay_follow_roots(struct relay *r)
+{
+    struct stat now = roots_now(r->child);
+
+    if (r->roots.st_ino == 0) /* a CA that is made while we start is no reason to begin again */
+        r->roots = now;
+    if (r->stopping || now.st_ino == 0 ||
+        (now.st_ino == r->roots.st_ino && now.st_mtim.tv_sec == r->roots.st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == r->roots.st_mtim.tv_nsec))
+        return;
+    log_info("our own CA has other roots: starting anew when %u messages are done", r->active);
+    on_stop(r->child, RELOAD_DRAIN_MS);
 }
 
 /* X(name, value, what Prometheus calls it) */

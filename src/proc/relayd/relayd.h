@@ -10,6 +10,8 @@
 #include "smtp/client.h"
 #include "store/store.h"
 
+#include <sys/stat.h>
+
 struct route_secret { /* of a connector, read before the jail */
     char connector[64];
     char password[256];
@@ -23,6 +25,7 @@ struct relay {
     struct auth_client *auth;
     struct resolver *resolver;
     struct tls_client_context *tls;
+    struct stat roots; /* our own CA's file, st_ino 0: there was none yet */
     struct route_secret *secrets;
     size_t secret_count;
     struct map64 *items; /* under way, by id */
@@ -46,6 +49,8 @@ extern const struct child_ops relayd_ops;
 
 /* relayd.c: before the jail. */
 void relay_open(struct child *c);
+/* There are other roots of our own CA than those that were read: starts anew, as after a reload. */
+void relay_follow_roots(struct relay *r);
 
 /* queue.c: leases what is due and has it delivered, for ever. A fiber. */
 void relay_dispatch(void *arg);
