@@ -289,9 +289,9 @@ static int take_back(struct cad *d, const struct asker *a, const struct ca_revok
         return rc;
     d->revoked++;
     tell_certd(d, m);
-    EVIDENCE(d->child, "revoke", {"serial", m->serial}, {"reason", crl_reason_name(m->reason)});
     log_info("revoked %s (%s), asked by %s", m->serial, crl_reason_name(m->reason),
              role_name(a->role));
+    EVIDENCE(d->child, "revoke", {"serial", m->serial}, {"reason", crl_reason_name(m->reason)});
     return 0;
 }
 
