@@ -2,12 +2,15 @@
  * algorithms.c: a small built-in provider. X25519 is OpenSSL's in all but one function: a new key pair
  * is computed by libsodium, over the Edwards curve with tables, in a third of the time. The key schedule
  * (RFC 8446 section 7.1) is thirteen HMACs a handshake, for each of which OpenSSL looks five algorithms
- * up and makes four contexts: here it is the hash itself.
+ * up and makes four contexts: here it is the hash itself. The HMACs of the Finished messages are the
+ * same. Random bytes come from the kernel, some at a time.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_… and SHA384_…: the hash without contexts to allocate */
+/* SHA256_… and SHA384_…: the hash without contexts to allocate; RAND_METHOD */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "tls/algorithms.h"
 
 #include "base/check.h"
+#include "base/random.h"
 #include "base/span.h"
 
 #include <openssl/core_dispatch.h>
@@ -22,6 +25,7 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -372,6 +376,194 @@ static const OSSL_DISPATCH key_schedule[] = {
     LAST_ENTRY,
 };
 
+/* --- HMAC, for the Finished messages (RFC 8446 section 4.4.4) */
+
+struct mac {
+    size_t hash_bytes; /* 0: not known yet */
+    size_t key_bytes;
+    bool keyed;
+    unsigned char key[BLOCK_MAX];
+    struct hash inner;
+};
+
+static void *mac_new(void *provider)
+{
+    return calloc(1, sizeof(struct mac));
+}
+
+static void mac_free(void *ctx)
+{
+    if (ctx != NULL)
+        OPENSSL_cleanse(ctx, sizeof(struct mac));
+    free(ctx);
+}
+
+static void *mac_dup(void *ctx)
+{
+    struct mac *copy = malloc(sizeof *copy);
+
+    if (copy != NULL)
+        memcpy(copy, ctx, sizeof *copy);
+    return copy;
+}
+
+static void mac_begin(struct mac *m)
+{
+    hmac_pad(&m->inner, m->hash_bytes, m->key, m->key_bytes, 0x36);
+}
+
+/* A key longer than a block is its hash (RFC 2104 section 2). */
+static bool mac_key(struct mac *m, const unsigned char *key, size_t n)
+{
+    struct hash h;
+
+    if (m->hash_bytes == 0)
+        return false;
+    hash_begin(&h, m->hash_bytes);
+    m->key_bytes = n;
+    if (n > h.block) {
+        hash_add(&h, key, n);
+        hash_end(&h, m->key);
+        m->key_bytes = m->hash_bytes;
+    } else if (n > 0) {
+        memcpy(m->key, key, n);
+    }
+    OPENSSL_cleanse(&h, sizeof h);
+    m->keyed = true;
+    mac_begin(m); /* a ticket's MAC is given its key by a parameter, and not begun after that */
+    return true;
+}
+
+static int mac_set_params(void *ctx, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_MAC_PARAM_DIGEST);
+    struct span key = SPAN_EMPTY;
+    struct mac *m = ctx;
+
+    if (p != NULL && (m->hash_bytes = hash_by_name(p)) == 0)
+        return 0;
+    if (OSSL_PARAM_locate_const(params, OSSL_MAC_PARAM_KEY) == NULL)
+        return 1;
+    return take_octets(params, OSSL_MAC_PARAM_KEY, &key) &&
+           mac_key(m, (const unsigned char *)key.p, key.n);
+}
+
+static int mac_init(void *ctx, const unsigned char *key, size_t n, const OSSL_PARAM params[])
+{
+    struct mac *m = ctx;
+
+    if ((params != NULL && mac_set_params(m, params) != 1) ||
+        (key != NULL && !mac_key(m, key, n)) || !m->keyed || m->hash_bytes == 0)
+        return 0;
+    mac_begin(m);
+    return 1;
+}
+
+static int mac_update(void *ctx, const unsigned char *p, size_t n)
+{
+    struct mac *m = ctx;
+
+    hash_add(&m->inner, p, n);
+    return 1;
+}
+
+static int mac_final(void *ctx, unsigned char *out, size_t *ret_n, size_t size)
+{
+    struct mac *m = ctx;
+    unsigned char inner[HASH_MAX];
+    struct hash h;
+
+    if (!m->keyed || size < m->hash_bytes)
+        return 0;
+    hash_end(&m->inner, inner);
+    hmac_pad(&h, m->hash_bytes, m->key, m->key_bytes, 0x5c);
+    hash_add(&h, inner, m->hash_bytes);
+    hash_end(&h, out);
+    OPENSSL_cleanse(&h, sizeof h);
+    *ret_n = m->hash_bytes;
+    return 1;
+}
+
+static int mac_get_params(void *ctx, OSSL_PARAM params[])
+{
+    const struct mac *m = ctx;
+    OSSL_PARAM *size = OSSL_PARAM_locate(params, OSSL_MAC_PARAM_SIZE),
+               *block = OSSL_PARAM_locate(params, OSSL_MAC_PARAM_BLOCK_SIZE);
+
+    return (size == NULL || OSSL_PARAM_set_size_t(size, m->hash_bytes)) &&
+           (block == NULL ||
+            OSSL_PARAM_set_size_t(block, m->hash_bytes == SHA256_DIGEST_LENGTH ? SHA256_CBLOCK
+                                                                               : SHA512_CBLOCK));
+}
+
+static const OSSL_PARAM *mac_gettable(void *ctx, void *provider)
+{
+    static const OSSL_PARAM gettable[] = {OSSL_PARAM_size_t(OSSL_MAC_PARAM_SIZE, NULL),
+                                          OSSL_PARAM_size_t(OSSL_MAC_PARAM_BLOCK_SIZE, NULL),
+                                          OSSL_PARAM_END};
+    return gettable;
+}
+
+static const OSSL_PARAM *mac_settable(void *ctx, void *provider)
+{
+    static const OSSL_PARAM settable[] = {
+        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_PROPERTIES, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_MAC_PARAM_KEY, NULL, 0), OSSL_PARAM_END};
+    return settable;
+}
+
+static const OSSL_DISPATCH finished[] = {
+    ENTRY(OSSL_FUNC_MAC_NEWCTX, mac_new),
+    ENTRY(OSSL_FUNC_MAC_FREECTX, mac_free),
+    ENTRY(OSSL_FUNC_MAC_DUPCTX, mac_dup),
+    ENTRY(OSSL_FUNC_MAC_INIT, mac_init),
+    ENTRY(OSSL_FUNC_MAC_UPDATE, mac_update),
+    ENTRY(OSSL_FUNC_MAC_FINAL, mac_final),
+    ENTRY(OSSL_FUNC_MAC_GET_CTX_PARAMS, mac_get_params),
+    ENTRY(OSSL_FUNC_MAC_GETTABLE_CTX_PARAMS, mac_gettable),
+    ENTRY(OSSL_FUNC_MAC_SET_CTX_PARAMS, mac_set_params),
+    ENTRY(OSSL_FUNC_MAC_SETTABLE_CTX_PARAMS, mac_settable),
+    LAST_ENTRY,
+};
+
+/* --- random bytes: the kernel's, without OpenSSL's generators and their locks */
+
+static _Thread_local struct {
+    unsigned char v[512]; /* the first `used` are given out, and wiped */
+    size_t used;
+} pool = {.used = sizeof pool.v};
+
+static int draw(unsigned char *out, int n)
+{
+    size_t wanted = n > 0 ? (size_t)n : 0;
+
+    if (wanted > sizeof pool.v / 4) {
+        random_bytes(out, wanted);
+        return 1;
+    }
+    if (wanted > sizeof pool.v - pool.used) {
+        random_bytes(pool.v, sizeof pool.v);
+        pool.used = 0;
+    }
+    memcpy(out, pool.v + pool.used, wanted);
+    OPENSSL_cleanse(pool.v + pool.used, wanted);
+    pool.used += wanted;
+    return 1;
+}
+
+static int drawn(void)
+{
+    return 1;
+}
+
+static void after_fork(void)
+{
+    pool.used = sizeof pool.v; /* the parent gives these out */
+}
+
+static const RAND_METHOD kernels = {.bytes = draw, .pseudorand = draw, .status = drawn};
+
 /* --- the provider */
 
 static OSSL_PROVIDER *volatile usual, *volatile ours; /* for the life of the process */
@@ -389,12 +581,18 @@ static const OSSL_ALGORITHM kdfs[] = {
     {NULL,        NULL,       NULL,         NULL                         },
 };
 
+static const OSSL_ALGORITHM macs[] = {
+    {"HMAC", PROPERTIES, finished, "HMAC with SHA-256 and SHA-384"},
+    {NULL,   NULL,       NULL,     NULL                           },
+};
+
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     *no_cache = 0;
     return operation == OSSL_OP_KEYMGMT   ? managers
            : operation == OSSL_OP_KEYEXCH ? exchanges
            : operation == OSSL_OP_KDF     ? kdfs
+           : operation == OSSL_OP_MAC     ? macs
                                           : NULL;
 }
 
@@ -460,8 +658,11 @@ const char *tls_algorithms(void)
     EVP_KEYMGMT_free(EVP_KEYMGMT_fetch(NULL, "X25519", NULL));
     EVP_KEYEXCH_free(EVP_KEYEXCH_fetch(NULL, "X25519", NULL));
     EVP_KDF_free(EVP_KDF_fetch(NULL, "TLS13-KDF", NULL));
+    EVP_MAC_free(EVP_MAC_fetch(NULL, "HMAC", NULL));
     CHECK(OSSL_PROVIDER_add_builtin(NULL, PROVIDER, provider_init) == 1);
     ours = OSSL_PROVIDER_load(NULL, PROVIDER);
     CHECK(ours != NULL);
+    CHECK(pthread_atfork(NULL, NULL, after_fork) == 0);
+    RAND_set_rand_method(&kernels);
     return "?" PREFERRED;
 }

@@ -11,7 +11,10 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 #include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { X25519_BYTES = 32 };
 
@@ -36,6 +39,15 @@ static const char *kdf_of(const char *name, const char *query)
     return provider;
 }
 
+static const char *mac_from(const char *name, const char *query)
+{
+    EVP_MAC *m = EVP_MAC_fetch(NULL, name, query);
+    const char *provider = m == NULL ? "none" : OSSL_PROVIDER_get0_name(EVP_MAC_get0_provider(m));
+
+    EVP_MAC_free(m);
+    return provider;
+}
+
 TEST(only_who_asks_gets_them)
 {
     const char *q = tls_algorithms();
@@ -48,6 +60,8 @@ TEST(only_who_asks_gets_them)
     EXPECT_STR(kdf_of("TLS13-KDF", NULL), "default");
     EXPECT_STR(kdf_of("TLS13-KDF", q), "sealpost-tls");
     EXPECT_STR(kdf_of("HKDF", q), "default");
+    EXPECT_STR(mac_from("HMAC", NULL), "default");
+    EXPECT_STR(mac_from("HMAC", q), "sealpost-tls");
 }
 
 /* --- X25519 */
@@ -126,6 +140,98 @@ TEST(a_peer_whose_point_gives_nothing_is_refused)
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(peer);
     EVP_PKEY_free(own);
+}
+
+/* --- HMAC */
+
+static size_t mac_of(const char *query, const char *digest, size_t key, size_t text, bool copy,
+                     unsigned char out[EVP_MAX_MD_SIZE])
+{
+    static unsigned char bytes[4096];
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", query);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac), *used = ctx;
+    char name[16];
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                           OSSL_PARAM_construct_end()};
+    size_t n = 0;
+
+    CHECK(ctx != NULL);
+    snprintf(name, sizeof name, "%s", digest);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 11 + i / 253);
+    memset(out, 0, EVP_MAX_MD_SIZE);
+    if (EVP_MAC_init(ctx, bytes, key, params) == 1 && EVP_MAC_update(ctx, bytes, text / 2) == 1) {
+        used = copy ? EVP_MAC_CTX_dup(ctx) : ctx;
+        if (EVP_MAC_update(used, bytes + text / 2, text - text / 2) != 1 ||
+            EVP_MAC_final(used, out, &n, EVP_MAX_MD_SIZE) != 1 ||
+            EVP_MAC_CTX_get_mac_size(used) != n)
+            n = 0;
+    }
+    if (used != ctx)
+        EVP_MAC_CTX_free(used);
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    ERR_clear_error();
+    return n;
+}
+
+TEST(hmac_is_openssls)
+{
+    static const struct {
+        const char *digest;
+        size_t key, text, want;
+    } rows[] = {
+        {"SHA256",   32,  32,   32},
+        {"SHA256",   0,   0,    32},
+        {"SHA2-256", 64,  100,  32},
+        {"SHA256",   65,  1,    32},
+        {"SHA256",   999, 4000, 32},
+        {"SHA384",   48,  48,   48},
+        {"SHA2-384", 128, 129,  48},
+        {"SHA384",   129, 7,    48},
+        {"SHA1",     20,  20,   0 },
+    };
+    const char *q = tls_algorithms();
+    unsigned char ours[EVP_MAX_MD_SIZE], theirs[EVP_MAX_MD_SIZE];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int copy = 0; copy < 2; copy++) {
+            unit_case(rows[i].digest);
+            EXPECT_INT(mac_of(q, rows[i].digest, rows[i].key, rows[i].text, copy, ours),
+                       rows[i].want);
+            if (rows[i].want == 0)
+                continue;
+            EXPECT_INT(mac_of(NULL, rows[i].digest, rows[i].key, rows[i].text, copy, theirs),
+                       rows[i].want);
+            EXPECT(memcmp(ours, theirs, sizeof ours) == 0);
+        }
+}
+
+/* --- random bytes */
+
+TEST(random_bytes_are_given_out_once)
+{
+    static unsigned char seen[400][16];
+    unsigned char large[700], zero[700] = {0};
+    int ends[2];
+
+    tls_algorithms();
+    for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+        EXPECT_INT(RAND_bytes(seen[i], sizeof seen[i]), 1);
+        for (size_t k = 0; k < i; k++)
+            EXPECT(memcmp(seen[i], seen[k], sizeof seen[i]) != 0);
+    }
+    EXPECT(RAND_priv_bytes(large, sizeof large) == 1 && memcmp(large, zero, sizeof large) != 0);
+    /* nor by a child what its parent gives out */
+    REQUIRE(RAND_bytes(seen[0], 1) == 1 && pipe(ends) == 0);
+    if (fork() == 0)
+        _exit(RAND_bytes(seen[1], 16) != 1 || write(ends[1], seen[1], 16) != 16);
+    EXPECT_INT(RAND_bytes(seen[2], 16), 1);
+    EXPECT_INT(read(ends[0], seen[1], 16), 16);
+    wait(NULL);
+    EXPECT(memcmp(seen[1], seen[2], 16) != 0);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 /* --- the key schedule */
