@@ -9,7 +9,8 @@ enum {
     CONN_SEND_AT = 16 * 1024, /* so much output is sent without waiting for a flush */
     CONN_READ_BYTES = 16 * 1024,
     CONN_BUFFER_DEFAULT = 64 * 1024,
-    CONN_HOLD_MS = 100, /* so long a ticket waits for something to travel with */
+    CONN_HOLD_MS =
+        1, /* so long a ticket waits for something to travel with: it carries the ACK that a client's Nagle waits for */
 };
 
 struct conn {

@@ -5,6 +5,7 @@ import imaplib
 import nntplib
 import poplib
 import smtplib
+import socket
 import ssl
 import sys
 import time
@@ -210,6 +211,24 @@ def versions_of_tls():
                 assert not good, (port, version)
 
 
+def no_wait_for_an_acknowledgement():
+    """A client without TCP_NODELAY keeps its first command until its Finished is acknowledged: that must not be the kernel's 40 ms."""
+    for port, command, end in (("imaps", b"a NOOP\r\n", b"a OK"), ("pop3s", b"CAPA\r\n", b"\r\n.\r\n"), ("nntps", b"DATE\r\n", b"111 ")):
+        times = []
+        for _ in range(8):
+            sock = server.tls.wrap_socket(socket.create_connection(("127.0.0.1", server.port(port))), server_hostname="localhost")
+            sock.recv(1000)
+            before, said = time.monotonic(), b""
+            sock.sendall(command)
+            while end not in said:
+                got = sock.recv(4096)
+                assert got, said
+                said += got
+            times.append(time.monotonic() - before)
+            sock.close()
+        assert min(times) < 0.03, (port, times)
+
+
 def wrong_passwords():
     for attempt in range(3):
         try:
@@ -268,4 +287,5 @@ def nothing_left_in_clear():
 
 with Server(sys.argv[1]) as server:
     main(submission_to_imap, mx_with_starttls_and_in_clear, strangers_do_not_relay, pop3_reads_and_removes, imap_append_copy_move_idle,
-         news_in_and_out, secure_channel_required, versions_of_tls, wrong_passwords, logins_end_with_their_account, nothing_left_in_clear)
+         news_in_and_out, secure_channel_required, versions_of_tls, no_wait_for_an_acknowledgement,
+         wrong_passwords, logins_end_with_their_account, nothing_left_in_clear)

@@ -26,6 +26,8 @@ extern struct conf_vserver measure_vserver;
 /* CPU so far, in microseconds: of this process (RUSAGE_SELF), of another (in ticks of 10 ms). */
 double measure_cpu(int who);
 double measure_cpu_of(pid_t pid);
+/* A client's socket, connected, without Nagle's delay. */
+int measure_connect(const struct sockaddr_in *to);
 /* The context becomes one whose key keyd has made. */
 void measure_use_keyd(struct server *s, const char *type);
 

@@ -20,13 +20,11 @@ static _Noreturn void client(const struct sockaddr_in *to, unsigned n, bool resu
     SSL_SESSION *session = NULL;
 
     for (unsigned k = 0; k < n; k++) {
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        int fd = measure_connect(to);
         SSL *ssl = SSL_new(ctx);
         char byte;
         if (session != NULL)
             SSL_set_session(ssl, session);
-        while (connect(fd, (const struct sockaddr *)(const void *)to, sizeof *to) < 0)
-            usleep(1000);
         SSL_set_fd(ssl, fd);
         if (SSL_connect(ssl) != 1 || SSL_write(ssl, "x", 1) != 1 || SSL_read(ssl, &byte, 1) != 1 ||
             (session != NULL && !SSL_session_reused(ssl)))
