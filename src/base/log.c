@@ -31,15 +31,25 @@ void log_set_level(enum log_level level)
     max_level = level;
 }
 
+/* The date is made once a second: with many lines it would be half of a line's cost. */
+static const char *date_of(time_t seconds)
+{
+    static _Thread_local char text[40];
+    static _Thread_local time_t of = -1;
+    struct tm tm;
+
+    if (seconds != of) {
+        gmtime_r(&seconds, &tm);
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+        of = seconds;
+    }
+    return text;
+}
+
 static size_t put_head(char *line, size_t size, enum log_level level)
 {
     int64_t ms = clock_ms();
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-
-    gmtime_r(&seconds, &tm);
-    int n = snprintf(line, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ %s %s ", tm.tm_year + 1900,
-                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000),
+    int n = snprintf(line, size, "%s.%03dZ %s %s ", date_of((time_t)(ms / 1000)), (int)(ms % 1000),
                      process_name, level_names[level]);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }

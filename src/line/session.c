@@ -304,12 +304,7 @@ bool session_can_start_tls(const struct session *s)
 
 static bool is_weak(const struct session *s)
 {
-    struct conn_tls_info info;
-
-    if (!s->vserver->require_128bit)
-        return false;
-    conn_tls_info(s->conn, &info);
-    return info.cipher_bits < 128;
+    return s->vserver->require_128bit && conn_cipher_bits(s->conn) < 128;
 }
 
 static bool greet(struct session *s)

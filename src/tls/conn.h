@@ -104,6 +104,8 @@ struct conn_tls_info {
     char peer_spki[65]; /* hex SHA-256 of the client certificate's key; empty: none */
 };
 void conn_tls_info(struct conn *c, struct conn_tls_info *ret);
+/* Of the cipher in use; 0 before TLS. */
+int conn_cipher_bits(const struct conn *c);
 /* RFC 9266 "tls-exporter" (1.3 and 1.2 with EMS) or RFC 5929 "tls-server-end-point". False if there is none. */
 bool conn_channel_binding(struct conn *c, const char *type, struct buf *out);
 const char *conn_error(const struct conn *c); /* last failure in words */

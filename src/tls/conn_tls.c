@@ -379,6 +379,11 @@ void conn_tls_info(struct conn *c, struct conn_tls_info *ret)
     tls_errors_forget();
 }
 
+int conn_cipher_bits(const struct conn *c)
+{
+    return c->ssl == NULL ? 0 : SSL_CIPHER_get_bits(SSL_get_current_cipher(c->ssl), NULL);
+}
+
 /* RFC 5929 section 4.1: the hash of the certificate's signature, SHA-256 instead of MD5 and SHA-1.
  */
 static bool end_point_binding(struct conn *c, struct buf *out)

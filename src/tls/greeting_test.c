@@ -294,10 +294,7 @@ static void silent_client(struct end *e)
 {
     REQUIRE(conn_connect_tls(e->c, &t.how, 5000) == 0);
     EXPECT_INT(fill_to(e->c, 12), 0);
-    fiber_sleep_ms(50);
-    EXPECT(conn_fill(e->c, 0) == -ETIMEDOUT);
-    EXPECT(e->c->client.session == NULL);
-    EXPECT(conn_fill(e->c, 250) == -ETIMEDOUT);
+    EXPECT(conn_fill(e->c, 250) == -ETIMEDOUT); /* a ticket, and nothing to read */
     t.session = conn_client_session(e->c);
     EXPECT(conn_fill(e->c, 5000) <= 0);
 }
