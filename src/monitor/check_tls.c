@@ -68,6 +68,7 @@ void check_tls_only(struct probe_run *p)
 static void check_version(struct probe_run *p, int version, bool works, const char *name)
 {
     struct talk *t = talk_new(p);
+    char group[PROBE_GROUP_BYTES];
     enum wire_tls_end end;
     bool ok;
 
@@ -77,9 +78,10 @@ static void check_version(struct probe_run *p, int version, bool works, const ch
         return;
     }
     ok = talk_handshake(t, version, version, &end);
-    if (works && ok)
-        run_pass(p, "%s", SSL_get_cipher_name(wire_ssl(t->wire)));
-    else if (works)
+    if (works && ok) {
+        probe_group(wire_ssl(t->wire), group);
+        run_pass(p, "%s, %s", SSL_get_cipher_name(wire_ssl(t->wire)), group);
+    } else if (works)
         run_fail_talk(p, t);
     else if (ok)
         run_fail(p, "%s is still taken (%s)", name, SSL_get_cipher_name(wire_ssl(t->wire)));

@@ -43,20 +43,25 @@ static void cut(char *dst, size_t size, const char *src)
     snprintf(dst, size, "%.*s", (int)size - 1, src != NULL ? src : "");
 }
 
+void probe_group(SSL *ssl, char ret[PROBE_GROUP_BYTES])
+{
+    EVP_PKEY *peer = NULL;
+    size_t n;
+
+    ret[0] = '\0';
+    if (SSL_get_peer_tmp_key(ssl, &peer) != 1)
+        return;
+    if (EVP_PKEY_get_group_name(peer, ret, PROBE_GROUP_BYTES, &n) != 1)
+        cut(ret, PROBE_GROUP_BYTES, EVP_PKEY_get0_type_name(peer));
+    EVP_PKEY_free(peer);
+}
+
 static void take_group(SSL *ssl, struct probe_seen *ret)
 {
     const unsigned char *answer;
-    EVP_PKEY *peer = NULL;
     long n_answer;
-    char name[32] = "";
 
-    if (SSL_get_peer_tmp_key(ssl, &peer) == 1) {
-        size_t n;
-        if (EVP_PKEY_get_group_name(peer, name, sizeof name, &n) != 1)
-            cut(name, sizeof name, EVP_PKEY_get0_type_name(peer));
-        EVP_PKEY_free(peer);
-    }
-    cut(ret->group, sizeof ret->group, name);
+    probe_group(ssl, ret->group);
     n_answer = SSL_get_tlsext_status_ocsp_resp(ssl, &answer);
     ret->stapled = n_answer > 0;
     ret->staple = BUF(STAPLE_MAX);

@@ -191,8 +191,7 @@ static const char *missing(const struct check_row *c, const struct probe_plan *p
     if (c->needs & NEEDS_LOGIN && plan->logins[0].user[0] == '\0')
         return "no account to log in with: give USER1 and PASS1 in a file with --settings";
     if (c->needs & NEEDS_CLIENT && plan->client == NULL)
-        return "no certificate to log in with: there is one where the server runs and the account "
-               "is the probe's own";
+        return "client certificates are ignored here, or the account is not the probe's own";
     if (c->needs & NEEDS_NEWSGROUP && plan->newsgroup[0] == '\0')
         return "no newsgroup to post to: give NEWSGROUP in the file of --settings";
     if (c->needs & NEEDS_READER && run_helper(plan, PROTOCOL_IMAP4, SMTP_MX) == NULL)

@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-enum { PROBE_DETAIL_MAX = 400, PROBE_LOGINS = 2, PROBE_SECRET_MAX = 1024 };
+enum { PROBE_DETAIL_MAX = 400, PROBE_LOGINS = 2, PROBE_GROUP_BYTES = 32, PROBE_SECRET_MAX = 1024 };
 
 enum probe_verdict { PROBE_SKIP, PROBE_PASS, PROBE_FAIL };
 const char *probe_verdict_name(enum probe_verdict v); /* "PASS" */
@@ -64,7 +64,7 @@ struct probe_login {
 /* What an endpoint serves, as the first handshake has shown it. */
 struct probe_facts {
     bool known;
-    char version[16], cipher[64], group[32];
+    char version[16], cipher[64], group[PROBE_GROUP_BYTES];
     char subject[256], issuer[256], names[1024];
     char serial[CERTIFICATE_SERIAL_MAX], sha256[65], spki_sha256[65], key_type[32];
     int64_t not_before, not_after;

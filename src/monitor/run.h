@@ -32,7 +32,7 @@ struct probe_seen {
     struct err error; /* why there is no certificate */
     struct chain chain;
     long verify; /* OpenSSL's own judgement */
-    char version[16], cipher[64], group[32];
+    char version[16], cipher[64], group[PROBE_GROUP_BYTES];
     bool stapled;
     struct buf staple; /* OCSPResponse, DER */
 };
@@ -93,6 +93,8 @@ void probe_seen_done(struct probe_seen *s);
 void probe_seen_facts(const struct probe_seen *s, struct probe_facts *ret);
 /* No connection, or no answer in time? */
 bool talk_was_silent(const struct talk *t);
+/* Of the key exchange: "X25519"; "" without one. */
+void probe_group(SSL *ssl, char ret[PROBE_GROUP_BYTES]);
 /* suspends. The chain, as it was served. */
 bool probe_look(const struct probe_trust *trust, const struct probe_client *client,
                 const struct probe_target *target, struct probe_seen *ret);
