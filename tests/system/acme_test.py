@@ -363,7 +363,7 @@ esac
     knot = Knot(folder, "example.test")
     fake = FakeCA(folder)
     ports = server.port("http"), server.port("imaps")
-    pebble = Pebble(folder, challenges.dns, *ports, env={"PEBBLE_WFE_NONCEREJECT": "30"})
+    pebble = Pebble(folder, challenges.dns, *ports, env={"PEBBLE_WFE_NONCEREJECT": "15"})
     pebble_eab = Pebble(folder, challenges.dns, *ports, eab={"kid-1": EAB})
     pebble_dns = Pebble(folder, knot.port, *ports)
 
