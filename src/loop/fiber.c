@@ -53,6 +53,8 @@ struct fiber {
 
 enum { SWITCHES_PER_TURN = 512 };
 
+enum { DEFAULT_BYTES = 256 * 1024 };
+
 /* One thread a process runs fibers, so this is that thread's. */
 static struct {
     struct list all, pool;
@@ -68,9 +70,12 @@ static struct {
     void *loop_fake_stack;
     void (*on_resume)(void);
     struct fiber_stats stats;
-} fibers = {.stack_bytes = LOOP_ASAN ? 256 * 1024 : 64 * 1024, .pool_max = 64};
+} fibers = {.stack_bytes = DEFAULT_BYTES, .pool_max = 64};
 
 /* ---- stacks ----------------------------------------------------------------------------- */
+
+/* libunbound has a frame of 64 KiB: it would step over a single page into a neighbour. */
+enum { GUARD_BYTES = 128 * 1024 };
 
 static size_t page_bytes(void)
 {
@@ -96,22 +101,24 @@ void fiber_config(size_t stack_bytes, unsigned pool)
     fibers_set_up();
     CHECK(fibers.stats.started == 0);
     CHECK(stack_bytes >= 16 * 1024 && stack_bytes <= (size_t)64 << 20);
+    if (LOOP_ASAN && stack_bytes < DEFAULT_BYTES)
+        stack_bytes = DEFAULT_BYTES; /* sanitizers need more room */
     fibers.stack_bytes = (stack_bytes + page - 1) / page * page;
     fibers.pool_max = pool;
 }
 
 static struct fiber *stack_new(void)
 {
-    size_t n = fibers.stack_bytes, page = page_bytes();
-    char *p = mmap(NULL, n + page, PROT_READ | PROT_WRITE,
+    size_t n = fibers.stack_bytes;
+    char *p = mmap(NULL, n + GUARD_BYTES, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     struct fiber *f;
 
     CHECK(p != MAP_FAILED);
     /* running over the end of the stack faults here instead of writing into a neighbour */
-    CHECK(mprotect(p, page, PROT_NONE) == 0);
-    f = (struct fiber *)(void *)(p + page + n - (sizeof *f + 63) / 64 * 64);
-    *f = (struct fiber){.stack = p + page};
+    CHECK(mprotect(p, GUARD_BYTES, PROT_NONE) == 0);
+    f = (struct fiber *)(void *)(p + GUARD_BYTES + n - (sizeof *f + 63) / 64 * 64);
+    *f = (struct fiber){.stack = p + GUARD_BYTES};
     f->stack_bytes = (size_t)((char *)f - f->stack);
     list_init(&f->node);
 #if LOOP_ASAN
@@ -122,8 +129,7 @@ static struct fiber *stack_new(void)
 
 static void stack_free(struct fiber *f)
 {
-    size_t page = page_bytes();
-    char *p = f->stack - page;
+    char *p = f->stack - GUARD_BYTES;
 
     list_remove(&f->node);
     timer_free(f->timer);
@@ -131,7 +137,7 @@ static void stack_free(struct fiber *f)
     __lsan_unregister_root_region(f->stack, fibers.stack_bytes);
     __asan_unpoison_memory_region(f->stack, fibers.stack_bytes);
 #endif
-    munmap(p, fibers.stack_bytes + page);
+    munmap(p, fibers.stack_bytes + GUARD_BYTES);
 }
 
 static struct fiber *stack_take(void)

@@ -12,7 +12,8 @@
 struct fiber;
 typedef void (*fiber_fn)(void *arg);
 
-/* Once per process before the first fiber; defaults: 64 KiB stacks (256 KiB under sanitizers), 64 kept in the pool. */
+/* Once per process before the first fiber; defaults: 256 KiB stacks, of which only what is touched is memory; 64 kept in the pool.
+ * A question to libunbound alone needs 70 KiB. */
 void fiber_config(size_t stack_bytes, unsigned pool);
 
 /* Starts fn(arg) at once, up to its first suspension, when called from the loop; queued when called from a fiber. `name` is a

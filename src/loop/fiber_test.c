@@ -68,6 +68,24 @@ static void parent_fn(void *arg)
     ended();
 }
 
+static void deep_main(void *arg)
+{
+    volatile char frame[128 * 1024];
+
+    frame[0] = 1; /* the far end: a guard page too near would be stepped over */
+    *(bool *)arg = frame[0] == 1;
+}
+
+TEST(a_call_with_a_large_frame_has_room)
+{
+    struct loop *l = loop_new();
+    bool done = false;
+
+    fiber_start(l, deep_main, &done, "deep");
+    EXPECT(done);
+    loop_free(l);
+}
+
 TEST(start_from_the_loop_is_at_once_and_from_a_fiber_is_queued)
 {
     reset(3);

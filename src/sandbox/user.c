@@ -84,6 +84,13 @@ static int set_limit(int what, rlim_t n, const char *name, struct err *e)
     return 0;
 }
 
+/* A limit that is tighter already stays: raising it needs a right that not even every root has. */
+static int tighten(int what, rlim_t n, const char *name, struct err *e)
+{
+    struct rlimit now;
+    return getrlimit(what, &now) == 0 && now.rlim_max < n ? 0 : set_limit(what, n, name, e);
+}
+
 int sandbox_limits(const struct profile *p, struct sandbox_report *r, struct err *e)
 {
     struct rlimit now;
@@ -100,9 +107,9 @@ int sandbox_limits(const struct profile *p, struct sandbox_report *r, struct err
     if (p->flags & P_SECRETS)
         k = set_limit(RLIMIT_CORE, 0, "core dumps", e);
     if (k == 0 && (p->flags & P_SHORT)) {
-        k = set_limit(RLIMIT_CPU, 20, "processor time", e);
+        k = tighten(RLIMIT_CPU, 20, "processor time", e);
         if (k == 0 && !SANDBOX_SANITIZED)
-            k = set_limit(RLIMIT_AS, 1u << 30, "memory", e);
+            k = tighten(RLIMIT_AS, 1u << 30, "memory", e);
     }
     return k;
 }
