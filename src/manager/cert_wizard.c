@@ -1,8 +1,7 @@
 /* cert_wizard.c: the Certificate Wizard: pages in the order of the article, each with what is usual
  * in brackets. Nothing is done before its summary was shown and answered with yes. */
+#include "manager/cert_wizard.h"
 #include "base/check.h"
-#include "manager/cert_dialog.h"
-#include "manager/observatory.h"
 #include "manager/password.h"
 #include "manager/text.h"
 #include "pki/keyd_msg.h"
@@ -11,7 +10,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OFFERED_MAX = 20 };
+enum move wizard_finished(struct wizard *w, const char *before, const char *what,
+                          const char *behind)
+{
+    cert_say(w->tty, "\n%s%s%s\n\nThe wizard is finished.\n", before, what, behind);
+    w->done = true;
+    return MOVE_NEXT;
+}
 
 static bool shows_one(const struct wizard *w)
 {
@@ -32,424 +37,6 @@ static bool may_create(const struct wizard *w)
 static bool always(const struct wizard *w)
 {
     return true;
-}
-
-static enum move finished(struct wizard *w, const char *before, const char *what,
-                          const char *behind)
-{
-    cert_say(w->tty, "\n%s%s%s\n\nThe wizard is finished.\n", before, what, behind);
-    w->done = true;
-    return MOVE_NEXT;
-}
-
-/* --- create a new certificate
- * ------------------------------------------------------------------------------------------------
- */
-
-static enum move page_when(struct wizard *w)
-{
-    unsigned n = w->wants_own_ca ? 2 : 1;
-    enum move m;
-
-    dialog_title(w, "Delayed or Immediate Request", "");
-    cert_say(w->tty, "  1  Prepare the request now, but send it later (another CA)\n"
-                     "  2  Send the request immediately to an online certification authority\n");
-    m = dialog_choice(w, 2, n, &n);
-    w->wants_own_ca = n == 2;
-    return m;
-}
-
-static const struct {
-    const char *type, *words;
-} key_types[] = {
-    {"p256",    "ECDSA, 256 bit; fast, every client of today"  },
-    {"p384",    "ECDSA, 384 bit; slower"                       },
-    {"ed25519", "EdDSA, 256 bit; fast, few CAs and clients yet"},
-    {"rsa2048", "RSA, 2048 bit; for old clients"               },
-    {"rsa3072", "RSA, 3072 bit; costs three times as much"     },
-    {"rsa4096", "RSA, 4096 bit; costs seven times as much"     },
-};
-
-static enum move page_name(struct wizard *w)
-{
-    unsigned usual = 1;
-    enum move m;
-
-    dialog_title(w, "Name and Bit Length",
-                 "The name is for your lists only; clients do not see it.");
-    m = dialog_text(w, "Name", w->request.name, sizeof w->request.name);
-    if (m != MOVE_NEXT)
-        return m;
-    cert_say(w->tty,
-             "Bit length. A longer key length will affect performance and, as a result, can "
-             "be considered more expensive.\n");
-    for (unsigned i = 0; i < ARRAY_LEN(key_types); i++) {
-        cert_say(w->tty, "  %u  %-8s %s\n", i + 1, key_types[i].type, key_types[i].words);
-        if (strcmp(key_types[i].type, w->request.key_type) == 0)
-            usual = i + 1;
-    }
-    m = dialog_choice(w, ARRAY_LEN(key_types), usual, &usual);
-    if (m == MOVE_NEXT)
-        snprintf(w->request.key_type, sizeof w->request.key_type, "%s", key_types[usual - 1].type);
-    return m;
-}
-
-/* The fields as they are now, or the reason on the terminal. */
-static bool fields_fit(struct wizard *w)
-{
-    struct cert_subject s = cert_fields_subject(&w->request.fields);
-    struct err e;
-
-    if (cert_subject_check(&s, &e) == 0)
-        return true;
-    dialog_fault(w, &e);
-    return false;
-}
-
-static enum move page_organization(struct wizard *w)
-{
-    struct cert_fields *f = &w->request.fields;
-    enum move m;
-
-    dialog_title(w, "Organization Information",
-                 "As the CA has it; its web site says, or what it sent you when you registered.");
-    do {
-        m = dialog_text(w, "Organization", f->organization, sizeof f->organization);
-        if (m == MOVE_NEXT)
-            m = dialog_text(w, "Organizational unit", f->unit, sizeof f->unit);
-    } while (m == MOVE_NEXT && !fields_fit(w));
-    return m;
-}
-
-/* "a.example, b.example" → the names, the common name first. */
-static bool take_names(struct wizard *w, const char *list)
-{
-    struct cert_names n = CERT_NAMES_EMPTY;
-    struct span rest = span_cstr(list), one;
-    struct err e = {""};
-
-    if (w->request.fields.common_name[0] &&
-        cert_names_add_any(&n, span_cstr(w->request.fields.common_name)) < 0)
-        err_set(&e, -EINVAL, "%s is no name of a host; give one that clients connect to",
-                text_quote(span_cstr(w->request.fields.common_name)));
-    while (!e.text[0] && span_split(&rest, ',', &one))
-        if (span_trim(one).n > 0 && cert_names_add_any(&n, span_trim(one)) < 0)
-            err_set(&e, -EINVAL, "%s is neither a DNS name nor an address",
-                    text_quote(span_trim(one)));
-    if (!e.text[0] && n.n == 0)
-        err_set(&e, -EINVAL, "a certificate needs at least one name");
-    if (e.text[0]) {
-        dialog_fault(w, &e);
-        cert_names_done(&n);
-        return false;
-    }
-    cert_names_done(&w->request.names);
-    w->request.names = n;
-    return true;
-}
-
-static void list_names(const struct cert_names *n, char *ret, size_t size)
-{
-    struct buf text BUF_AUTO = BUF(size - 1);
-
-    cert_names_print(n, &text);
-    if (!span_to_cstr(buf_span(&text), ret, size))
-        ret[0] = '\0';
-}
-
-static bool list_has(const char *list, const char *name)
-{
-    struct span rest = span_cstr(list), one;
-
-    while (span_split(&rest, ',', &one))
-        if (span_eq_nocase(span_trim(one), span_cstr(name)))
-            return true;
-    return false;
-}
-
-/* The rows that may be put into a certificate and are not in the list; too many to be told apart stand under "(others)". */
-static unsigned asked_names(const json_t *rows, const char *common_name, const char *list,
-                            const char *ret[OFFERED_MAX])
-{
-    unsigned n = 0;
-    const json_t *row;
-    size_t i;
-
-    json_array_foreach(rows, i, row)
-    {
-        struct cert_names one = CERT_NAMES_EMPTY;
-        const char *name = view_string(row, "name");
-        if (n < OFFERED_MAX && !list_has(list, name) && !list_has(common_name, name) &&
-            cert_names_add_any(&one, span_cstr(name)) == 0)
-            ret[n++] = name;
-        cert_names_done(&one);
-    }
-    return n;
-}
-
-/* "1,3" or "all": those are added to the list, once. False: it is neither. */
-static bool add_asked(const char *const *names, unsigned n, const char *which, char *list,
-                      size_t size)
-{
-    struct span rest = span_cstr(which), one;
-    bool all = span_is(span_trim(rest), "all"), chosen[OFFERED_MAX] = {false};
-
-    while (!all && span_split(&rest, ',', &one)) {
-        uint64_t k;
-        if (span_is(span_trim(one), "none") || span_trim(one).n == 0)
-            continue;
-        if (!span_to_u64(span_trim(one), n, &k) || k == 0)
-            return false;
-        chosen[k - 1] = true;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        size_t have = strlen(list);
-        if ((all || chosen[i]) && have + strlen(names[i]) + 3 < size)
-            snprintf(list + have, size - have, "%s%s", have ? ", " : "", names[i]);
-    }
-    return true;
-}
-
-/* What clients have really asked for, which is anybody's word: nothing is taken by itself. */
-static enum move offer_asked(struct wizard *w, char *list, size_t size)
-{
-    json_t *rows = observatory_names(w->call->control, w->vserver->name);
-    const char *names[OFFERED_MAX];
-    unsigned n = asked_names(rows, w->request.fields.common_name, list, names);
-    char which[200] = "none";
-    enum move m = MOVE_NEXT;
-    size_t i;
-    const json_t *row;
-
-    if (n > 0)
-        cert_say(w->tty,
-                 "Clients have asked for these names (SNI; how often), which no certificate here "
-                 "covers. Take only those that are yours.\n");
-    for (unsigned k = 0; k < n; k++)
-        json_array_foreach(rows, i, row)
-        {
-            if (view_string(row, "name") == names[k])
-                cert_say(w->tty, "  %u  %s (%lld)\n", k + 1, names[k],
-                         (long long)json_integer_value(json_object_get(row, "count")));
-        }
-    while (n > 0) {
-        m = dialog_text(w, "Add which of them (numbers with commas, all, none)", which,
-                        sizeof which);
-        if (m != MOVE_NEXT || add_asked(names, n, which, list, size))
-            break;
-        cert_say(w->tty, "  ! numbers from 1 to %u with commas between, all, or none\n", n);
-        snprintf(which, sizeof which, "none");
-    }
-    json_decref(rows);
-    return m;
-}
-
-static enum move page_common_name(struct wizard *w)
-{
-    struct cert_fields *f = &w->request.fields;
-    char list[2048];
-    enum move m;
-
-    dialog_title(
-        w, "Your Site's Common Name",
-        "If clients come from the Internet, it must be a fully qualified domain name that can "
-        "be resolved externally,\nand lead to this virtual server. Clients look at the "
-        "alternative names; the common name is one of them.");
-    list_names(&w->request.names, list, sizeof list);
-    do {
-        m = dialog_text(w, "Common name", f->common_name, sizeof f->common_name);
-        if (m == MOVE_NEXT)
-            m = offer_asked(w, list, sizeof list);
-        if (m == MOVE_NEXT)
-            m = dialog_text(w, "Alternative names, with commas between", list, sizeof list);
-    } while (m == MOVE_NEXT && (!fields_fit(w) || !take_names(w, list)));
-    return m;
-}
-
-static enum move page_geography(struct wizard *w)
-{
-    struct cert_fields *f = &w->request.fields;
-    enum move m;
-
-    dialog_title(w, "Geographical Information", "");
-    do {
-        const char *code;
-        m = dialog_text(w, "Country/Region (two letters, or its name)", f->country,
-                        sizeof f->country);
-        code = country_find(span_cstr(f->country));
-        if (code != NULL)
-            snprintf(f->country, sizeof f->country, "%s", code);
-        if (m == MOVE_NEXT && !fields_fit(w)) {
-            f->country[0] = '\0';
-            continue;
-        }
-        if (m == MOVE_NEXT)
-            m = dialog_text(w, "State/Province", f->state, sizeof f->state);
-        if (m == MOVE_NEXT)
-            m = dialog_text(w, "City/Locality", f->locality, sizeof f->locality);
-        if (m != MOVE_NEXT || fields_fit(w))
-            return m;
-    } while (m == MOVE_NEXT);
-    return m;
-}
-
-static enum move page_file(struct wizard *w)
-{
-    struct err e;
-    enum move m;
-
-    dialog_title(w, "Certificate Request File Name", "");
-    do {
-        if (!w->file[0])
-            snprintf(w->file, sizeof w->file, "%s", CERT_REQUEST_FILE);
-        m = dialog_text(w, "File name", w->file, sizeof w->file);
-        if (m != MOVE_NEXT || cert_check_out(w->file, &e) == 0)
-            return m;
-        dialog_fault(w, &e);
-    } while (true);
-}
-
-static void summarize(struct wizard *w)
-{
-    const struct cert_fields *f = &w->request.fields;
-    const char *country = country_name(span_cstr(f->country));
-    char list[2048];
-
-    list_names(&w->request.names, list, sizeof list);
-    cert_say(w->tty,
-             "  Virtual server       %s\n  Name                 %s\n"
-             "  Key                  %s\n  Organization         %s\n"
-             "  Organizational unit  %s\n  Common name          %s\n"
-             "  Alternative names    %s\n  Country/Region       %s%s%s%s\n"
-             "  State/Province       %s\n  City/Locality        %s\n"
-             "  File name            %s\n",
-             w->vserver->name, w->request.name, w->request.key_type, f->organization, f->unit,
-             f->common_name, list, f->country, country ? " (" : "", country ? country : "",
-             country ? ")" : "", f->state, f->locality, w->file);
-}
-
-static enum move page_request_summary(struct wizard *w)
-{
-    struct err e = {""};
-    enum move m;
-    json_t *v;
-
-    dialog_title(w, "Request File Summary",
-                 "If something is not correct, go back until you reach the page.");
-    summarize(w);
-    m = dialog_yes(w, "Make the key and the request?");
-    if (m != MOVE_NEXT)
-        return m;
-    snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
-    if ((v = cert_request(w->call, &w->request, w->file, &e)) == NULL) {
-        dialog_fault(w, &e);
-        return MOVE_BACK;
-    }
-    json_decref(v);
-    return finished(
-        w,
-        "A certificate request was created. Send the file to your CA; when you have the "
-        "answer, start the wizard again.\nFile name: ",
-        w->file, "");
-}
-
-/* What was asked for is in service, or why it is not yet. Takes v over. */
-static enum move installed(struct wizard *w, json_t *take_v, const char *words)
-{
-    if (strcmp(view_string(take_v, "pending.state"), "pending") == 0)
-        finished(w, "The request is pending at the CA; the certificate is installed by itself on ",
-                 w->vserver->name, ".");
-    else if (cert_waits(take_v)[0])
-        finished(w, "The certificate is staged: ", cert_waits(take_v), ".");
-    else
-        finished(w, words, w->vserver->name, ".");
-    json_decref(take_v);
-    return MOVE_NEXT;
-}
-
-static enum move submit(struct wizard *w, const char *authority)
-{
-    struct err e = {""};
-    json_t *v;
-
-    snprintf(w->request.vserver, sizeof w->request.vserver, "%s", w->vserver->name);
-    snprintf(w->request.authority, sizeof w->request.authority, "%s", authority);
-    v = cert_order(w->call, &w->request, true, w->tty, &e);
-    w->request.authority[0] = '\0';
-    if (v == NULL) {
-        dialog_fault(w, &e);
-        return MOVE_BACK;
-    }
-    return installed(w, v, "A certificate is successfully installed on ");
-}
-
-/* Another CA over the network: the key as the configuration has it. */
-static enum move page_order(struct wizard *w)
-{
-    const struct conf_authority *a = &w->conf->authorities[w->choice - 2];
-    char list[2048];
-    enum move m;
-
-    list_names(&w->request.names, list, sizeof list);
-    dialog_title(w, "Certificate Request Submission",
-                 "The request goes to the authority now; the certificate is installed when it is "
-                 "there, and renewed by itself.");
-    cert_say(w->tty,
-             "  Virtual server       %s\n  Key                  %s\n"
-             "  Names                %s\n  Authority            %s\n",
-             w->vserver->name, w->request.key_type, list, a->name);
-    m = dialog_yes(w, "Send the request and install the certificate?");
-    return m == MOVE_NEXT ? submit(w, a->name) : m;
-}
-
-static enum move page_issue(struct wizard *w)
-{
-    static const page_fn at_authority[] = {page_common_name, page_order, NULL};
-    struct err e = {""};
-    enum move m;
-    json_t *v;
-
-    dialog_title(w, "Choose a Certification Authority", "");
-    cert_say(w->tty, "  1  The own CA of this server\n");
-    for (uint32_t i = 0; i < w->conf->authority_count; i++)
-        cert_say(w->tty, "  %u  %s (%s, %s)\n", i + 2, w->conf->authorities[i].name,
-                 w->conf->authorities[i].kind == AUTHORITY_EST ? "EST" : "ACME",
-                 w->conf->authorities[i].url);
-    m = dialog_choice(w, 1 + w->conf->authority_count, 1, &w->choice);
-    if (m != MOVE_NEXT)
-        return m;
-    if (w->choice > 1)
-        return dialog_run(w, at_authority);
-    dialog_title(
-        w, "Certificate Request Submission",
-        "The own CA takes names, key and organization from the configuration of the virtual "
-        "server.");
-    cert_say(w->tty,
-             "  Virtual server       %s\n  Key                  %s\n"
-             "  Organization         %s\n",
-             w->vserver->name, w->vserver->key_type, w->conf->organization);
-    m = dialog_yes(w, "Send the request and install the certificate?");
-    if (m != MOVE_NEXT)
-        return m;
-    if ((v = cert_ask(w->call, MSG_CERT_ISSUE, w->vserver->name, &e)) == NULL) {
-        dialog_fault(w, &e);
-        return MOVE_BACK;
-    }
-    return installed(w, v, "A certificate is successfully installed on ");
-}
-
-static enum move page_create(struct wizard *w)
-{
-    static const page_fn delayed[] = {page_name,
-                                      page_organization,
-                                      page_common_name,
-                                      page_geography,
-                                      page_file,
-                                      page_request_summary,
-                                      NULL};
-    static const page_fn at_once[] = {page_issue, NULL};
-
-    return dialog_run(w, w->wants_own_ca ? at_once : delayed);
 }
 
 /* --- the pending request
@@ -526,7 +113,7 @@ static enum move page_answer_install(struct wizard *w)
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    return installed(w, v, "The certificate is successfully installed on ");
+    return wizard_installed(w, v, "The certificate is successfully installed on ");
 }
 
 static enum move page_cancel(struct wizard *w)
@@ -547,7 +134,7 @@ static enum move page_cancel(struct wizard *w)
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    return finished(w, "The pending request of ", w->vserver->name, " is deleted.");
+    return wizard_finished(w, "The pending request of ", w->vserver->name, " is deleted.");
 }
 
 /* --- renew, assign, import, export, remove
@@ -556,7 +143,7 @@ static enum move page_cancel(struct wizard *w)
 static enum move page_renew_elsewhere(struct wizard *w)
 {
     struct err e = {""};
-    enum move m = page_file(w);
+    enum move m = wizard_page_file(w);
     json_t *v;
 
     if (m != MOVE_NEXT)
@@ -577,7 +164,7 @@ static enum move page_renew_elsewhere(struct wizard *w)
         return MOVE_BACK;
     }
     json_decref(v);
-    return finished(w, "A request for the renewal was created. File name: ", w->file, "");
+    return wizard_finished(w, "A request for the renewal was created. File name: ", w->file, "");
 }
 
 /* By the authority that it came from: the same names. */
@@ -599,7 +186,7 @@ static enum move page_renew_online(struct wizard *w)
         return m;
     cert_names_done(&w->request.names);
     w->request = (struct cert_request_msg){.as_current = true, .same_key = w->choice == 2};
-    return submit(w, authority);
+    return wizard_submit(w, authority);
 }
 
 static enum move page_renew(struct wizard *w)
@@ -630,9 +217,9 @@ static enum move page_renew(struct wizard *w)
         return MOVE_BACK;
     }
     if (cert_waits(v)[0])
-        return installed(w, v, "");
+        return wizard_installed(w, v, "");
     json_decref(v);
-    return finished(w, "The certificate of ", w->vserver->name, " is renewed.");
+    return wizard_finished(w, "The certificate of ", w->vserver->name, " is renewed.");
 }
 
 static enum move page_assign(struct wizard *w)
@@ -669,7 +256,8 @@ static enum move page_assign(struct wizard *w)
         return MOVE_BACK;
     }
     json_decref(v);
-    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+    return wizard_finished(w, "The certificate is successfully installed on ", w->vserver->name,
+                           ".");
 }
 
 static int open_file(struct wizard *w, struct err *e)
@@ -743,7 +331,8 @@ static enum move page_import_install(struct wizard *w)
         return MOVE_BACK;
     }
     json_decref(v);
-    return finished(w, "The certificate is successfully installed on ", w->vserver->name, ".");
+    return wizard_finished(w, "The certificate is successfully installed on ", w->vserver->name,
+                           ".");
 }
 
 static enum move page_export(struct wizard *w)
@@ -766,7 +355,7 @@ static enum move page_export(struct wizard *w)
         password_done(&pass);
         pass = BUF(KEY_PASSPHRASE_MAX);
         if (r == 0)
-            return finished(w, "The certificate and its key are in ", w->file, ".");
+            return wizard_finished(w, "The certificate and its key are in ", w->file, ".");
         dialog_fault(w, &e);
     }
 }
@@ -790,7 +379,7 @@ static enum move page_remove(struct wizard *w)
         return MOVE_BACK;
     }
     json_decref(v);
-    return finished(w, "The certificate of ", w->vserver->name, " is removed.");
+    return wizard_finished(w, "The certificate of ", w->vserver->name, " is removed.");
 }
 
 /* --- the menu
@@ -801,7 +390,7 @@ static const struct course courses[] = {
     {"Process the pending request and install the certificate",
      is_pending,                                                            {page_answer_file, page_answer_install}},
     {"Delete the pending request",                              is_pending, {page_cancel}                          },
-    {"Create a new certificate",                                may_create, {page_when, page_create}               },
+    {"Create a new certificate",                                may_create, {wizard_page_when, wizard_page_create} },
     {"Renew the current certificate",                           shows_one,  {page_renew}                           },
     {"Assign the certificate of another virtual server",        always,     {page_assign}                          },
     {"Import a certificate from a file",                        always,     {page_import_file, page_import_install}},
