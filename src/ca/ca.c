@@ -301,13 +301,30 @@ struct ca_record *ca_record_new(enum ca_kind kind, const struct ca_key *key, str
     return NULL;
 }
 
+bool ca_key_there(const struct ca *ca, const struct ca_record *c)
+{
+    return !ca->hooks.key_there || ca->hooks.key_there(ca->hooks.arg, c->key_id);
+}
+
+int ca_root_can_certify(const struct ca *ca, const char *what, struct err *e)
+{
+    return ca_key_there(ca, ca->root)
+               ? 0
+               : err_set(e, -ENOKEY,
+                         "the key of the root CA is away, and it has to certify %s; bring it back "
+                         "first (sealpost ca root import)",
+                         what);
+}
+
 int ca_make(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e)
 {
     struct buf der BUF_AUTO = BUF(CERTIFICATE_DER_MAX);
     struct ca_record *record;
     struct ca_key key;
-    int rc = ca_key_and_certificate(ca, s, kind, &key, &der, e);
+    int rc = kind == CA_ROOT ? 0 : ca_root_can_certify(ca, "the new issuing CA", e);
 
+    if (rc == 0)
+        rc = ca_key_and_certificate(ca, s, kind, &key, &der, e);
     if (rc < 0)
         return rc;
     record = ca_record_new(kind, &key, buf_span(&der), e);

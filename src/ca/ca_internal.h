@@ -87,6 +87,10 @@ struct ca_record *ca_record_new(enum ca_kind kind, const struct ca_key *key, str
 int ca_take_over(struct ca *ca, struct ca_record *take, struct ca_record *before,
                  struct chain *take_above_before, struct err *e);
 /* Makes one and takes it into use. suspends */
+/* Is its key at keyd? A root's may be kept elsewhere. */
+bool ca_key_there(const struct ca *ca, const struct ca_record *c);
+/* -ENOKEY with what to do: the key of the root in use is not there. */
+int ca_root_can_certify(const struct ca *ca, const char *what, struct err *e);
 int ca_make(struct ca *ca, const struct ca_settings *s, enum ca_kind kind, struct err *e);
 void ca_adopt(struct ca *ca, struct ca_record *take);
 /* Not in the register any more, but perhaps in a suspended call's hands. */

@@ -63,11 +63,6 @@ static void work_counts(void *arg)
     j->rc = ca_register_counts(j->ca->reg, clock_seconds(), j->counts, j->e);
 }
 
-static bool key_there(const struct ca *ca, const struct ca_record *c)
-{
-    return !ca->hooks.key_there || ca->hooks.key_there(ca->hooks.arg, c->key_id);
-}
-
 static void put_ca(const struct ca *ca, const struct ca_record *c, struct buf *json)
 {
     char name[32];
@@ -83,10 +78,10 @@ static void put_ca(const struct ca *ca, const struct ca_record *c, struct buf *j
     permitted_print(&c->certificate->permitted, &permitted);
     ca_put_field(json, "permitted", buf_cstr(&permitted));
     ca_put_field(json, "key_state",
-                 !in_use              ? ""
-                 : key_there(ca, c)   ? "at keyd"
-                 : c->kind == CA_ROOT ? "away: no new issuing CA until it is imported"
-                                      : "away: nothing can be issued");
+                 !in_use               ? ""
+                 : ca_key_there(ca, c) ? "at keyd"
+                 : c->kind == CA_ROOT  ? "away: no new issuing CA until it is imported"
+                                       : "away: nothing can be issued");
     buf_put_cstr(json, "\"above\":[");
     for (size_t i = 0; i < c->above.n; i++) {
         buf_put_cstr(json, i ? "," : "");

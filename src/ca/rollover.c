@@ -110,10 +110,9 @@ int ca_rollover_root(struct ca *ca, const struct ca_settings *s, bool *ret_cross
     ca_settings_take(ca, s);
     if (!old)
         return err_set(e, -EAGAIN, "there is no root CA yet");
-    if (ca->hooks.key_there && !ca->hooks.key_there(ca->hooks.arg, old->key_id))
-        return err_set(e, -ENOKEY,
-                       "the key of the root CA is away, and it has to certify the new root's; "
-                       "bring it back first (sealpost ca root import)");
+    rc = ca_root_can_certify(ca, "the new root", e);
+    if (rc < 0)
+        return rc;
     rc = ca_key_and_certificate(ca, s, CA_ROOT, &key, &der, e);
     if (rc < 0)
         return rc;

@@ -264,6 +264,16 @@ static void say_would(json_t *steps, bool root)
                 root ? "would be made below the new root" : "would be made below the own root");
 }
 
+/* What is said beforehand is what would happen. */
+static int root_can_certify(const json_t *info, struct err *e)
+{
+    return strncmp(view_string(ca_in_use(info, "root"), "key_state"), "away", 4) != 0
+               ? 0
+               : err_set(e, -ENOKEY,
+                         "the key of the root CA is away, and it has to certify the new one; bring "
+                         "it back first (sealpost ca root import)");
+}
+
 static int roll(struct call *c, bool root, json_t *steps, struct err *e)
 {
     bool dry = has_option(c, OPT_DRY_RUN), now = has_option(c, OPT_NOW);
@@ -272,7 +282,10 @@ static int roll(struct call *c, bool root, json_t *steps, struct err *e)
 
     if (info == NULL)
         return -EIO;
-    vservers = ca_shown_by(c, view_string(ca_in_use(info, "issuing"), "certificate.subject"), e);
+    vservers =
+        root_can_certify(info, e) < 0
+            ? NULL
+            : ca_shown_by(c, view_string(ca_in_use(info, "issuing"), "certificate.subject"), e);
     json_decref(info);
     if (vservers == NULL)
         return -EIO;
@@ -501,6 +514,10 @@ int cmd_ca_compromised(struct call *c, struct err *e)
     if (!old) {
         json_decref(info);
         return err_set(e, -ENOENT, "there is no such issuing CA; see `sealpost ca info`");
+    }
+    if ((r = root_can_certify(info, e)) < 0) {
+        json_decref(info);
+        return r;
     }
     steps = json_array();
     r = compromised(c, old, steps, e);
