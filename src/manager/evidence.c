@@ -233,6 +233,8 @@ static int update_log(struct evidence *v, struct span conf_text, struct err *e)
 {
     int r = evidence_log_read(&v->log, v->log_file, e);
 
+    if (r != 0 && r != -EBADMSG)
+        return err_wrap(e, r, "the log of evidence");
     if (r != 0)
         return err_wrap(e, r,
                         "%s was changed by somebody: keep it and look into it. A new one begins "
