@@ -24,9 +24,7 @@ enum { BODY_BYTES = 10240, SAMPLES = 1 << 20 };
 
 static const struct store_process_options options = {UINT64_C(64) << 30, 256 << 20, 0, 0, 0};
 static char root[200];
-static struct loop *loop;
-static struct store *store;
-static struct link *link_now;
+static struct store_process_client worker;
 static pid_t pid;
 static struct buf grant = BUF(STORE_GRANT_MAX);
 static uint64_t inbox;
@@ -35,23 +33,6 @@ static unsigned running, seconds = 4;
 static uint64_t done, stop_us;
 static uint32_t appended; /* the last UID */
 static uint32_t samples[SAMPLES];
-
-static void on_closed(void *arg, struct link *l)
-{
-    link_now = NULL;
-    store_attach(store, NULL);
-}
-
-static void on_message(void *arg, struct msg *m)
-{
-    store_message(store, m);
-}
-
-static const struct msg_handler handlers[] = {
-    {MSG_STORE_FILES,   on_message, false},
-    {MSG_STORE_CHANGED, on_message, false},
-    {0,                 NULL,       false},
-};
 
 static double cpu_us(void)
 {
@@ -100,10 +81,10 @@ static void append_fiber(void *arg)
         struct store_appended ret;
         struct store_body *b;
         uint64_t from = clock_mono_us();
-        CHECK(store_body_begin(store, BODY_BYTES, 1 << 20, &b) == 0);
+        CHECK(store_body_begin(worker.store, BODY_BYTES, 1 << 20, &b) == 0);
         CHECK(store_body_write(b, span_of(body, sizeof(body))) == 0);
         CHECK(store_body_finish(b) == 0);
-        CHECK(store_append(store, b, &a, &ret) == 0);
+        CHECK(store_append(worker.store, b, &a, &ret) == 0);
         appended = ret.uid;
         store_body_free(b);
         samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
@@ -127,7 +108,7 @@ static void flag_fiber(void *arg)
                                 .flags = STORE_FLAGGED,
                                 .unchanged_since = UINT64_MAX};
         uint64_t from = clock_mono_us();
-        CHECK(store_flags(store, &f, NULL, NULL) == 0);
+        CHECK(store_flags(worker.store, &f, NULL, NULL) == 0);
         samples[done++ % SAMPLES] = (uint32_t)(clock_mono_us() - from);
         /* No two fibers meet, and each request changes something. */
         uid += 32;
@@ -148,7 +129,7 @@ static void measure(const char *what, fiber_fn fn, unsigned fibers)
     stop_us = from + seconds * UINT64_C(1000000);
     for (unsigned i = 0; i < fibers; i++) {
         running++;
-        fiber_start(loop, fn, NULL, "bench");
+        fiber_start(worker.loop, fn, NULL, "bench");
     }
     while (running)
         fiber_sleep_ms(2);
@@ -162,7 +143,7 @@ static void reading(void)
     struct store_read r;
     uint64_t n = 0, sum = 0, from = clock_mono_us();
 
-    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(store_read_begin(worker.store, &r) == 0);
     for (int round = 0; round < 20; round++) {
         CHECK(store_cursor_open(&r, inbox, 1, &c) == 0);
         while (store_cursor_next(&c, &m)) {
@@ -178,19 +159,19 @@ static void reading(void)
         printf("!\n");
     from = clock_mono_us();
     for (int i = 0; i < 200000; i++) {
-        CHECK(store_read_begin(store, &r) == 0);
+        CHECK(store_read_begin(worker.store, &r) == 0);
         store_read_end(&r);
     }
     printf("%-28s %8.3f us each\n", "store_read_begin + end",
            (double)(clock_mono_us() - from) / 2e5);
     struct arena *a = arena_new(1 << 20);
     struct summary s;
-    CHECK(store_read_begin(store, &r) == 0 && store_message_get(&r, inbox, 1, &m) == 0);
+    CHECK(store_read_begin(worker.store, &r) == 0 && store_message_get(&r, inbox, 1, &m) == 0);
     store_read_end(&r);
     from = clock_mono_us();
     for (int i = 0; i < 200000; i++) {
         arena_reset(a);
-        CHECK(store_summary(store, &m, a, &s) == 0);
+        CHECK(store_summary(worker.store, &m, a, &s) == 0);
     }
     printf("%-28s %8.3f us each\n", "store_summary", (double)(clock_mono_us() - from) / 2e5);
     arena_free(a);
@@ -213,9 +194,9 @@ static void bench(void *arg)
     struct mailbox_info m;
     struct store_read r;
 
-    while (!store_is_attached(store))
+    while (!store_is_attached(worker.store))
         fiber_sleep_ms(1);
-    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(store_read_begin(worker.store, &r) == 0);
     CHECK(store_mailbox_find(&r, ALICE, SPAN("INBOX"), &m) == 0);
     inbox = m.id;
     store_read_end(&r);
@@ -224,13 +205,12 @@ static void bench(void *arg)
             measure(phases[i].name, phases[i].fn, phases[i].fibers);
     if (!only)
         reading();
-    loop_stop(loop);
+    loop_stop(worker.loop);
 }
 
 int main(int argc, char **argv)
 {
     struct grant g = {.account = ALICE, .rights = GRANT_MAIL, .epoch = 1};
-    static const struct link_ops ops = {handlers, on_closed, NULL};
     int fd;
 
     store_process_main(argc, argv);
@@ -249,19 +229,17 @@ int main(int argc, char **argv)
     CHECK(store_process_prepare(root, &options, 1) == 0);
     g.expires_seconds = clock_seconds() + 3600;
     grant_seal(&g, store_harness_secret, &grant);
-    loop = loop_new();
-    store = store_open(loop, root, options.map_bytes, 8 << 20, 64 << 20);
-    CHECK(store);
+    worker.loop = loop_new();
+    worker.store = store_open(worker.loop, root, options.map_bytes, 8 << 20, 64 << 20);
+    CHECK(worker.store);
     pid = store_process_start(root, &options, &fd);
-    link_now = link_new(loop, fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
-    store_attach(store, link_now);
-    fiber_start(loop, bench, NULL, "bench");
-    loop_run(loop);
-    store_attach(store, NULL);
-    link_free(link_now);
+    store_process_attach(&worker, fd);
+    fiber_start(worker.loop, bench, NULL, "bench");
+    loop_run(worker.loop);
+    store_process_detach(&worker);
     waitpid(pid, NULL, 0);
-    store_close(store);
-    loop_free(loop);
+    store_close(worker.store);
+    loop_free(worker.loop);
     buf_done(&grant);
     fflush(stdout);
     execlp("rm", "rm", "-rf", root, (char *)NULL);

@@ -25,9 +25,7 @@ enum { SESSIONS = 16, APPENDS_MAX = 200000 };
 
 static const struct store_process_options options = {UINT64_C(4) << 30, 1 << 20, 40, 200, 90};
 static char root[] = "/tmp/sealpost-kill-XXXXXX";
-static struct loop *loop;
-static struct store *store;
-static struct link *link_now;
+static struct store_process_client worker;
 static pid_t pid;
 static struct buf grant = BUF(STORE_GRANT_MAX);
 static uint64_t inbox, archive;
@@ -35,32 +33,12 @@ static uint32_t uid_of[APPENDS_MAX + 1];           /* by number; 0: not acknowle
 static unsigned appended, failed, running, copies; /* copies of what was removed */
 static bool stopping;
 
-static void on_closed(void *arg, struct link *l)
-{
-    link_now = NULL;
-    store_attach(store, NULL);
-}
-
-static void on_message(void *arg, struct msg *m)
-{
-    store_message(store, m);
-}
-
-static const struct msg_handler handlers[] = {
-    {MSG_STORE_FILES,      on_message, false},
-    {MSG_STORE_FILES_GONE, on_message, false},
-    {MSG_STORE_CHANGED,    on_message, false},
-    {0,                    NULL,       false},
-};
-
 static void start(void)
 {
-    static const struct link_ops ops = {handlers, on_closed, NULL};
     int fd;
 
     pid = store_process_start(root, &options, &fd);
-    link_now = link_new(loop, fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
-    store_attach(store, link_now);
+    store_process_attach(&worker, fd);
 }
 
 static int text_of(unsigned number, char *room, size_t size)
@@ -85,7 +63,7 @@ static void reader(void *arg)
         struct store_read r;
         uint32_t rows = 0;
         uint64_t bytes = 0;
-        if (store_read_begin(store, &r) == 0) {
+        if (store_read_begin(worker.store, &r) == 0) {
             if (store_mailbox_get(&r, inbox, &m) == 0 && store_cursor_open(&r, inbox, 1, &c) == 0) {
                 while (store_cursor_next(&c, &i)) {
                     rows++;
@@ -114,10 +92,10 @@ static void session(void *arg)
         struct store_append a = {.grant = buf_span(&grant), .mailbox = inbox};
         struct store_appended done;
         struct store_body *b;
-        CHECK(store_body_begin(store, 0, 1 << 20, &b) == 0);
+        CHECK(store_body_begin(worker.store, 0, 1 << 20, &b) == 0);
         CHECK(store_body_write(b, span_of(room, (size_t)text_of(number, room, sizeof(room)))) == 0);
         CHECK(store_body_finish(b) == 0);
-        int err = store_append(store, b, &a, &done);
+        int err = store_append(worker.store, b, &a, &done);
         store_body_free(b);
         if (err) {
             fprintf(stderr, "append %u: %s\n", number, strerror(-err));
@@ -127,7 +105,7 @@ static void session(void *arg)
             if (number % 7 == 0) {
                 struct range r = {done.uid, done.uid};
                 struct rangeset one = {&r, 1, 1};
-                err = store_copy(store, buf_span(&grant), inbox, &one, archive, false, NULL);
+                err = store_copy(worker.store, buf_span(&grant), inbox, &one, archive, false, NULL);
                 failed += err != 0;
             }
             if (number % 3) {
@@ -135,7 +113,7 @@ static void session(void *arg)
                 struct rangeset one = {&r, 1, 1};
                 uid_of[number] = 0;
                 copies += number % 7 == 0;
-                err = store_expunge(store, buf_span(&grant), inbox, &one, false, NULL);
+                err = store_expunge(worker.store, buf_span(&grant), inbox, &one, false, NULL);
                 failed += err != 0;
             }
         }
@@ -148,7 +126,7 @@ static bool find(const char *name, uint64_t *ret)
     struct mailbox_info m;
     struct store_read r;
 
-    if (store_read_begin(store, &r) != 0)
+    if (store_read_begin(worker.store, &r) != 0)
         return false;
     bool found = store_mailbox_find(&r, ALICE, span_cstr(name), &m) == 0;
     store_read_end(&r);
@@ -161,7 +139,7 @@ static unsigned count(uint64_t mailbox)
     struct mailbox_info m = {0};
     struct store_read r;
 
-    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(store_read_begin(worker.store, &r) == 0);
     store_mailbox_get(&r, mailbox, &m);
     store_read_end(&r);
     return m.messages;
@@ -180,11 +158,11 @@ static unsigned verify(void)
             continue;
         acknowledged++;
         copies += i % 7 == 0;
-        CHECK(store_read_begin(store, &r) == 0);
+        CHECK(store_read_begin(worker.store, &r) == 0);
         int err = store_message_get(&r, inbox, uid_of[i], &m);
         store_read_end(&r);
         if (!err)
-            err = store_message_read_all(store, &m, &b);
+            err = store_message_read_all(worker.store, &m, &b);
         if (err || !span_eq(buf_span(&b), span_of(room, (size_t)text_of(i, room, sizeof(room))))) {
             fprintf(stderr, "append %u was acknowledged as UID %u: %s\n", i, uid_of[i],
                     err ? strerror(-err) : "another text");
@@ -242,22 +220,22 @@ static void test(void *arg)
     const char *env = getenv("CRASH_ROUNDS");
     unsigned rounds = env ? (unsigned)atoi(env) : 12, kills = 0;
 
-    while (!store_is_attached(store))
+    while (!store_is_attached(worker.store))
         fiber_sleep_ms(1);
     CHECK(find("INBOX", &inbox) && find("Archive", &archive));
     for (unsigned i = 0; i < SESSIONS; i++) {
         running++;
-        fiber_start(loop, session, NULL, "session");
+        fiber_start(worker.loop, session, NULL, "session");
     }
     running++;
-    fiber_start(loop, reader, NULL, "reader");
+    fiber_start(worker.loop, reader, NULL, "reader");
     for (unsigned i = 0; i < rounds || (i < 20 * rounds && !is_enough(rounds)); i++) {
         /* Some live long enough to give pages up. */
         fiber_sleep_ms(30 + (unsigned)rand() % (i % 4 ? 300 : 1500));
         kill(pid, SIGKILL);
         kills++;
         waitpid(pid, NULL, 0);
-        while (link_now)
+        while (worker.link)
             fiber_sleep_ms(1);
         start();
     }
@@ -269,7 +247,7 @@ static void test(void *arg)
     printf("%u appends over %u kills, %u failed, %u wrong; %u snapshots, %u torn\n", appended,
            kills, failed, bad, snapshots, torn);
     result = bad || failed || torn || snapshots < 10 || appended < rounds * 10;
-    loop_stop(loop);
+    loop_stop(worker.loop);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
@@ -291,20 +269,19 @@ int main(int argc, char **argv)
     CHECK(store_process_prepare(root, &options, 1) == 0);
     g.expires_seconds = clock_seconds() + 3600;
     grant_seal(&g, store_harness_secret, &grant);
-    loop = loop_new();
-    store = store_open(loop, root, options.map_bytes, 2 << 20, 16 << 20);
-    CHECK(store);
+    worker.loop = loop_new();
+    worker.store = store_open(worker.loop, root, options.map_bytes, 2 << 20, 16 << 20);
+    CHECK(worker.store);
     start();
-    fiber_start(loop, test, NULL, "test");
-    loop_run(loop);
+    fiber_start(worker.loop, test, NULL, "test");
+    loop_run(worker.loop);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     if (!is_whole())
         result = 1;
-    store_attach(store, NULL);
-    link_free(link_now);
-    store_close(store);
-    loop_free(loop);
+    store_process_detach(&worker);
+    store_close(worker.store);
+    loop_free(worker.loop);
     buf_done(&grant);
     if (result == 0)
         nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);

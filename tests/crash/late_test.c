@@ -22,41 +22,19 @@ enum { ROUNDS = 16, QUIET_MS = 300 };
 
 static const struct store_process_options options = {UINT64_C(4) << 30, 1 << 20, 0, 0, 0};
 static char root[] = "/tmp/sealpost-late-XXXXXX";
-static struct loop *loop;
-static struct store *store;
-static struct link *link_now;
+static struct store_process_client worker;
 static pid_t pid;
 static struct buf grant = BUF(STORE_GRANT_MAX);
 static uint64_t inbox;
 static unsigned told, wrong;
 
-static void on_closed(void *arg, struct link *l)
-{
-    link_now = NULL;
-    store_attach(store, NULL);
-}
-
-static void on_message(void *arg, struct msg *m)
-{
-    store_message(store, m);
-}
-
-static const struct msg_handler handlers[] = {
-    {MSG_STORE_FILES,      on_message, false},
-    {MSG_STORE_FILES_GONE, on_message, false},
-    {MSG_STORE_CHANGED,    on_message, false},
-    {0,                    NULL,       false},
-};
-
 static void start(void)
 {
-    static const struct link_ops ops = {handlers, on_closed, NULL};
     int fd;
 
     pid = store_process_start(root, &options, &fd);
-    link_now = link_new(loop, fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
-    store_attach(store, link_now);
-    while (!store_is_attached(store))
+    store_process_attach(&worker, fd);
+    while (!store_is_attached(worker.store))
         fiber_sleep_ms(1);
 }
 
@@ -66,24 +44,24 @@ static void append(void)
     struct store_appended done;
     struct store_body *b;
 
-    CHECK(store_body_begin(store, 0, 1 << 20, &b) == 0);
+    CHECK(store_body_begin(worker.store, 0, 1 << 20, &b) == 0);
     CHECK(store_body_write(b, SPAN("Subject: late\r\n\r\nText\r\n")) == 0);
     CHECK(store_body_finish(b) == 0);
-    CHECK(store_append(store, b, &a, &done) == 0);
+    CHECK(store_append(worker.store, b, &a, &done) == 0);
     store_body_free(b);
     told++;
 }
 
 static bool is_behind(void)
 {
-    return store->pin->visible < store->pin->told;
+    return worker.store->pin->visible < worker.store->pin->told;
 }
 
 static int look(unsigned *ret)
 {
     struct mailbox_info m = {0};
     struct store_read r;
-    int err = store_read_begin(store, &r);
+    int err = store_read_begin(worker.store, &r);
 
     if (err)
         return err;
@@ -109,7 +87,7 @@ static uint64_t find_inbox(void)
     struct mailbox_info m = {0};
     struct store_read r;
 
-    CHECK(store_read_begin(store, &r) == 0);
+    CHECK(store_read_begin(worker.store, &r) == 0);
     CHECK(store_mailbox_find(&r, ALICE, SPAN(STORE_INBOX), &m) == 0);
     store_read_end(&r);
     return m.id;
@@ -154,7 +132,7 @@ static void test(void *arg)
             wrong++;
         }
         away += was;
-        while (link_now)
+        while (worker.link)
             fiber_sleep_ms(1);
         start();
         expect_all("after a kill");
@@ -163,7 +141,7 @@ static void test(void *arg)
            wrong, behind, (unsigned)ROUNDS, early, away);
     /* On a busy machine milliseconds go by before we look. */
     result = wrong || behind == 0 || away == 0 || early > ROUNDS / 2;
-    loop_stop(loop);
+    loop_stop(worker.loop);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
@@ -181,17 +159,16 @@ int main(int argc, char **argv)
     CHECK(store_process_prepare(root, &options, 1) == 0);
     g.expires_seconds = clock_seconds() + 3600;
     grant_seal(&g, store_harness_secret, &grant);
-    loop = loop_new();
-    store = store_open(loop, root, options.map_bytes, 2 << 20, 16 << 20);
-    CHECK(store);
-    fiber_start(loop, test, NULL, "test");
-    loop_run(loop);
+    worker.loop = loop_new();
+    worker.store = store_open(worker.loop, root, options.map_bytes, 2 << 20, 16 << 20);
+    CHECK(worker.store);
+    fiber_start(worker.loop, test, NULL, "test");
+    loop_run(worker.loop);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    store_attach(store, NULL);
-    link_free(link_now);
-    store_close(store);
-    loop_free(loop);
+    store_process_detach(&worker);
+    store_close(worker.store);
+    loop_free(worker.loop);
     buf_done(&grant);
     nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return result;

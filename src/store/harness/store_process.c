@@ -125,6 +125,41 @@ pid_t store_process_start(const char *root, const struct store_process_options *
     return pid;
 }
 
+static void on_service_gone(void *arg, struct link *l)
+{
+    struct store_process_client *c = arg;
+
+    c->link = NULL;
+    store_attach(c->store, NULL);
+}
+
+static void on_told(void *arg, struct msg *m)
+{
+    struct store_process_client *c = arg;
+    store_message(c->store, m);
+}
+
+void store_process_attach(struct store_process_client *c, int take_fd)
+{
+    static const struct msg_handler told[] = {
+        {MSG_STORE_FILES,      on_told, false},
+        {MSG_STORE_FILES_GONE, on_told, false},
+        {MSG_STORE_CHANGED,    on_told, false},
+        {0,                    NULL,    false},
+    };
+    const struct link_ops ops = {told, on_service_gone, c};
+
+    c->link = link_new(c->loop, take_fd, ROLE_ACCESS, ROLE_STORED, 0, &ops);
+    store_attach(c->store, c->link);
+}
+
+void store_process_detach(struct store_process_client *c)
+{
+    store_attach(c->store, NULL);
+    link_free(c->link);
+    c->link = NULL;
+}
+
 int store_process_prepare(const char *root, const struct store_process_options *o,
                           unsigned accounts)
 {

@@ -6,6 +6,7 @@
 #ifndef STORE_STORE_PROCESS_H
 #define STORE_STORE_PROCESS_H
 
+#include "ipc/link.h"
 #include "store/store.h"
 #include <sys/types.h>
 
@@ -19,6 +20,15 @@ void store_process_main(int argc, char **argv);
 /* Starts one on a data folder; *ret_fd is the worker's end of its link (peer ROLE_STORED, self
  * ROLE_ACCESS). */
 pid_t store_process_start(const char *root, const struct store_process_options *o, int *ret_fd);
+/* A worker's view of it. */
+struct store_process_client {
+    struct loop *loop;
+    struct store *store;
+    struct link *link; /* NULL once the process is gone */
+};
+/* Attaches the store to that end of a link; the descriptor is taken. */
+void store_process_attach(struct store_process_client *c, int take_fd);
+void store_process_detach(struct store_process_client *c);
 /* Makes the store with accounts 16 … 16+count-1, in this process, and closes it. */
 int store_process_prepare(const char *root, const struct store_process_options *o,
                           unsigned accounts);
