@@ -86,9 +86,14 @@ int evidence_log_read(struct evidence_log *l, const char *file, struct err *e)
     rest = buf_span(&text);
     while (span_split(&rest, '\n', &line)) {
         json_t *one = json_loadb(line.p, line.n, 0, NULL);
-        if (one == NULL || json_array_size(l->entries) >= EVIDENCE_ENTRIES_MAX) {
-            json_decref(one);
+        if (one == NULL)
             return err_set(e, -EBADMSG, "entry %zu is none", json_array_size(l->entries) + 1);
+        if (json_array_size(l->entries) >= EVIDENCE_ENTRIES_MAX) {
+            json_decref(one);
+            return err_set(e, -EFBIG,
+                           "%s has more than %d entries; keep it elsewhere, a new one begins when "
+                           "it is moved away",
+                           file, EVIDENCE_ENTRIES_MAX);
         }
         json_array_append_new(l->entries, one);
     }

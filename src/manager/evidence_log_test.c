@@ -2,6 +2,7 @@
 
 #include "unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,4 +75,20 @@ TEST(file)
     EXPECT_INT(evidence_log_read(&again, "/nonexistent/log", &e), 0);
     EXPECT_INT(json_array_size(again.entries), 0);
     evidence_log_done(&again);
+}
+
+TEST(more_than_can_be_read_is_not_called_changed)
+{
+    char path[] = "/tmp/evidence_log_test.XXXXXX";
+    FILE *f = fdopen(mkstemp(path), "w");
+    struct evidence_log l;
+    struct err e = {""};
+
+    for (int i = 0; i <= EVIDENCE_ENTRIES_MAX; i++)
+        fputs("{}\n", f);
+    fclose(f);
+    evidence_log_init(&l);
+    EXPECT_INT(evidence_log_read(&l, path, &e), -EFBIG);
+    evidence_log_done(&l);
+    unlink(path);
 }
