@@ -321,8 +321,9 @@ static enum move page_request_summary(struct wizard *w)
 enum move wizard_installed(struct wizard *w, json_t *take_v, const char *words)
 {
     if (strcmp(view_string(take_v, "pending.state"), "pending") == 0)
-        wizard_finished(w, "The request is pending at the CA; the certificate is installed by itself on ",
-                 w->vserver->name, ".");
+        wizard_finished(
+            w, "The request is pending at the CA; the certificate is installed by itself on ",
+            w->vserver->name, ".");
     else if (cert_waits(take_v)[0])
         wizard_finished(w, "The certificate is staged: ", cert_waits(take_v), ".");
     else
