@@ -1,6 +1,7 @@
 /* check_ca_test.c: what may be signed of X.509: certificates within a CA's profile, requests, CRLs,
  * OCSP answers, the certificates that answer a challenge. */
 #include "proc/keyd/engine/check_fixture.h"
+#include "unit/unit.h"
 
 #include <openssl/err.h>
 #include <openssl/ocsp.h>

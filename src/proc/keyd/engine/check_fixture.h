@@ -5,13 +5,12 @@
 #include "base/check.h"
 #include "proc/keyd/engine/check.h"
 #include "proc/keyd/engine/sign.h"
-#include "unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static inline struct keyd_key *make(const char *type, unsigned purposes,
-                             const struct key_ca_profile *profile)
+                                    const struct key_ca_profile *profile)
 {
     struct key_create_request r = {.purposes = purposes, .with_profile = profile != NULL};
     struct keyd_key *k = NULL;

@@ -1,6 +1,7 @@
 /* check_test.c: what may be signed for which purpose. Each text that passes is also the root of
  * many that must not. */
 #include "proc/keyd/engine/check_fixture.h"
+#include "unit/unit.h"
 
 #include "base/base64.h"
 #include "proc/keyd/engine/rights.h"
