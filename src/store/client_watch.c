@@ -73,11 +73,12 @@ void store_unwatch(struct store_watch *w)
 
 void watch_changed(struct store *s, uint64_t mailbox)
 {
-    struct head *h = map64_get(s->watches, mailbox);
+    struct head *h;
     struct list todo;
 
-    if (s->on_any)
+    if (s->on_any) /* it may take the last watch of the mailbox away, and its head with it */
         s->on_any(s->on_any_arg, mailbox);
+    h = map64_get(s->watches, mailbox);
     if (!h || h->calling)
         return;
     /* Each is moved back before it is called: it may unwatch itself and any other. */

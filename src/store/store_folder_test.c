@@ -339,6 +339,39 @@ TEST(watching)
     with_store(watching);
 }
 
+static struct store_watch *last_watch;
+
+static void on_any_change(void *arg, uint64_t mailbox)
+{
+    if (mailbox == *(uint64_t *)arg) {
+        store_unwatch(last_watch);
+        last_watch = NULL;
+    }
+}
+
+/* Who follows all may end the last watch of the mailbox that changes, as the search index does when
+ * an account comes to rest. */
+static void watch_ends_by_follower(void *arg)
+{
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    uint32_t seen = 0;
+    struct store_appended a;
+
+    last_watch = store_watch(s, inbox, on_change, &seen);
+    store_follow(s, STORE_ALL, on_any_change, &inbox);
+    fiber_sleep_ms(20);
+    EXPECT_INT(append(inbox, "one", 0, &a), 0);
+    for (int i = 0; i < 200 && last_watch; i++)
+        fiber_sleep_ms(1);
+    EXPECT(!last_watch);
+    EXPECT_INT(seen, 0);
+    store_follow(s, STORE_ALL, NULL, NULL);
+}
+TEST(watch_ends_by_follower)
+{
+    with_store(watch_ends_by_follower);
+}
+
 /* ------------------------------------------------------------------ bodies of all sizes */
 static void bodies(void *arg)
 {
