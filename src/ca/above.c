@@ -71,6 +71,30 @@ void ca_roots(const struct ca *ca, bool with_cas, struct buf *out)
     chain_write(&all, out);
 }
 
+static void put_once(const struct certificate *x, int64_t now, struct buf *out)
+{
+    struct span der = certificate_der(x);
+
+    if (x->not_after >= now && out->n + der.n + 8 <= out->max &&
+        span_find_span(buf_span(out), der) == SPAN_NONE)
+        wr_span(out, der);
+}
+
+void ca_between(const struct ca *ca, struct buf *out)
+{
+    int64_t now = clock_seconds();
+
+    for (size_t i = ca->ca_count; i-- > 0;) {
+        const struct ca_record *c = ca->cas[i];
+        if (c->kind != CA_ISSUING || c->state == CA_REVOKED || c->certificate->not_after < now)
+            continue;
+        put_once(c->certificate, now, out);
+        /* the last of another CA's is its root; the first above a root of ours crosses over to it */
+        for (size_t k = 0; is_external(c) && k + 1 < c->above.n; k++)
+            put_once(c->above.v[k], now, out);
+    }
+}
+
 /* --- what a CA of others lets us certify
  * -------------------------------------------------------------------------------- */
 

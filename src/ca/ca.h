@@ -92,6 +92,9 @@ int ca_rollover_root(struct ca *ca, const struct ca_settings *s, bool *ret_cross
  * that above the issuing CA in use first; at most CERTIFICATE_CHAIN_MAX. with_cas: the issuing CA
  * and what is shown with it too. */
 void ca_roots(const struct ca *ca, bool with_cas, struct buf *out);
+/* What stands between our certificates and those roots, as far as it is still good: for who gets a
+ * certificate alone. DER, each as wr_span, the newest first, as many as fit. */
+void ca_between(const struct ca *ca, struct buf *out);
 
 /* --- below another CA: subordinate.c */
 

@@ -24,14 +24,19 @@ const struct conf_vserver *cert_vserver(struct call *c, const char *name, struct
 
 /* "Default IMAP4 Virtual Server" */
 void cert_default_name(const struct conf_vserver *v, char ret[CERT_MSG_LABEL_MAX + 1]);
-/* The names that clients use from outside. */
-void cert_default_names(struct call *c, const struct conf_vserver *v, struct cert_names *ret);
+/* The names that clients use from outside; of one that listens on loopback alone, and for a CA that
+ * is not on the network, its addresses too. */
+void cert_default_names(struct call *c, const struct conf_vserver *v, bool online,
+                        struct cert_names *ret);
 /* Names with commas between, added. EXIT_USAGE with the reason. */
 int cert_add_names(struct cert_names *n, enum cert_name_type type, const char *list, struct err *e);
 bool cert_key_type_known(const char *type);
-/* May a request be written there? Nothing is written. */
+/* May a request be written there? Nothing is written. -EEXIST: a plain file is there already. */
+int cert_look_out(const char *file, struct err *e);
+/* The same of --out, which the reason names. */
 int cert_check_out(const char *file, struct err *e);
-/* Makes it and writes the file; the answer of certd, or NULL with the reason. */
+/* Makes it and writes the file, which the caller has looked at; the answer of certd, or NULL with
+ * the reason. */
 json_t *cert_request(struct call *c, const struct cert_request_msg *m, const char *file,
                      struct err *e);
 
@@ -64,6 +69,11 @@ int cert_files_add_roots(struct cert_files *f, const char *root, struct err *e);
 /* certd looks at them, or installs (m->install). NULL with the reason. */
 json_t *cert_offer(struct call *c, const struct cert_offer_msg *m, const struct cert_files *f,
                    struct err *e);
+/* CERT_ASSIGN, CERT_COPY: what `from` shows, on that virtual server too. NULL with the reason. */
+json_t *cert_take_of(struct call *c, enum msg_id id, const char *vserver, const char *from,
+                     struct err *e);
+/* How one that was copied is renewed: a sentence. */
+void cert_renewal(const json_t *v, struct buf *out);
 /* The Certificate Summary, for people. */
 void cert_summary(const json_t *offer, struct buf *out);
 

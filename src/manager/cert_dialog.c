@@ -2,6 +2,7 @@
 #include "manager/cert_dialog.h"
 #include "manager/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum move dialog_run(struct wizard *w, const page_fn *pages)
@@ -80,6 +81,27 @@ enum move dialog_choice(struct wizard *w, unsigned count, unsigned usual, unsign
             return MOVE_NEXT;
         }
         cert_say(w->tty, "  ! a number from 1 to %u, please; b goes back, q leaves\n", count);
+    }
+}
+
+enum move dialog_out(struct wizard *w, const char *label)
+{
+    for (;;) {
+        unsigned n = 1;
+        struct err e;
+        enum move m = dialog_text(w, label, w->file, sizeof w->file);
+        int r = m != MOVE_NEXT ? 0
+                : w->file[0]   ? cert_look_out(w->file, &e)
+                               : err_set(&e, -EINVAL, "the name of a file, please");
+        if (r == 0)
+            return m;
+        dialog_fault(w, &e);
+        if (r != -EEXIST)
+            continue;
+        cert_say(w->tty, "  1  Give another name\n  2  Overwrite it\n");
+        m = dialog_choice(w, 2, 1, &n);
+        if (m == MOVE_LEAVE || (m == MOVE_NEXT && n == 2))
+            return m;
     }
 }
 

@@ -33,6 +33,8 @@ enum move dialog_run(struct wizard *w, const page_fn *pages);
 void dialog_title(struct wizard *w, const char *title, const char *words);
 /* "Label [what is there]: ". Enter keeps it, "-" empties it, b goes back, q leaves. */
 enum move dialog_text(struct wizard *w, const char *label, char *value, size_t size);
+/* A file to be written, w->file: another name, or it is overwritten. */
+enum move dialog_out(struct wizard *w, const char *label);
 /* Numbered rows were shown; a number from 1 to count. */
 enum move dialog_choice(struct wizard *w, unsigned count, unsigned usual, unsigned *ret);
 enum move dialog_yes(struct wizard *w, const char *question);

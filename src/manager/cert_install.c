@@ -197,21 +197,80 @@ int cmd_cert_install(struct call *c, struct err *e)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-int cmd_cert_assign(struct call *c, struct err *e)
+json_t *cert_take_of(struct call *c, enum msg_id id, const char *vserver, const char *from,
+                     struct err *e)
 {
     struct buf body BUF_AUTO = BUF(256);
     struct cert_assign_msg m;
-    json_t *v;
 
-    if (!span_to_cstr(span_cstr(c->args[0]), m.vserver, sizeof m.vserver) ||
-        !span_to_cstr(span_cstr(c->args[1]), m.from, sizeof m.from))
-        return err_set(e, -ENOENT, "there is no virtual server of that name");
+    if (!span_to_cstr(span_cstr(vserver), m.vserver, sizeof m.vserver) ||
+        !span_to_cstr(span_cstr(from), m.from, sizeof m.from)) {
+        err_set(e, -ENOENT, "there is no virtual server of that name");
+        return NULL;
+    }
     wr_cert_assign(&body, &m);
-    if ((v = cert_ask_body(c, MSG_CERT_ASSIGN, buf_span(&body), e)) == NULL)
+    return cert_ask_body(c, id, buf_span(&body), e);
+}
+
+void cert_renewal(const json_t *v, struct buf *out)
+{
+    const char *slot = cert_waits(v)[0] ? "next" : "current";
+    const json_t *s = view_get(v, slot);
+    const char *source = view_string(s, "source"), *vserver = view_string(v, "vserver");
+    bool own = strcmp(source, "own CA") == 0;
+    const char *origin = view_string(s, "origin");
+
+    if (own || (strcmp(source, "external CA") == 0 && origin[0]))
+        buf_printf(out,
+                   "In time %s renews it here, with a new key; `sealpost cert renew %s --same-key` "
+                   "would keep the key.",
+                   own ? "the own CA" : origin, vserver);
+    else
+        buf_printf(
+            out,
+            "It is not renewed by itself (%s): `sealpost cert renew %s` prepares the request, "
+            "with a new key.",
+            source, vserver);
+}
+
+int cmd_cert_assign(struct call *c, struct err *e)
+{
+    struct buf why BUF_AUTO = BUF(1024);
+    json_t *v = cert_take_of(c, MSG_CERT_ASSIGN, c->args[0], c->args[1], e);
+
+    if (v == NULL)
         return -EIO;
+    buf_put_cstr(&why, cert_waits(v));
+    if (why.n > 0)
+        return view_done(
+            c, v,
+            "The certificate of %s is staged for %s: %s. `sealpost cert show %s` tells "
+            "how it stands.",
+            c->args[1], c->args[0], buf_cstr(&why), c->args[0]);
     return view_done(c, v,
                      "%s shows the certificate of %s now, and follows it when that is renewed.",
-                     m.vserver, m.from);
+                     c->args[0], c->args[1]);
+}
+
+int cmd_cert_copy(struct call *c, struct err *e)
+{
+    struct buf why BUF_AUTO = BUF(1024), renewal BUF_AUTO = BUF(1024);
+    json_t *v = cert_take_of(c, MSG_CERT_COPY, c->args[1], c->args[0], e);
+
+    if (v == NULL)
+        return -EIO;
+    cert_renewal(v, &renewal);
+    buf_put_cstr(&why, cert_waits(v));
+    if (why.n > 0)
+        return view_done(
+            c, v,
+            "The certificate of %s is staged for %s: %s. `sealpost cert show %s` tells "
+            "how it stands. %s",
+            c->args[0], c->args[1], buf_cstr(&why), c->args[1], buf_cstr(&renewal));
+    return view_done(c, v,
+                     "The certificate of %s is installed on %s too, with the use of its key. What "
+                     "becomes of it on %s changes nothing here. %s",
+                     c->args[0], c->args[1], c->args[0], buf_cstr(&renewal));
 }
 
 int cmd_cert_remove(struct call *c, struct err *e)

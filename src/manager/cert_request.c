@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct view pending_fields[] = {
@@ -36,7 +37,23 @@ void cert_default_name(const struct conf_vserver *v, char ret[CERT_MSG_LABEL_MAX
         snprintf(ret, CERT_MSG_LABEL_MAX + 1, "%s %s Virtual Server", v->name, protocol);
 }
 
-void cert_default_names(struct call *c, const struct conf_vserver *v, struct cert_names *ret)
+static bool is_loopback(const char *address)
+{
+    return span_starts(span_cstr(address), SPAN("127.")) || strcmp(address, "::1") == 0;
+}
+
+/* Whoever comes there comes by its address as well. */
+static void add_loopback(const struct conf_vserver *v, struct cert_names *ret)
+{
+    for (uint32_t i = 0; i < v->endpoint_count; i++)
+        if (!is_loopback(v->endpoints[i].address))
+            return;
+    for (uint32_t i = 0; i < v->endpoint_count; i++)
+        cert_names_add_any(ret, span_cstr(v->endpoints[i].address));
+}
+
+void cert_default_names(struct call *c, const struct conf_vserver *v, bool online,
+                        struct cert_names *ret)
 {
     struct err ignored;
     const struct conf *conf = control_conf(c->control, &ignored);
@@ -45,6 +62,8 @@ void cert_default_names(struct call *c, const struct conf_vserver *v, struct cer
         cert_names_add_any(ret, span_cstr(v->names.v[i]));
     if (ret->n == 0 && conf != NULL)
         cert_names_add_any(ret, span_cstr(conf->hostname));
+    if (!online)
+        add_loopback(v, ret);
 }
 
 int cert_add_names(struct cert_names *n, enum cert_name_type type, const char *list, struct err *e)
@@ -78,20 +97,32 @@ bool cert_key_type_known(const char *type)
     return false;
 }
 
-int cert_check_out(const char *file, struct err *e)
+int cert_look_out(const char *file, struct err *e)
 {
     struct buf folder BUF_AUTO = BUF(4096);
     size_t slash = span_rfind(span_cstr(file), '/');
+    struct stat st;
 
-    if (access(file, F_OK) == 0)
-        return err_set(e, -EEXIST,
-                       "%s is there already and is not overwritten; name another file with --out",
-                       text_quote(span_cstr(file)));
+    if (lstat(file, &st) == 0)
+        return S_ISREG(st.st_mode)
+                   ? err_set(e, -EEXIST, "%s is there already", text_quote(span_cstr(file)))
+                   : err_set(e, -EINVAL, "%s is there already, and is no plain file",
+                             text_quote(span_cstr(file)));
     buf_put_span(&folder, slash == SPAN_NONE ? SPAN(".") : span_head(span_cstr(file), slash + 1));
     if (access(buf_cstr(&folder), W_OK) != 0)
-        return err_set(e, -errno, "%s cannot be written: %s; name another file with --out",
-                       text_quote(span_cstr(file)), strerror(errno));
+        return err_set(e, -errno, "%s cannot be written: %s", text_quote(span_cstr(file)),
+                       strerror(errno));
     return 0;
+}
+
+int cert_check_out(const char *file, struct err *e)
+{
+    struct err why;
+    int r = cert_look_out(file, &why);
+
+    return r == 0 ? 0
+                  : err_set(e, r, "%.400s%s; name another file with --out", why.text,
+                            r == -EEXIST ? " and is not overwritten" : "");
 }
 
 static int write_pem(const json_t *v, const char *file, struct err *e)
@@ -112,8 +143,6 @@ json_t *cert_request(struct call *c, const struct cert_request_msg *m, const cha
     struct buf body BUF_AUTO = BUF(65536);
     json_t *v;
 
-    if (cert_check_out(file, e) != 0)
-        return NULL;
     wr_cert_request(&body, m);
     v = cert_ask_body(c, MSG_CERT_REQUEST, buf_span(&body), e);
     if (v != NULL && write_pem(v, file, e) != 0) {
@@ -169,7 +198,7 @@ static int take_names(struct call *c, const struct conf_vserver *v, struct cert_
         cert_names_copy(&m->names, &given);
     cert_names_done(&given);
     if (r == 0 && m->names.n == 0)
-        cert_default_names(c, v, &m->names);
+        cert_default_names(c, v, has_option(c, OPT_CA), &m->names);
     if (r == 0 && !m->fields.common_name[0] && m->names.n > 0 && strlen(m->names.v[0].text) <= 64)
         snprintf(m->fields.common_name, sizeof m->fields.common_name, "%s", m->names.v[0].text);
     return r;
@@ -237,6 +266,8 @@ int cmd_cert_request(struct call *c, struct err *e)
         cert_names_done(&m.names);
         return r;
     }
+    if (r == 0)
+        r = cert_check_out(file, e);
     if (r == 0 && (answer = cert_request(c, &m, file, e)) == NULL)
         r = -EIO;
     cert_names_done(&m.names);
@@ -297,7 +328,10 @@ static int renew_elsewhere(struct call *c, const char *vserver, struct err *e)
     struct cert_request_msg m = {
         .names = CERT_NAMES_EMPTY, .as_current = true, .same_key = has_option(c, OPT_SAME_KEY)};
     json_t *answer;
+    int r = cert_check_out(file, e);
 
+    if (r != 0)
+        return r;
     snprintf(m.vserver, sizeof m.vserver, "%s", vserver);
     if ((answer = cert_request(c, &m, file, e)) == NULL)
         return -EIO;

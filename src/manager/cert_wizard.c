@@ -2,6 +2,7 @@
  * in brackets. Nothing is done before its summary was shown and answered with yes. */
 #include "manager/cert_wizard.h"
 #include "base/check.h"
+#include "base/date.h"
 #include "manager/password.h"
 #include "manager/text.h"
 #include "pki/keyd_msg.h"
@@ -222,42 +223,75 @@ static enum move page_renew(struct wizard *w)
     return wizard_finished(w, "The certificate of ", w->vserver->name, " is renewed.");
 }
 
-static enum move page_assign(struct wizard *w)
-{
-    struct buf body BUF_AUTO = BUF(256);
-    struct cert_assign_msg q;
-    const struct conf_vserver *others[64];
-    struct err e = {""};
-    unsigned n = 0;
-    enum move m;
-    json_t *v;
+enum { OTHERS_MAX = 64 };
 
-    dialog_title(w, "Available Certificates",
-                 "It is shown here too, and followed when it is renewed.");
-    for (uint32_t i = 0; i < w->conf->vserver_count && n < ARRAY_LEN(others); i++)
-        if (w->conf->vservers[i].enabled && &w->conf->vservers[i] != w->vserver) {
-            others[n++] = &w->conf->vservers[i];
-            cert_say(w->tty, "  %u  that of %s\n", n, others[n - 1]->name);
-        }
-    if (n == 0) {
-        cert_say(w->tty, "  ! there is no other virtual server\n");
-        return MOVE_BACK;
+/* The certificates that others show, numbered, with the end of each. */
+static unsigned list_others(struct wizard *w, const json_t *rows, const char *ret[OTHERS_MAX])
+{
+    const json_t *row;
+    unsigned n = 0;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const char *name = view_string(row, "vserver"), *origin = view_string(row, "origin");
+        struct buf day BUF_AUTO = BUF(64);
+        if (n == OTHERS_MAX || strcmp(name, w->vserver->name) == 0 ||
+            view_string(row, "serial")[0] == '\0')
+            continue;
+        date_print_iso(&day, json_integer_value(json_object_get(row, "not_after")));
+        ret[n++] = name;
+        cert_say(w->tty, "  %u  that of %s (%s%s%s, until %.10s)\n", n, name,
+                 view_string(row, "source"), origin[0] ? " " : "", origin, buf_cstr(&day));
     }
-    m = dialog_choice(w, n, 1, &w->choice);
-    if (m == MOVE_NEXT)
-        m = dialog_yes(w, "Assign it?");
-    if (m != MOVE_NEXT)
-        return m;
-    snprintf(q.vserver, sizeof q.vserver, "%s", w->vserver->name);
-    snprintf(q.from, sizeof q.from, "%s", others[w->choice - 1]->name);
-    wr_cert_assign(&body, &q);
-    if ((v = cert_ask_body(w->call, MSG_CERT_ASSIGN, buf_span(&body), &e)) == NULL) {
+    return n;
+}
+
+static enum move take_of_another(struct wizard *w, enum msg_id id, const char *question)
+{
+    json_t *list, *v = NULL;
+    const char *others[OTHERS_MAX];
+    struct buf renewal BUF_AUTO = BUF(1024);
+    struct err e = {""};
+    unsigned n;
+    enum move m = MOVE_BACK;
+
+    if ((list = cert_ask(w->call, MSG_CERT_LIST, NULL, &e)) == NULL) {
         dialog_fault(w, &e);
         return MOVE_BACK;
     }
-    json_decref(v);
-    return wizard_finished(w, "The certificate is successfully installed on ", w->vserver->name,
-                           ".");
+    n = list_others(w, json_object_get(list, "certificates"), others);
+    if (n == 0)
+        cert_say(w->tty, "  ! no other virtual server has a certificate\n");
+    else if ((m = dialog_choice(w, n, 1, &w->choice)) == MOVE_NEXT)
+        m = dialog_yes(w, question);
+    if (m == MOVE_NEXT &&
+        (v = cert_take_of(w->call, id, w->vserver->name, others[w->choice - 1], &e)) == NULL) {
+        dialog_fault(w, &e);
+        m = MOVE_BACK;
+    }
+    json_decref(list);
+    if (m != MOVE_NEXT)
+        return m;
+    cert_renewal(v, &renewal);
+    if (id == MSG_CERT_COPY)
+        cert_say(w->tty, "\n%s\n", buf_cstr(&renewal));
+    return wizard_installed(w, v, "The certificate is successfully installed on ");
+}
+
+static enum move page_assign(struct wizard *w)
+{
+    dialog_title(w, "Available Certificates",
+                 "It is shown here too, and followed when it is renewed.");
+    return take_of_another(w, MSG_CERT_ASSIGN, "Assign it?");
+}
+
+static enum move page_copy(struct wizard *w)
+{
+    dialog_title(w, "Available Certificates",
+                 "It is installed here too, with the use of its key, and is then this virtual "
+                 "server's own: what becomes of it there changes nothing here.");
+    return take_of_another(w, MSG_CERT_COPY, "Copy it?");
 }
 
 static int open_file(struct wizard *w, struct err *e)
@@ -344,12 +378,10 @@ static enum move page_export(struct wizard *w)
 
     dialog_title(w, "Export the Certificate", "With its key, as PKCS#12, under a passphrase.");
     for (;;) {
-        m = dialog_text(w, "File name", w->file, sizeof w->file);
+        m = dialog_out(w, "File name");
         if (m != MOVE_NEXT)
             return m;
-        r = w->file[0] ? cert_check_out(w->file, &e) : err_set(&e, -EINVAL, "a name, please");
-        if (r == 0)
-            r = passphrase_ask(w->file, true, &pass, &e);
+        r = passphrase_ask(w->file, true, &pass, &e);
         if (r == 0)
             r = cert_export(w->call, w->vserver->name, w->file, buf_span(&pass), &e);
         password_done(&pass);
@@ -393,6 +425,7 @@ static const struct course courses[] = {
     {"Create a new certificate",                                may_create, {wizard_page_when, wizard_page_create} },
     {"Renew the current certificate",                           shows_one,  {page_renew}                           },
     {"Assign the certificate of another virtual server",        always,     {page_assign}                          },
+    {"Copy the certificate of another virtual server",          always,     {page_copy}                            },
     {"Import a certificate from a file",                        always,     {page_import_file, page_import_install}},
     {"Export the current certificate to a file",                shows_one,  {page_export}                          },
     {"Remove the current certificate",                          shows_one,  {page_remove}                          },
@@ -407,7 +440,7 @@ static void begin_request(struct wizard *w)
     cert_default_name(w->vserver, m->name);
     snprintf(m->key_type, sizeof m->key_type, "%s", w->vserver->key_type);
     snprintf(m->fields.organization, sizeof m->fields.organization, "%s", w->conf->organization);
-    cert_default_names(w->call, w->vserver, &m->names);
+    cert_default_names(w->call, w->vserver, false, &m->names);
     if (m->names.n > 0 && strlen(m->names.v[0].text) <= 64)
         snprintf(m->fields.common_name, sizeof m->fields.common_name, "%s", m->names.v[0].text);
     w->file[0] = w->root[0] = '\0';

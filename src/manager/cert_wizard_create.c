@@ -259,18 +259,10 @@ static enum move page_geography(struct wizard *w)
 
 enum move wizard_page_file(struct wizard *w)
 {
-    struct err e;
-    enum move m;
-
     dialog_title(w, "Certificate Request File Name", "");
-    do {
-        if (!w->file[0])
-            snprintf(w->file, sizeof w->file, "%s", CERT_REQUEST_FILE);
-        m = dialog_text(w, "File name", w->file, sizeof w->file);
-        if (m != MOVE_NEXT || cert_check_out(w->file, &e) == 0)
-            return m;
-        dialog_fault(w, &e);
-    } while (true);
+    if (!w->file[0])
+        snprintf(w->file, sizeof w->file, "%s", CERT_REQUEST_FILE);
+    return dialog_out(w, "File name");
 }
 
 static void summarize(struct wizard *w)
@@ -383,8 +375,11 @@ static enum move page_issue(struct wizard *w)
     m = dialog_choice(w, 1 + w->conf->authority_count, 1, &w->choice);
     if (m != MOVE_NEXT)
         return m;
-    if (w->choice > 1)
+    if (w->choice > 1) {
+        cert_names_done(&w->request.names);
+        cert_default_names(w->call, w->vserver, true, &w->request.names);
         return dialog_run(w, at_authority);
+    }
     dialog_title(
         w, "Certificate Request Submission",
         "The own CA takes names, key and organization from the configuration of the virtual "

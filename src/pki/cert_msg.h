@@ -29,6 +29,9 @@
  * key id (import), span SPKI (import, to look at before its key is at keyd), cstr name, bool
  * install; memfd: files, each {u8 kind (enum cert_file_kind), cstr name, span bytes} → JSON
  *   CERT_ASSIGN    cstr virtual server, cstr whose it is → JSON, as of CERT_SHOW
+ *   CERT_COPY      as CERT_ASSIGN
+ *   CA_ISSUING     – → DER certificates, each as span: as many as there is room for, those in use
+ * first
  *   CERT_RENEW     cstr virtual server, bool same key → JSON, as of CERT_SHOW
  *   CERT_TLSA      cstr virtual server → JSON
  *   CERT_AUTHORITY cstr authority, u8 what (enum cert_account_what) → JSON

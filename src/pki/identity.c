@@ -66,6 +66,18 @@ void identity_done(struct identity *id)
     memset(id, 0, sizeof(*id));
 }
 
+unsigned identity_uses(const struct identity *id, const char *key)
+{
+    unsigned n = 0;
+
+    n += strcmp(id->current.key_id, key) == 0;
+    n += strcmp(id->next.key_id, key) == 0;
+    n += strcmp(id->pending.key_id, key) == 0;
+    for (unsigned i = 0; i < id->retired_count; i++)
+        n += strcmp(id->retired[i].key_id, key) == 0;
+    return n;
+}
+
 /* --- the one setter
  * --------------------------------------------------------------------------------------------------
  */
@@ -177,6 +189,7 @@ void identity_retire(struct identity *id, const char *note)
     identity_set(id, &id->current, IDENTITY_RETIRED, note);
     id->retired[id->retired_count++] = id->current;
     id->current = (struct identity_slot){.state = IDENTITY_NONE, .since = clock_seconds()};
+    id->unproved = false;
 }
 
 void identity_forget_retired(struct identity *id, unsigned i, const char *note)
@@ -193,4 +206,5 @@ void identity_drop(struct identity *id, struct identity_slot *s, const char *not
         identity_set(id, s, IDENTITY_RETIRED, note);
     identity_set(id, s, IDENTITY_NONE, note);
     slot_clear(s);
+    id->unproved = id->unproved && s != &id->current;
 }

@@ -5,12 +5,13 @@
  * changes through one function, which traces it. An identity is one file that appears whole or not
  * at all.
  *
- * File, version 2 (base/codec): "sealpost identity 2\n", cstr virtual server, bool off, current,
- * next, pending, u8 count of retired, each slot; u16 count of events, each {i64 time, u8 slot, u8
- * from, u8 to, cstr serial, cstr note}; then the SHA-256 of all that. A slot: u8 state, i64 since,
- * cstr key id, cstr key type, cstr serial, i64 not before, i64 not after, span chain, u8 source,
- * cstr name, cstr origin, span roots, span request. Version 1, which is still read, has neither off
- * nor pending, and ends a slot behind its chain.
+ * File, version 3 (base/codec): "sealpost identity 3\n", cstr virtual server, bool off, bool
+ * unproved, current, next, pending, u8 count of retired, each slot; u16 count of events, each {i64
+ * time, u8 slot, u8 from, u8 to, cstr serial, cstr note}; then the SHA-256 of all that. A slot: u8
+ * state, i64 since, cstr key id, cstr key type, cstr serial, i64 not before, i64 not after, span
+ * chain, u8 source, cstr name, cstr origin, span roots, span request. Still read: version 2, which
+ * has no unproved, and version 1, which has neither off nor pending, and ends a slot behind its
+ * chain.
  */
 #ifndef PKI_IDENTITY_H
 #define PKI_IDENTITY_H
@@ -73,7 +74,8 @@ struct identity_event {
 
 struct identity {
     char vserver[IDENTITY_NAME_MAX + 1];
-    bool off; /* its certificate was removed: none is made until one is asked for */
+    bool off;      /* its certificate was removed: none is made until one is asked for */
+    bool unproved; /* what is live took another's place, and was not looked at since */
     struct identity_slot current, next, pending;
     struct identity_slot retired[IDENTITY_RETIRED_MAX]; /* oldest first */
     unsigned retired_count;
@@ -126,6 +128,9 @@ static inline bool identity_is_served(const struct identity_slot *s)
 {
     return s->state == IDENTITY_LIVE || s->state == IDENTITY_RENEWING;
 }
+
+/* How many of its slots name that key. */
+unsigned identity_uses(const struct identity *id, const char *key);
 
 bool identity_write(const struct identity *id, struct buf *out);
 /* -EBADMSG with the reason: cut, damaged, another version, or a state without what belongs to it.

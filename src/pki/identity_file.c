@@ -10,7 +10,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#define MAGIC "sealpost identity 2\n"
+#define MAGIC "sealpost identity 3\n"
+#define MAGIC_2 "sealpost identity 2\n"
 #define MAGIC_1 "sealpost identity 1\n"
 enum { SUM_BYTES = 32, ROOTS_TEXT_MAX = 24 * 1024 };
 
@@ -59,6 +60,7 @@ bool identity_write(const struct identity *id, struct buf *out)
     buf_put_cstr(out, MAGIC);
     wr_cstr(out, id->vserver);
     wr_bool(out, id->off);
+    wr_bool(out, id->unproved);
     wr_slot(out, &id->current);
     wr_slot(out, &id->next);
     wr_slot(out, &id->pending);
@@ -176,16 +178,26 @@ static bool slots_fit(const struct identity *id)
            id->pending.state <= IDENTITY_PENDING;
 }
 
+/* 0: it is none. */
+static unsigned version_of(struct span bytes)
+{
+    if (bytes.n < sizeof(MAGIC) - 1 + SUM_BYTES)
+        return 0;
+    return span_starts(bytes, SPAN(MAGIC))     ? 3
+           : span_starts(bytes, SPAN(MAGIC_2)) ? 2
+           : span_starts(bytes, SPAN(MAGIC_1)) ? 1
+                                               : 0;
+}
+
 int identity_read(struct span bytes, struct identity *ret, struct err *e)
 {
     struct identity id;
     unsigned char sum[SUM_BYTES];
     struct rd r;
-    unsigned version = span_starts(bytes, SPAN(MAGIC)) ? 2 : 1;
+    unsigned version = version_of(bytes);
 
-    if ((version == 1 && !span_starts(bytes, SPAN(MAGIC_1))) ||
-        bytes.n < sizeof(MAGIC) - 1 + SUM_BYTES)
-        return err_set(e, -EBADMSG, "it is no identity of version 1 or 2");
+    if (version == 0)
+        return err_set(e, -EBADMSG, "it is no identity of version 1, 2 or 3");
     checksum(span_head(bytes, bytes.n - SUM_BYTES), sum);
     if (memcmp(sum, bytes.p + bytes.n - SUM_BYTES, SUM_BYTES) != 0)
         return err_set(e, -EBADMSG, "its checksum does not hold: it is cut or damaged");
@@ -193,6 +205,7 @@ int identity_read(struct span bytes, struct identity *ret, struct err *e)
     r = rd_of(span_sub(bytes, sizeof(MAGIC) - 1, bytes.n - SUM_BYTES - (sizeof(MAGIC) - 1)));
     rd_cstr(&r, id.vserver, sizeof(id.vserver));
     id.off = version > 1 && rd_bool(&r);
+    id.unproved = version > 2 && rd_bool(&r);
     rd_slot(&r, version, &id.current);
     rd_slot(&r, version, &id.next);
     if (version > 1)

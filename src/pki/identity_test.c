@@ -22,6 +22,20 @@ TEST(identity_table)
     EXPECT(!identity_may_follow(IDENTITY_LIVE, IDENTITY_NONE));
 }
 
+/* As version 2 wrote it. */
+static void without_unproved(struct buf *file)
+{
+    size_t at = strlen("sealpost identity 3\n") + 4 + strlen("imap4-default") + 1;
+    unsigned char sum[32];
+
+    REQUIRE(span_eq(span_sub(buf_span(file), at - 1, 2), span_of("\0\1", 2)));
+    memmove(file->p + at, file->p + at + 1, file->n - at - 1);
+    file->p[strlen("sealpost identity ")] = '2';
+    buf_truncate(file, file->n - 1 - sizeof(sum));
+    REQUIRE(EVP_Digest(file->p, file->n, sum, NULL, EVP_sha256(), NULL) == 1);
+    buf_put(file, sum, sizeof(sum));
+}
+
 TEST(identity_file)
 {
     struct life l;
@@ -49,6 +63,19 @@ TEST(identity_file)
         EXPECT(identity_read(buf_span(&again), &id, &e) < 0);
         again.p[i] ^= 0x20;
     }
+    /* version 2, which had no word on whether it was looked at */
+    REQUIRE(identity_read(buf_span(&again), &id, &e) == 0);
+    id.unproved = true;
+    buf_clear(&again);
+    identity_write(&id, &again);
+    identity_done(&id);
+    REQUIRE(identity_read(buf_span(&again), &id, &e) == 0);
+    EXPECT(id.unproved);
+    identity_done(&id);
+    without_unproved(&again);
+    REQUIRE(identity_read(buf_span(&again), &id, &e) == 0);
+    EXPECT(!id.unproved && id.retired_count == 1);
+    identity_done(&id);
     /* a right checksum over contents that make no sense: a live slot without its chain */
     free(l.id.current.chain);
     l.id.current.chain = NULL;

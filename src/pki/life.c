@@ -19,7 +19,8 @@ enum {
     RETRY_FIRST = 1,
     RETRY_MOST = 3600,
     RETRY_MOST_BARE = 30,
-    SIGN_TRIES = 6
+    SIGN_TRIES = 6,
+    LOOKS_MAX = 5
 };
 
 void life_init(struct life *l, struct identity *take_id, const struct life_ops *ops)
@@ -90,33 +91,23 @@ static bool chain_fits_key(const struct identity_slot *s, const struct life_key 
 /* --- keys that several slots may name
  * ------------------------------------------------------------------------------------------ */
 
-static unsigned uses(const struct identity *id, const char *key)
-{
-    unsigned n = 0;
-
-    n += strcmp(id->current.key_id, key) == 0;
-    n += strcmp(id->next.key_id, key) == 0;
-    n += strcmp(id->pending.key_id, key) == 0;
-    for (unsigned i = 0; i < id->retired_count; i++)
-        n += strcmp(id->retired[i].key_id, key) == 0;
-    return n;
-}
-
 bool life_names_key(const struct life *l, const char *key)
 {
-    return uses(&l->id, key) > 0;
+    return identity_uses(&l->id, key) > 0;
 }
 
 int life_drop_key(struct life *l, const char *key, struct err *e)
 {
-    return key[0] == '\0' || uses(&l->id, key) > 0 ? 0 : l->ops->key_delete(l->ops->arg, key, e);
+    return key[0] == '\0' || identity_uses(&l->id, key) > 0
+               ? 0
+               : l->ops->key_delete(l->ops->arg, key, e);
 }
 
 /* A retired one goes; its key first, so that one that could not be removed is still known. */
 static int forget(struct life *l, unsigned i, const char *note, struct err *e)
 {
     const char *key = l->id.retired[i].key_id;
-    int rc = uses(&l->id, key) > 1 ? 0 : l->ops->key_delete(l->ops->arg, key, e);
+    int rc = identity_uses(&l->id, key) > 1 ? 0 : l->ops->key_delete(l->ops->arg, key, e);
 
     if (rc == 0)
         identity_forget_retired(&l->id, i, note);
@@ -326,11 +317,16 @@ static int go_back(struct life *l, struct err *e)
     struct identity *id = &l->id;
     char note[IDENTITY_NOTE_MAX + 1];
     struct err why = *e, ignored;
-    int rc;
+    int rc = 0;
 
     snprintf(note, sizeof(note), "went back: %.180s", why.text);
     log_error("certificate of %s: %s; going back to %s", id->vserver, why.text,
               id->retired[id->retired_count - 1].serial);
+    if (id->next.state != IDENTITY_NONE) /* begun before it was made up */
+        rc = life_give_up(l, note, e);
+    if (rc < 0)
+        return rc;
+    id->unproved = false;
     l->going_back = true;
     identity_restore(id, id->retired_count - 1, note);
     if (id->current.state == IDENTITY_LIVE)
@@ -344,6 +340,35 @@ static int go_back(struct life *l, struct err *e)
     if (rc < 0)
         return rc;
     return err_set(e, -EKEYREJECTED, "%s", why.text);
+}
+
+/* What is live was looked at. */
+static int judge(struct life *l, int rc, struct err *e)
+{
+    struct err ignored;
+
+    if (rc == -EKEYREJECTED && l->id.retired_count > 0)
+        return go_back(l, e);
+    if (rc < 0 && ++l->looks < LOOKS_MAX)
+        return 0;
+    l->looks = 0;
+    l->id.unproved = false;
+    /* where the disk does not learn it, it is looked at once more after a restart */
+    if (life_save(l, &ignored) < 0)
+        l->unwritten = false;
+    return 0;
+}
+
+int life_prove_live(struct life *l, struct err *e)
+{
+    int rc;
+
+    if (!l->id.unproved || !identity_is_served(&l->id.current))
+        return 0;
+    l->swapping = true;
+    rc = judge(l, prove(l, true, &l->id.current, e), e);
+    l->swapping = false;
+    return rc;
 }
 
 /* The history tells when it begins to wait; what it waits for is the caller's to show. */
@@ -395,15 +420,16 @@ static int step_swap(struct life *l, const char *why, struct err *e)
     if (rc < 0)
         return rc;
     identity_swap(id, why);
+    id->unproved = served && l->ops->prove && !l->going_back;
     l->revoked = false;
     l->checked = true;
     l->unshown = true;
+    l->looks = 0;
     l->swapping = true;
     rc = life_save(l, e);
     if (rc == 0) {
         show_current(l);
-        if (served && prove(l, true, &id->current, e) == -EKEYREJECTED && id->retired_count > 0)
-            rc = go_back(l, e);
+        rc = life_prove_live(l, e);
     }
     l->swapping = false;
     return rc;
@@ -599,16 +625,16 @@ static int reconcile_pending(struct life *l, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
-static int remove_orphans(struct life *l, struct err *e)
+static int remove_orphans(struct life *l, int64_t before, struct err *e)
 {
     char ids[LIFE_KEYS_MAX][IDENTITY_KEY_ID_MAX + 1], label[IDENTITY_NAME_MAX + 16];
     size_t n = 0;
     int rc;
 
     life_label(l, label);
-    rc = l->ops->key_ids(l->ops->arg, label, ids, &n, e);
+    rc = l->ops->key_ids(l->ops->arg, label, before, ids, &n, e);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (uses(&l->id, ids[i]) == 0) {
+        if (identity_uses(&l->id, ids[i]) == 0) {
             log_info("certificate of %s: removing key %s, made for nothing that is remembered",
                      l->id.vserver, ids[i]);
             rc = l->ops->key_delete(l->ops->arg, ids[i], e);
@@ -629,10 +655,24 @@ int life_reconcile(struct life *l, struct err *e)
     if (rc == 0)
         rc = reconcile_pending(l, e);
     if (rc == 0 && !l->keep_unknown_keys)
-        rc = remove_orphans(l, e);
+        rc = remove_orphans(l, INT64_MAX, e);
     if (rc < 0)
         count_failure(l, e);
     return rc;
+}
+
+int life_make_up(struct life *l, struct err *e)
+{
+    int rc = life_prove_live(l, e);
+
+    if (rc < 0)
+        count_failure(l, e);
+    return rc;
+}
+
+int life_sweep(struct life *l, int64_t before, struct err *e)
+{
+    return l->keep_unknown_keys ? 0 : remove_orphans(l, before, e);
 }
 
 void life_show(const struct life *l,

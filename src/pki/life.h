@@ -32,9 +32,10 @@ struct life_ops {
     int (*key_get)(void *arg, const char *id, struct life_key *ret,
                    struct err *e);                               /* -ENOENT: there is none */
     int (*key_delete)(void *arg, const char *id, struct err *e); /* one that is not there: 0 */
-    /* Ids of the keys with exactly that label, at most LIFE_KEYS_MAX. */
-    int (*key_ids)(void *arg, const char *label, char (*ret)[IDENTITY_KEY_ID_MAX + 1],
-                   size_t *ret_count, struct err *e);
+    /* Ids of the keys with exactly that label that were made before then and that no other life
+     * names, at most LIFE_KEYS_MAX. */
+    int (*key_ids)(void *arg, const char *label, int64_t before,
+                   char (*ret)[IDENTITY_KEY_ID_MAX + 1], size_t *ret_count, struct err *e);
     EVP_PKEY *(*key_signer)(void *arg, const struct life_key *key); /* for a request; NULL: later */
     /* Asks the CA: request (PKCS#10, DER) and names in, chain out, appended. */
     int (*issue)(void *arg, const char *vserver, struct span request,
@@ -46,8 +47,8 @@ struct life_ops {
     void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
                  const char *serial, struct span chain);
     /* Does it work, as a client sees it: injected before it goes live, or over TCP when it is?
-     * -EKEYREJECTED with the reason: no. 0 also where nothing could be seen. NULL: not looked at.
-     * suspends */
+     * -EKEYREJECTED with the reason: no. Where nothing could be seen: 0 before it goes live,
+     * -EAGAIN when it is. NULL: not looked at. suspends */
     int (*prove)(void *arg, const char *vserver, bool live, const struct identity_slot *s,
                  struct err *e);
     void *arg;
@@ -80,7 +81,8 @@ struct life {
     bool same_key;   /* the next certificate of our own CA is for the key in use */
     bool held;       /* what is staged waits: ops.may_swap */
     bool now;        /* it is not asked: an administrator does not want to wait */
-    bool keep_unknown_keys; /* life_reconcile leaves keys alone that the identity does not name */
+    bool keep_unknown_keys; /* keys are left alone that the identity does not name */
+    unsigned looks;         /* at what is live, in a row, that saw nothing */
     double jitter;          /* 0 … 1, chosen once */
     unsigned failures;      /* in a row */
     int64_t retry_at;       /* wall clock seconds; 0: nothing failed */
@@ -97,6 +99,12 @@ void life_set_want(struct life *l, const struct cert_names *names, const struct 
 /* After a start: compares with keyd, gives up what has lost its key, removes keys that nobody
  * remembers, shows what is live. */
 int life_reconcile(struct life *l, struct err *e);
+/* A swap that nobody has looked at since, because we died or could not see: that is made up, and it
+ * goes back where it fails. Not before the workers have what is live. -EKEYREJECTED: it went back. */
+int life_make_up(struct life *l, struct err *e);
+/* Removes the keys that nobody remembers and that were made before then: a key whose maker could
+ * not tell of it any more. */
+int life_sweep(struct life *l, int64_t before, struct err *e);
 /* Begins a new certificate, or goes on with the one under way, until it is live. On a failure that
  * waiting does not mend it is given up; the one in use stays. `why` for the history. */
 int life_renew(struct life *l, const char *why, struct err *e);
@@ -144,6 +152,7 @@ struct life_offer {
     struct span spki;   /* looked at before its key is at keyd: instead of the key's */
     const char *key_type;
     const char *name, *origin;
+    const char *note;           /* for the history; NULL: the source's name */
     struct chain *certificates; /* the key's own and its issuers, in any order: put into order */
     struct span roots;          /* as a chain travels; empty: our own CA's */
 };

@@ -17,6 +17,8 @@ int life_give_up(struct life *l, const char *why, struct err *e);
 /* From the state that the next slot is in until it is live. */
 int life_run_steps(struct life *l, const char *why, struct err *e);
 void life_label(const struct life *l, char ret[IDENTITY_NAME_MAX + 16]);
+/* What has just gone live, as clients see it. As life_make_up. */
+int life_prove_live(struct life *l, struct err *e);
 /* Brings disk and workers up to memory. */
 int life_catch_up(struct life *l, struct err *e);
 /* Room for one more among the retired. */

@@ -193,6 +193,7 @@ int life_look(struct life *l, const struct life_offer *o, struct err *e)
 static void fill_next(struct life *l, const struct life_offer *o, const struct life_key *key,
                       const struct buf *chain)
 {
+    const char *note = o->note ? o->note : identity_source_name(o->source);
     struct identity_slot *s = &l->id.next;
 
     if (!o->key_id) {
@@ -200,8 +201,8 @@ static void fill_next(struct life *l, const struct life_offer *o, const struct l
     } else {
         memcpy(s->key_id, key->id, sizeof(s->key_id));
         span_to_cstr(span_cstr(o->key_type), s->key_type, sizeof(s->key_type));
-        identity_set(&l->id, s, IDENTITY_KEY, identity_source_name(o->source));
-        identity_set(&l->id, s, IDENTITY_REQUESTED, identity_source_name(o->source));
+        identity_set(&l->id, s, IDENTITY_KEY, note);
+        identity_set(&l->id, s, IDENTITY_REQUESTED, note);
     }
     s->source = o->source;
     if (o->name && o->name[0])

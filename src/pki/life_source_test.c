@@ -165,3 +165,42 @@ TEST(life_sources_killed_at_any_moment)
         }
     unit_case(NULL);
 }
+
+/* Another virtual server's certificate as its own: it knows its CA, and its path of renewal. */
+TEST(life_takes_a_copy)
+{
+    struct buf bytes BUF_AUTO = BUF(65536);
+    struct chain c = CHAIN_NONE;
+    struct life_offer o = {.source = IDENTITY_OWN_CA,
+                           .key_type = "p256",
+                           .note = "copied from pop3-default",
+                           .certificates = &c};
+    char key[IDENTITY_KEY_ID_MAX + 1];
+    struct err e = {""};
+    struct life l;
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    buf_put_span(&bytes, identity_chain(&l.id.current));
+    memcpy(key, l.id.current.key_id, sizeof(key));
+    EXPECT_INT(life_renew(&l, "asked for", &e), 0); /* a key of its own, which is replaced */
+    o.key_id = key;
+    CHECK(chain_parse(buf_span(&bytes), &c, &e) == 0);
+    EXPECT_INT(life_take(&l, &o, o.note, &e), 0);
+    EXPECT_STR(l.id.current.key_id, key);
+    EXPECT_STR(identity_source_name(l.id.current.source), "own CA");
+    EXPECT(history_has(&l, "copied from pop3-default"));
+    EXPECT(life_due(&l, WORLD_NOW) == NULL);
+    EXPECT_STR(life_due(&l, WORLD_NOW + 70 * WORLD_DAY), "renewal in time");
+    EXPECT_INT(life_renew(&l, "renewal in time", &e), 0);
+    EXPECT(strcmp(l.id.current.key_id, key) != 0);
+    /* names that this virtual server needs and the certificate has not */
+    want(&l, "mail.example.org localhost 127.0.0.1 ::1 news.example.org");
+    EXPECT_INT(life_take(&l, &o, o.note, &e), -EKEYREJECTED);
+    EXPECT(strstr(e.text, "not for the DNS name news.example.org") != NULL);
+    EXPECT(strcmp(l.id.current.key_id, key) != 0);
+    chain_done(&c);
+    life_done(&l);
+    end();
+}

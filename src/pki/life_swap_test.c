@@ -63,6 +63,106 @@ static bool going_back_dies_at(unsigned fuse, bool after)
     return died;
 }
 
+/* We die when a swap is on the disk, and before it was looked at over TCP. */
+static void die_unproved(struct life *l, char ret_serial[CERTIFICATE_SERIAL_MAX])
+{
+    struct err e = {""};
+    struct identity id;
+
+    begin();
+    boot(l);
+    EXPECT_INT(work(l), 0);
+    memcpy(ret_serial, l->id.current.serial, CERTIFICATE_SERIAL_MAX);
+    for (unsigned fuse = 1;; fuse++) {
+        f.fuse = fuse;
+        f.after = true;
+        f.proofs[1] = 0;
+        EXPECT(life_renew(l, "asked for", &e) < 0 || !f.dead);
+        REQUIRE(f.dead);
+        REQUIRE(identity_read(buf_span(&f.disk), &id, &e) == 0);
+        bool found = strcmp(id.current.serial, ret_serial) != 0;
+        EXPECT_INT(id.unproved, found);
+        identity_done(&id);
+        life_done(l);
+        f.fuse = 0;
+        boot(l);
+        if (found)
+            break;
+    }
+    EXPECT_INT(f.proofs[1], 0);
+    EXPECT(l->id.unproved);
+}
+
+TEST(life_makes_up_for_a_look_that_was_missed)
+{
+    for (int bad = 0; bad < 2; bad++) {
+        char serial[CERTIFICATE_SERIAL_MAX];
+        struct err e = {""};
+        struct identity id;
+        struct life l;
+
+        unit_case(bad ? "it does not work" : "it works");
+        die_unproved(&l, serial);
+        EXPECT_INT(life_reconcile(&l, &e), 0);
+        f.bad_proof[1] = bad;
+        EXPECT_INT(life_make_up(&l, &e), bad ? -EKEYREJECTED : 0);
+        EXPECT_INT(f.proofs[1], 1);
+        EXPECT_INT(strcmp(l.id.current.serial, serial) == 0, bad);
+        EXPECT_INT(history_has(&l, "went back: port 993"), bad);
+        EXPECT_INT(l.failures, bad);
+        l.failure[0] = '\0';
+        check_settled(&l);
+        /* once is enough, also after another start */
+        EXPECT_INT(life_make_up(&l, &e), 0);
+        EXPECT_INT(f.proofs[1], 1);
+        REQUIRE(identity_read(buf_span(&f.disk), &id, &e) == 0);
+        EXPECT(!id.unproved);
+        identity_done(&id);
+        life_done(&l);
+        end();
+    }
+    unit_case(NULL);
+}
+
+/* What cannot be seen is looked at a few times more, and is no reason to go back. */
+TEST(life_looks_again_where_nothing_was_seen)
+{
+    struct err e = {""};
+    struct life l;
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    f.blind = true;
+    EXPECT_INT(life_renew(&l, "asked for", &e), 0);
+    EXPECT(l.id.unproved);
+    life_done(&l);
+    boot(&l);
+    EXPECT_INT(life_reconcile(&l, &e), 0);
+    for (unsigned i = 0; i < 3; i++)
+        EXPECT_INT(life_make_up(&l, &e), 0);
+    EXPECT(l.id.unproved);
+    /* one that is begun meanwhile is given up where the look then fails */
+    f.fail_issue = -EPIPE;
+    EXPECT_INT(life_renew(&l, "asked for", &e), -EPIPE);
+    EXPECT_STR(identity_state_name(l.id.next.state), "requested");
+    f.blind = false;
+    f.bad_proof[1] = true;
+    EXPECT_INT(life_make_up(&l, &e), -EKEYREJECTED);
+    EXPECT(history_has(&l, "went back: port 993"));
+    f.bad_proof[1] = false;
+    l.failure[0] = '\0';
+    check_settled(&l);
+    /* not for ever */
+    f.blind = true;
+    EXPECT_INT(life_renew(&l, "asked for", &e), 0);
+    for (unsigned i = 0; i < 10 && l.id.unproved; i++)
+        EXPECT_INT(life_make_up(&l, &e), 0);
+    EXPECT(!l.id.unproved);
+    life_done(&l);
+    end();
+}
+
 /* A new key stays staged until it may go live; that is no failure, and service goes on. */
 TEST(life_staged_waits)
 {

@@ -241,3 +241,27 @@ TEST(life_key_lost_at_keyd)
     life_done(&l);
     end();
 }
+
+/* A key that keyd made and could not tell of: it goes while we live, but not one that somebody may just be
+ * about to tell of. */
+TEST(life_sweeps_keys_that_nobody_remembers)
+{
+    struct err e = {""};
+    struct life l;
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    EXPECT_INT(life_renew(&l, "asked for", &e), 0);
+    add_key("vserver/imap4-default");
+    EXPECT_INT(life_sweep(&l, WORLD_NOW, &e), 0);
+    EXPECT_INT(f.key_count, 3); /* with that of the retired one */
+    l.keep_unknown_keys = true;
+    EXPECT_INT(life_sweep(&l, WORLD_NOW + 1, &e), 0);
+    EXPECT_INT(f.key_count, 3);
+    l.keep_unknown_keys = false;
+    EXPECT_INT(life_sweep(&l, WORLD_NOW + 1, &e), 0);
+    check_settled(&l);
+    life_done(&l);
+    end();
+}

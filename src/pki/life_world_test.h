@@ -20,6 +20,7 @@
 struct fake_key {
     char id[IDENTITY_KEY_ID_MAX + 1], label[100];
     EVP_PKEY *key;
+    int64_t made;
 };
 
 static struct {
@@ -37,9 +38,9 @@ static struct {
     bool dead;
     /* the next call of each fails so; 0: it does not */
     int fail_key_make, fail_key_get, fail_issue, fail_save;
-    unsigned save_skip; /* so many saves succeed first */
-    unsigned proofs[2]; /* before the swap, after it */
-    bool bad_proof[2];
+    unsigned save_skip;       /* so many saves succeed first */
+    unsigned proofs[2];       /* before the swap, after it */
+    bool bad_proof[2], blind; /* blind: nothing can be seen over TCP */
     bool no_roots;
     bool removed; /* the current slot may be shown empty */
     int foreign;  /* the CA certifies: 1 a key of its own making, 2 another name */
@@ -101,6 +102,7 @@ static inline void add_key(const char *label)
     snprintf(k->id, sizeof(k->id), "key-%u", ++f.made);
     snprintf(k->label, sizeof(k->label), "%s", label);
     k->key = world_key("p256");
+    k->made = clock_seconds();
 }
 
 static inline int key_make(void *arg, const char *label, const char *type, bool exportable,
@@ -146,13 +148,13 @@ static inline int key_delete(void *arg, const char *id, struct err *e)
     return 0;
 }
 
-static inline int key_ids(void *arg, const char *label, char (*ret)[IDENTITY_KEY_ID_MAX + 1],
-                          size_t *ret_count, struct err *e)
+static inline int key_ids(void *arg, const char *label, int64_t before,
+                          char (*ret)[IDENTITY_KEY_ID_MAX + 1], size_t *ret_count, struct err *e)
 {
     OPERATION((void)0);
     *ret_count = 0;
     for (size_t i = 0; i < f.key_count; i++)
-        if (strcmp(f.keys[i].label, label) == 0)
+        if (strcmp(f.keys[i].label, label) == 0 && f.keys[i].made < before)
             memcpy(ret[(*ret_count)++], f.keys[i].id, sizeof(ret[0]));
     return 0;
 }
@@ -277,6 +279,8 @@ static inline int prove(void *arg, const char *vserver, bool live, const struct 
     f.proofs[live]++;
     EXPECT_STR(f.shown_key[live ? 0 : 1], s->key_id);
     EXPECT_INT(says_settling(f.life), live);
+    if (live && f.blind)
+        return err_set(e, -EAGAIN, "no connection");
     return f.bad_proof[live] ? err_set(e, -EKEYREJECTED, "port 993: it shows another certificate")
                              : 0;
 }
@@ -354,6 +358,8 @@ static inline int work(struct life *l)
     const char *why;
     int rc = life_reconcile(l, &e);
 
+    if (rc == 0)
+        rc = life_make_up(l, &e);
     while (rc == 0 && (why = life_due(l, clock_seconds())) != NULL)
         rc = life_renew(l, why, &e);
     return rc;

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e = {""};
 
     CHECK(identity_read(span_of(data, size), &id, &e) < 0 || (identity_done(&id), true));
-    buf_put_cstr(&in, "sealpost identity 2\n");
+    buf_put_cstr(&in, "sealpost identity 3\n");
     if (size > IDENTITY_FILE_MAX || !buf_put(&in, data, size))
         return 0;
     CHECK(EVP_Digest(in.p, in.n, sum, NULL, EVP_sha256(), NULL) == 1);

@@ -43,9 +43,10 @@ In use: CN=localhost,O=Test, issued by CN=Test Issuing CA 1,O=Test
   1  Create a new certificate
   2  Renew the current certificate
   3  Assign the certificate of another virtual server
-  4  Import a certificate from a file
-  5  Export the current certificate to a file
-  6  Remove the current certificate
+  4  Copy the certificate of another virtual server
+  5  Import a certificate from a file
+  6  Export the current certificate to a file
+  7  Remove the current certificate
 Number [1]: 1
 
 --- Delayed or Immediate Request ---

@@ -248,6 +248,8 @@ def answers_that_are_refused():
     refused("cert", "install", "imap4-default", str(good), str(ca.issuing), "--yes", saying="not trusted here")
     refused("cert", "install", "imap4-default", str(good), str(ca.issuing), "--root", str(other.root), "--yes", saying="not trusted here")
     refused("cert", "install", "imap4-default", str(good), str(ca.issuing), "--root", str(good), "--yes", saying="no CA certificate")
+    refused("cert", "install", "imap4-default", str(good), "--root", str(ca.issuing), "--yes",
+            saying="Fabrikam issuing.* is no root but an intermediate certificate, issued by .*Fabrikam root.*; give it along with the answer .*as the root certificate that of .*Fabrikam root")
     refused("cert", "install", "pop3-default", str(good), str(ca.issuing), *root, saying="no pending request")
     assert server.json("cert", "pending", "imap4-default")["pem"] == csr.read_text()
     # nobody to ask: nothing is done
@@ -486,6 +488,73 @@ def assign_and_follow():
     assert served("submissions") != served("imaps")
 
 
+def again(conf=False):
+    server.stop()
+    if conf:
+        server.write_conf()
+    server.start()
+
+
+def copies():
+    """What was copied is the other's own: it does not follow, renews itself, and its key stays as long as somebody has it."""
+    shared = lambda: server.data / "keys" / f"{key}.key"
+    said = server.run("cert", "copy", "imap4-default", "submission-default").stdout
+    assert "In time the own CA renews it here, with a new key" in " ".join(said.split()), said
+    serial, key, shown = served("imaps"), state()["current"]["key"], state("submission-default")
+    assert served("submissions") == serial and shown["current"]["key"] == key and shown["current"]["source"] == "own CA"
+    assert any(e["note"] == "copied from imap4-default" for e in shown["history"]) and shared().exists()
+    refused("cert", "copy", "imap4-default", "submission-default", saying="already, as its own")
+    refused("cert", "copy", "imap4-default", "imap4-default", saying="its own certificate already")
+    refused("cert", "copy", "nonesuch", "imap4-default", saying="no virtual server")
+    # it goes its own way: renewed, replaced and forgotten there, while it is not even switched on here
+    server.run("cert", "renew", "imap4-default")
+    time.sleep(1)
+    assert served("imaps") != serial == served("submissions")
+    server.vserver_extra["submission-default"] = " enabled = false;"
+    again(conf=True)
+    for _ in range(5):
+        server.run("cert", "issue", "imap4-default")
+    assert key not in {r["key"] for r in state()["retired"]} and shared().exists(), "the key of one that sleeps"
+    del server.vserver_extra["submission-default"]
+    again(conf=True)
+    wait_for("it is shown again", lambda: served("submissions") == serial, 10)
+    server.run("cert", "remove", "imap4-default", "--yes")
+    assert served("submissions") == serial
+    server.run("cert", "rollback", "imap4-default")
+    # with its own renewal it has a key of its own; who is the last to have the old one takes it along
+    server.run("cert", "renew", "submission-default")
+    assert state("submission-default")["current"]["key"] != key and shared().exists()
+    for _ in range(5):
+        server.run("cert", "issue", "submission-default")
+    assert not shared().exists(), "nobody needs it any more"
+    # checked as every installation is
+    server.vserver_extra["pop3-default"] = ' names = [ "pop.example.test" ];'
+    server.write_conf()
+    server.run("reload")
+    refused("cert", "copy", "imap4-default", "pop3-default", saying="not for the DNS name pop.example.test")
+    del server.vserver_extra["pop3-default"]
+    server.write_conf()
+    server.run("reload")
+    # of another CA, with its root; what is assigned is copied as what it is
+    ca = CA("Copied")
+    leaf = ca.sign(request("pop3-default"), work / "copied.pem")
+    server.run("cert", "install", "pop3-default", str(leaf), str(ca.issuing), "--root", str(ca.root), "--yes")
+    server.run("cert", "assign", "submission-default", "pop3-default")
+    said = server.run("cert", "copy", "submission-default", "http-default").stdout
+    assert "not renewed by itself (external CA)" in " ".join(said.split()), said
+    assert served("https", ca.root) == served("pop3s", ca.root) == serial_of(leaf)
+    assert (state("http-default")["current"]["source"], state("http-default")["current"].get("origin")) == ("external CA", None)
+    server.run("cert", "renew", "http-default", "--out", str(work / "of-the-copy.txt"))
+    assert "BEGIN CERTIFICATE REQUEST" in (work / "of-the-copy.txt").read_text()
+    # from assigned to copied: the same certificate, its own from now on
+    server.run("cert", "copy", "pop3-default", "submission-default")
+    for v in ("pop3-default", "http-default"):
+        server.run("cert", "issue", v)
+    time.sleep(1)
+    assert served("submissions", ca.root) == serial_of(leaf) and state("submission-default")["current"]["source"] == "external CA"
+    server.run("cert", "issue", "submission-default")
+
+
 def remove_and_rollback():
     before = served("imaps")
     refused("cert", "remove", "imap4-default", saying="--yes") if not os.path.exists("/dev/tty") or not sys.stdin.isatty() else None
@@ -534,9 +603,10 @@ In use: CN=localhost,O=Test, issued by CN=Test Issuing CA 1,O=Test
   1  Create a new certificate
   2  Renew the current certificate
   3  Assign the certificate of another virtual server
-  4  Import a certificate from a file
-  5  Export the current certificate to a file
-  6  Remove the current certificate
+  4  Copy the certificate of another virtual server
+  5  Import a certificate from a file
+  6  Export the current certificate to a file
+  7  Remove the current certificate
 Number [1]: 1
 
 --- Delayed or Immediate Request ---
@@ -572,7 +642,7 @@ Clients have asked for these names (SNI; how often), which no certificate here c
 Add which of them (numbers with commas, all, none) [none]: 2
   ! numbers from 1 to 1 with commas between, all, or none
 Add which of them (numbers with commas, all, none) [none]: 1
-Alternative names, with commas between [localhost, news.example.test]: localhost, news.example.test, 127.0.0.1
+Alternative names, with commas between [localhost, 127.0.0.1, news.example.test]: localhost, news.example.test, 127.0.0.1
 
 --- Geographical Information ---
 Country/Region (two letters, or its name) []: Atlantis
@@ -593,7 +663,14 @@ State/Province [Hessen]:
 City/Locality []: Marburg
 
 --- Certificate Request File Name ---
-File name [certreq.txt]: news.txt
+File name [certreq.txt]: there.txt
+  ! there.txt is there already
+  1  Give another name
+  2  Overwrite it
+Number [1]: 
+File name [there.txt]: nowhere/news.txt
+  ! nowhere/news.txt cannot be written: No such file or directory
+File name [nowhere/news.txt]: news.txt
 
 --- Request File Summary ---
 If something is not correct, go back until you reach the page.
@@ -619,6 +696,7 @@ The wizard is finished.
 
 def wizard_prepares_a_request():
     """Word for word."""
+    (work / "there.txt").write_text("somebody's")
     for _ in range(2):
         terminal.ask_for_name(server.port("nntps"), "news.example.test")
     t = Terminal("nntp-default")
@@ -627,6 +705,7 @@ def wizard_prepares_a_request():
         t.expect("]: ", answer)
     assert t.end() == 0, t.text
     assert t.text == GOLDEN, "\n".join(__import__("difflib").unified_diff(GOLDEN.splitlines(), t.text.splitlines(), lineterm=""))
+    assert (work / "there.txt").read_text() == "somebody's"
     text = openssl("req", "-in", work / "news.txt", "-noout", "-verify", "-text", "-nameopt", "RFC2253")
     for part in ("CN=localhost", "O=Contoso", "OU=News", "C=DE", "ST=Hessen", "L=Marburg", "DNS:localhost, DNS:news.example.test, IP Address:127.0.0.1"):
         assert part in text, (part, text)
@@ -680,8 +759,8 @@ def wizard_does_the_rest():
     ca = CA("WizardImport")
     p12 = pkcs12("wizard.p12", *key_and_leaf(ca, "wizard"), ca.issuing)
     t = Terminal("nntp-default")
-    t.expect("4  Import a certificate from a file")
-    t.expect("Number [1]: ", "4")
+    t.expect("5  Import a certificate from a file")
+    t.expect("Number [1]: ", "5")
     t.expect("file name []: ", str(p12))
     t.expect("publicly trusted []: ", str(ca.root))
     t.expect("Passphrase of", None)
@@ -698,16 +777,30 @@ def wizard_does_the_rest():
     assert t.end() == 0 and "correct horse" not in t.text and served("nntps", ca.root) == serial_of(work / "wizard.pem")
     # out again
     t = Terminal("nntp-default")
-    t.expect("5  Export")
-    t.expect("Number [1]: ", "5")
+    (work / "out2.p12").write_text("an older one")
+    t.expect("6  Export")
+    t.expect("Number [1]: ", "6")
     t.expect("File name []: ", str(work / "out2.p12"))
+    t.expect("is there already")
+    t.expect("2  Overwrite it")
+    t.expect("Number [1]: ", "2")
     t.expect("New passphrase for", None)
     t.expect(": ", "a long passphrase")
     t.expect("Once more", None)
     t.expect(": ", "a long passphrase")
     t.expect("are in")
     assert t.end() == 0 and (work / "out2.p12").stat().st_size > 500
-    # assign, renew, remove
+    # copy, assign, renew, remove
+    t = Terminal("nntp-default")
+    t.expect("Number [1]: ", "4")
+    t.expect("what becomes of it there changes nothing here")
+    t.expect("4  that of imap4-default (own CA, until 20")
+    t.expect("Number [1]: ", "4")
+    t.expect("Copy it?")
+    t.expect("[yes/b/q]: ", "yes")
+    t.expect("In time the own CA renews it here, with a new key")
+    t.expect("successfully installed")
+    assert t.end() == 0 and served("nntps") == served("imaps") and state("nntp-default")["current"]["source"] == "own CA"
     t = Terminal("nntp-default")
     t.expect("Number [1]: ", "3")
     t.expect("that of smtp-default")
@@ -719,8 +812,8 @@ def wizard_does_the_rest():
     t.expect("successfully installed")
     assert t.end() == 0 and served("nntps") == served("imaps") != now
     t = Terminal("nntp-default")
-    t.expect("6  Remove")
-    t.expect("Number [1]: ", "6")
+    t.expect("7  Remove")
+    t.expect("Number [1]: ", "7")
     t.expect("Remove it?")
     t.expect("[yes/b/q]: ", "yes")
     t.expect("is removed")
@@ -733,5 +826,5 @@ def wizard_does_the_rest():
 
 with Server(sys.argv[1]) as server:
     main(request_is_pending_and_survives, cancel_takes_the_key, fields_are_checked, answers_that_are_refused, answer_is_installed,
-         close_to_its_end_it_says_so, killed_between_the_steps, imports, assign_and_follow, remove_and_rollback,
+         close_to_its_end_it_says_so, killed_between_the_steps, imports, assign_and_follow, copies, remove_and_rollback,
          wizard_prepares_a_request, wizard_processes_the_answer, wizard_does_the_rest)

@@ -177,6 +177,19 @@ static void msg_ca_roots(void *arg, struct msg *m)
     answer(&a, rc, buf_span(&reply), &e);
 }
 
+static void msg_ca_issuing(void *arg, struct msg *m)
+{
+    struct cad *d = ((struct child *)arg)->state;
+    struct asker a = asker_of(m);
+    struct buf reply BUF_AUTO = BUF(REPLY_MAX);
+    struct err e;
+    int rc = cad_wait_made(d, &e);
+
+    if (rc == 0)
+        ca_between(d->ca, &reply);
+    answer(&a, rc, buf_span(&reply), &e);
+}
+
 static void msg_ca_info(void *arg, struct msg *m)
 {
     struct cad *d = ((struct child *)arg)->state;
@@ -349,6 +362,7 @@ static void msg_ca_crl(void *arg, struct msg *m)
 const struct msg_handler cad_handlers[] = {
     {MSG_CA_ISSUE,    msg_ca_issue,    true },
     {MSG_CA_ROOTS,    msg_ca_roots,    true },
+    {MSG_CA_ISSUING,  msg_ca_issuing,  true },
     {MSG_CA_INFO,     msg_ca_info,     true },
     {MSG_CA_LIST,     msg_ca_list,     true },
     {MSG_CA_SHOW,     msg_ca_show,     true },

@@ -36,7 +36,7 @@ static void read_anchor(struct certd *d)
 }
 
 /* Only we write there. */
-static void remove_leftovers(const struct child *c)
+static void remove_leftovers(const struct child *c, struct certd *d)
 {
     char path[400];
     FD_AUTO folder = -1;
@@ -45,6 +45,7 @@ static void remove_leftovers(const struct child *c)
     snprintf(path, sizeof(path), "%s/certs", c->root);
     folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     n = leftovers_remove(folder);
+    asleep_find(d, folder);
     if (n > 0)
         log_info("%d files that were never finished are removed from %s", n, path);
 }
@@ -57,7 +58,8 @@ void certd_open(struct child *c)
     umask(077);
     d->child = c;
     c->state = d;
-    remove_leftovers(c);
+    d->between = BUF(CERTD_TRUST_MAX);
+    remove_leftovers(c, d);
     read_anchor(d);
     key_provider_init(keyd_link, c);
 }
@@ -129,6 +131,8 @@ static void on_peer(struct child *c, struct link *l)
         fiber_start(c->loop, run_roots, d, "certd.roots");
         return;
     }
+    if (link_peer(l) == ROLE_KEYD)
+        lives_keyd_came(d);
     if (!(link_peer(l) & ROLE_SESSIOND))
         return;
     proofs_show(d, l);

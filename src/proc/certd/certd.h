@@ -22,11 +22,12 @@ struct vserver_life {
     bool state_known; /* cad has said whether the certificate in use is revoked, since it came up */
     int64_t noticed;  /* when it was last logged that it comes to its end */
     bool wanted;      /* the configuration has the virtual server, enabled */
-    struct leader *orders; /* at other CAs: orders.c */
-    struct dane *dane;     /* dane.c */
+    int64_t reconciled_at, sweep_at; /* sweep_at: when keys are looked for that nobody remembers */
+    struct leader *orders;           /* at other CAs: orders.c */
+    struct dane *dane;               /* dane.c */
 };
 
-enum { CERTD_VSERVERS_MAX = 256, CERTD_TRUST_MAX = 8 << 20 };
+enum { CERTD_VSERVERS_MAX = 256, CERTD_TRUST_MAX = 8 << 20, CERTD_ASLEEP_MAX = 1024 };
 
 /* Whose client certificates hold at a virtual server: PEM. */
 struct vserver_trust {
@@ -40,7 +41,12 @@ struct certd {
     struct vserver_life *lives[CERTD_VSERVERS_MAX]; /* never freed: a fiber leads each */
     unsigned life_count;
     struct chain roots; /* of our own CA; empty: not known yet */
+    struct buf between; /* of our own CA: what stands between its certificates and the roots; PEM */
     struct fiber_lock roots_lock;
+    /* Virtual servers that have left an identity and may be without a life: switched off, or not in
+     * the configuration any more. */
+    char (*asleep)[IDENTITY_NAME_MAX + 1];
+    unsigned asleep_count;
     struct vserver_trust trust[CERTD_VSERVERS_MAX];
     unsigned trust_count;
     struct fiber_lock trust_lock;
@@ -64,8 +70,13 @@ int lives_issue(struct vserver_life *v, bool same_key, struct err *e);
 /* Something else with the lock held, on a life that is up to date. suspends */
 typedef int (*life_fn)(struct vserver_life *v, void *arg, struct err *e);
 int lives_do(struct vserver_life *v, life_fn fn, void *arg, struct err *e);
-/* Shows what `from` shows. suspends */
+/* Shows what `from` shows, and follows it. suspends */
 int lives_assign(struct vserver_life *v, const struct vserver_life *from, struct err *e);
+/* Installs what `from` shows, key and all, as its own: what becomes of that of `from` later is
+ * nothing to it. suspends */
+int lives_copy(struct vserver_life *v, const struct vserver_life *from, struct err *e);
+/* Soon a look for keys that keyd made and could not tell of. */
+void lives_keyd_came(struct certd *d);
 
 /* trust.c: reads the lists anew and tells the workers what has changed; tells one worker all. */
 void trust_follow(struct certd *d);
@@ -82,6 +93,7 @@ void msg_cert_pending(void *arg, struct msg *m);
 void msg_cert_cancel(void *arg, struct msg *m);
 void msg_cert_offer(void *arg, struct msg *m);
 void msg_cert_assign(void *arg, struct msg *m);
+void msg_cert_copy(void *arg, struct msg *m);
 void msg_cert_renew(void *arg, struct msg *m);
 void msg_cert_remove(void *arg, struct msg *m);
 void msg_cert_rollback(void *arg, struct msg *m);
@@ -103,6 +115,8 @@ extern const struct life_ops certd_life_ops; /* arg: struct vserver_life */
  * suspends */
 int state_ask(struct certd *d, const char *serial, struct err *e);
 int roots_load(struct certd *d, struct err *e); /* suspends */
+/* Reads what has left an identity and has no life (yet). Before the jail. */
+void asleep_find(struct certd *d, int folder);
 /* suspends; -ENOENT: none. *ret_has_damaged: one that was put aside is still there. */
 int life_file_read(struct vserver_life *v, struct buf *out, bool *ret_has_damaged, struct err *e);
 void life_file_put_aside(struct vserver_life *v); /* suspends */

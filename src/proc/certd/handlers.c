@@ -223,6 +223,7 @@ const struct msg_handler certd_handlers[] = {
     {MSG_CERT_CANCEL,     msg_cert_cancel,     true },
     {MSG_CERT_OFFER,      msg_cert_offer,      true },
     {MSG_CERT_ASSIGN,     msg_cert_assign,     true },
+    {MSG_CERT_COPY,       msg_cert_copy,       true },
     {MSG_CERT_RENEW,      msg_cert_renew,      true },
     {MSG_CERT_REMOVE,     msg_cert_remove,     true },
     {MSG_CERT_ROLLBACK,   msg_cert_rollback,   true },

@@ -10,7 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_MS = 30000, LOOK_SOON_MS = 500, FOREVER_MS = 3600 * 1000, FOLLOW_RETRY = 300 };
+enum {
+    LOOK_MS = 30000,
+    LOOK_SOON_MS = 500,
+    FOREVER_MS = 3600 * 1000,
+    FOLLOW_RETRY = 300,
+    SETTLED_SECONDS = 2,   /* so long after a start the workers have what is live */
+    SWEEP_SECONDS = 86400, /* between two looks for keys that nobody remembers */
+    SWEEP_SOON = 20,
+    ORPHAN_SECONDS = 15, /* an import is told of its key sooner than that */
+};
 
 struct vserver_life *certd_find(struct certd *d, const char *vserver)
 {
@@ -97,23 +106,25 @@ static void notice(struct vserver_life *v, int64_t now)
     v->noticed = now;
 }
 
-static int assign(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+/* Installs what `from` shows, said to come from there; `why` for the history. */
+static int take_from(struct vserver_life *v, const struct vserver_life *from,
+                     enum identity_source source, const char *origin, const char *why,
+                     struct err *e)
 {
     const struct identity_slot *s = &from->life.id.current;
     struct buf chain BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES),
                      roots BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
     char key[IDENTITY_KEY_ID_MAX + 1], type[16], name[IDENTITY_LABEL_MAX + 1];
     struct chain c = CHAIN_NONE;
-    struct life_offer o = {.source = IDENTITY_ASSIGNED,
+    struct life_offer o = {.source = source,
                            .key_id = key,
                            .key_type = type,
                            .name = name,
-                           .origin = from->name,
+                           .origin = origin,
+                           .note = why,
                            .certificates = &c};
     int rc;
 
-    if (v == from)
-        return err_set(e, -EINVAL, "%s cannot be assigned its own certificate", v->name);
     if (!from->life.checked || !identity_is_served(s))
         return err_set(e, -ENOENT, "%s has no certificate in use", from->name);
     /* copies: it may change while we wait */
@@ -125,9 +136,59 @@ static int assign(struct vserver_life *v, const struct vserver_life *from, struc
     rc = chain_parse(buf_span(&chain), &c, e);
     o.roots = buf_span(&roots);
     if (rc == 0)
-        rc = life_take(&v->life, &o, "assigned", e);
+        rc = life_take(&v->life, &o, why, e);
     chain_done(&c);
     return rc;
+}
+
+static int assign(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+{
+    if (v == from)
+        return err_set(e, -EINVAL, "%s cannot be assigned its own certificate", v->name);
+    return take_from(v, from, IDENTITY_ASSIGNED, from->name, "assigned", e);
+}
+
+/* Where the certificate that is in use there is renewed: whoever it was assigned from knows. */
+static int path_of(const struct vserver_life *from, enum identity_source *ret_source,
+                   char ret_origin[IDENTITY_NAME_MAX + 1], struct err *e)
+{
+    const struct identity_slot *s = &from->life.id.current;
+    const struct vserver_life *first;
+
+    if (s->source == IDENTITY_ASSIGNED) {
+        first = certd_find(from->certd, s->origin);
+        if (!first || !first->loaded || !first->life.checked ||
+            strcmp(first->life.id.current.serial, s->serial) != 0)
+            return err_set(e, -EAGAIN,
+                           "%s shows a certificate of %s that %s does not show any more; copy that "
+                           "of %s, or try again when %s has followed",
+                           from->name, s->origin, s->origin, s->origin, from->name);
+        s = &first->life.id.current;
+    }
+    *ret_source = s->source;
+    memcpy(ret_origin, s->origin, IDENTITY_NAME_MAX + 1);
+    return 0;
+}
+
+static int copy(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+{
+    const struct identity_slot *mine = &v->life.id.current, *s = &from->life.id.current;
+    char origin[IDENTITY_NAME_MAX + 1], why[IDENTITY_NAME_MAX + 20];
+    enum identity_source source;
+    int rc;
+
+    if (v == from)
+        return err_set(e, -EINVAL, "%s has its own certificate already", v->name);
+    if (identity_is_served(mine) && mine->source != IDENTITY_ASSIGNED &&
+        strcmp(mine->serial, s->serial) == 0)
+        return err_set(e, -EEXIST, "%s has certificate %s already, as its own", v->name, s->serial);
+    if (from->life.revoked)
+        return err_set(e, -EKEYREVOKED,
+                       "certificate %s of %s was revoked by its CA; it is not copied", s->serial,
+                       from->name);
+    rc = path_of(from, &source, origin, e);
+    snprintf(why, sizeof(why), "copied from %s", from->name);
+    return rc < 0 ? rc : take_from(v, from, source, origin, why, e);
 }
 
 /* What was assigned follows the virtual server that it is of. */
@@ -151,6 +212,45 @@ static void follow(struct vserver_life *v, int64_t now)
     }
 }
 
+static void reconciled(struct vserver_life *v)
+{
+    int64_t now = clock_seconds();
+
+    v->reconciled = true;
+    v->reconciled_at = now;
+    /* keyd may have come meanwhile */
+    if (v->sweep_at == 0)
+        v->sweep_at = now + SWEEP_SECONDS;
+}
+
+/* A swap that was not looked at over TCP, because we died in between. */
+static void make_up(struct vserver_life *v, int64_t now)
+{
+    const struct child *c = v->certd->child;
+    const struct conf_vserver *cv = conf_vserver_by_name(c->conf, v->name);
+    bool strangers = cv && cv->protocol == PROTOCOL_SMTP && cv->smtp_kind == SMTP_MX;
+    struct err e;
+
+    if (v->life.id.unproved && child_peer(c, strangers ? ROLE_MX : ROLE_ACCESS) &&
+        (now - v->reconciled_at >= SETTLED_SECONDS || now < v->reconciled_at))
+        life_make_up(&v->life, &e);
+}
+
+/* Keys that keyd made, and died before it could tell us; those of an import that was broken off. */
+static void sweep(struct vserver_life *v, int64_t now)
+{
+    struct err e;
+
+    /* a clock that went back does not put it off */
+    if (now < v->sweep_at && v->sweep_at - now <= SWEEP_SECONDS)
+        return;
+    v->sweep_at = now + SWEEP_SECONDS;
+    if (life_sweep(&v->life, now - ORPHAN_SECONDS, &e) < 0) {
+        log_warn("certificate of %s: %s", v->name, e.text);
+        v->sweep_at = now + SWEEP_SOON;
+    }
+}
+
 /* One look, with the lock held: what is due is done. */
 static void look(struct vserver_life *v)
 {
@@ -163,10 +263,12 @@ static void look(struct vserver_life *v)
     set_want(v);
     if (!v->wanted)
         return;
-    if (!v->reconciled && life_may_try(&v->life, now))
-        v->reconciled = life_reconcile(&v->life, &e) == 0;
+    if (!v->reconciled && life_may_try(&v->life, now) && life_reconcile(&v->life, &e) == 0)
+        reconciled(v);
     if (!v->reconciled)
         return;
+    make_up(v, now);
+    sweep(v, now);
     ask_state(v);
     follow(v, now);
     notice(v, now);
@@ -185,6 +287,8 @@ static uint64_t pause_ms(const struct vserver_life *v)
 
     if (!v->wanted)
         return FOREVER_MS;
+    if (v->life.id.unproved && v->life.looks == 0)
+        return LOOK_SOON_MS;
     if (v->life.retry_at > now)
         return (uint64_t)(v->life.retry_at - now) * 1000 < LOOK_MS
                    ? (uint64_t)(v->life.retry_at - now) * 1000
@@ -247,7 +351,7 @@ int lives_do(struct vserver_life *v, life_fn fn, void *arg, struct err *e)
     if (!v->wanted)
         rc = err_set(e, -ENOENT, "there is no virtual server %s that is enabled", v->name);
     else if (!v->reconciled && (rc = life_reconcile(&v->life, e)) == 0)
-        v->reconciled = true;
+        reconciled(v);
     if (rc == 0)
         rc = fn(v, arg, e);
     fiber_unlock(&v->lock);
@@ -271,6 +375,22 @@ int lives_issue(struct vserver_life *v, bool same_key, struct err *e)
 static int do_assign(struct vserver_life *v, void *arg, struct err *e)
 {
     return assign(v, arg, e);
+}
+
+static int do_copy(struct vserver_life *v, void *arg, struct err *e)
+{
+    return copy(v, arg, e);
+}
+
+int lives_copy(struct vserver_life *v, const struct vserver_life *from, struct err *e)
+{
+    return lives_do(v, do_copy, certd_find(v->certd, from->name), e);
+}
+
+void lives_keyd_came(struct certd *d)
+{
+    for (unsigned i = 0; i < d->life_count; i++)
+        d->lives[i]->sweep_at = clock_seconds() + SWEEP_SOON;
 }
 
 int lives_assign(struct vserver_life *v, const struct vserver_life *from, struct err *e)

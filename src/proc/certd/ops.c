@@ -7,6 +7,7 @@
 #include "proc/certd/dane.h"
 #include "proc/child/evidence.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,7 +92,7 @@ static int wait_loaded(struct certd *d, struct err *e)
     return 0;
 }
 
-static bool used_elsewhere(const struct vserver_life *v, const char *id)
+static bool used_by_others(const struct vserver_life *v, const char *id)
 {
     const struct certd *d = v->certd;
 
@@ -99,6 +100,76 @@ static bool used_elsewhere(const struct vserver_life *v, const char *id)
         if (d->lives[i] != v && life_names_key(&d->lives[i]->life, id))
             return true;
     return false;
+}
+
+/* One that is switched off shows its certificate again when it is switched on. A file that cannot be
+ * read may name any key. */
+struct asleep_job {
+    const struct certd *certd;
+    const char *id;
+    char name[IDENTITY_NAME_MAX + 1];
+    bool used;
+};
+
+static void work_asleep(void *arg)
+{
+    struct asleep_job *j = arg;
+    struct buf bytes BUF_AUTO = BUF(IDENTITY_FILE_MAX);
+    struct identity id;
+    char path[400];
+    struct err e;
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/certs/%s.identity", j->certd->child->root, j->name);
+    rc = file_read(AT_FDCWD, path, IDENTITY_FILE_MAX, &bytes, &e);
+    if (rc == 0)
+        rc = identity_read(buf_span(&bytes), &id, &e);
+    if (rc < 0) {
+        j->used = rc != -ENOENT;
+        return;
+    }
+    j->used = identity_uses(&id, j->id) > 0;
+    identity_done(&id);
+}
+
+static bool used_asleep(const struct certd *d, const char *id)
+{
+    struct asleep_job j = {.certd = d, .id = id};
+
+    for (unsigned i = 0; i < d->asleep_count && !j.used; i++) {
+        if (certd_find((struct certd *)(uintptr_t)d, d->asleep[i]))
+            continue;
+        memcpy(j.name, d->asleep[i], sizeof(j.name));
+        fiber_offload(work_asleep, &j);
+    }
+    return j.used;
+}
+
+/* suspends */
+static bool used_elsewhere(const struct vserver_life *v, const char *id)
+{
+    return used_by_others(v, id) || used_asleep(v->certd, id) || used_by_others(v, id);
+}
+
+void asleep_find(struct certd *d, int folder)
+{
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    d->asleep = calloc(CERTD_ASLEEP_MAX, sizeof(*d->asleep));
+    CHECK(d->asleep);
+    while (dir && d->asleep_count < CERTD_ASLEEP_MAX && (entry = readdir(dir)) != NULL) {
+        struct span name = span_cstr(entry->d_name);
+        if (span_ends_nocase(name, SPAN(".identity")) &&
+            span_to_cstr(span_head(name, name.n - strlen(".identity")), d->asleep[d->asleep_count],
+                         sizeof(d->asleep[0])))
+            d->asleep_count++;
+    }
+    if (dir)
+        closedir(dir);
+    else
+        fd_close(&fd);
 }
 
 static int op_key_delete(void *arg, const char *id, struct err *e)
@@ -117,12 +188,16 @@ static int op_key_delete(void *arg, const char *id, struct err *e)
     return rc < 0 ? keyd_error(rc, "removing key", id, e) : 0;
 }
 
-static int op_key_ids(void *arg, const char *label, char (*ret)[IDENTITY_KEY_ID_MAX + 1],
-                      size_t *ret_count, struct err *e)
+static int op_key_ids(void *arg, const char *label, int64_t before,
+                      char (*ret)[IDENTITY_KEY_ID_MAX + 1], size_t *ret_count, struct err *e)
 {
+    struct vserver_life *v = arg;
     struct key_info *all = NULL;
     size_t n = 0;
-    int rc = wait_keyd(arg, e);
+    int rc = wait_loaded(v->certd, e);
+
+    if (rc == 0)
+        rc = wait_keyd(arg, e);
 
     if (rc == 0 && (rc = key_list(label, &all, &n)) < 0)
         rc = keyd_error(rc, "listing", label, e);
@@ -130,7 +205,9 @@ static int op_key_ids(void *arg, const char *label, char (*ret)[IDENTITY_KEY_ID_
         return rc;
     *ret_count = 0;
     for (size_t i = 0; i < n && *ret_count < LIFE_KEYS_MAX; i++)
-        if (strcmp(all[i].label, label) == 0) /* the list goes by prefix */
+        if (strcmp(all[i].label, label) == 0 /* the list goes by prefix */ &&
+            all[i].created < before && !life_names_key(&v->life, all[i].id) &&
+            !used_elsewhere(v, all[i].id))
             snprintf(ret[(*ret_count)++], IDENTITY_KEY_ID_MAX + 1, "%s", all[i].id);
     free(all);
     return 0;
@@ -160,6 +237,19 @@ static int call_cad(struct certd *d, enum msg_id id, struct span body, struct bu
                   : 0;
 }
 
+static int ask_between(struct certd *d, struct buf *ret_pem, struct err *e)
+{
+    struct buf reply BUF_AUTO = BUF(65536);
+    int rc = call_cad(d, MSG_CA_ISSUING, SPAN_EMPTY, &reply, e);
+    struct rd r = rd_of(buf_span(&reply));
+
+    while (rc == 0 && r.n > 0 && !r.bad)
+        pem_write("CERTIFICATE", rd_span(&r, CERTIFICATE_DER_MAX), ret_pem);
+    if (rc == 0 && !rd_done(&r))
+        rc = err_set(e, -EPROTO, "cad's answer has another form");
+    return rc < 0 ? rc : 0;
+}
+
 static int ask_roots(struct certd *d, struct chain *ret, struct err *e)
 {
     struct buf reply BUF_AUTO = BUF(65536);
@@ -170,6 +260,7 @@ static int ask_roots(struct certd *d, struct chain *ret, struct err *e)
 
 int roots_load(struct certd *d, struct err *e)
 {
+    struct buf between BUF_AUTO = BUF(CERTD_TRUST_MAX);
     struct chain fresh = CHAIN_NONE;
     int rc;
 
@@ -178,6 +269,10 @@ int roots_load(struct certd *d, struct err *e)
     if (rc == 0 && fresh.n > 0) {
         chain_done(&d->roots);
         d->roots = fresh;
+    }
+    if (rc == 0 && (rc = ask_between(d, &between, e)) == 0) {
+        buf_clear(&d->between);
+        buf_put_span(&d->between, buf_span(&between));
     }
     fiber_unlock(&d->roots_lock);
     return rc;

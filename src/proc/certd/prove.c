@@ -4,7 +4,8 @@
  * next slot; afterwards each endpoint is dialled over TCP. With a server name in the handshake and
  * without; the greeting must come.
  *
- * -EKEYREJECTED: what was shown is wrong. Any other failure says nothing about the certificate (a
+ * -EKEYREJECTED: what was shown is wrong. -EAGAIN: it is live, and nothing could be seen of it; it
+ * is looked at again. Any other failure says nothing about the certificate (a
  * worker that is away, connection control that keeps us out): it is logged, and no reason to stay
  * without a new one.
  */
@@ -285,6 +286,15 @@ static void name_of(const struct identity_slot *s, char ret[256])
     chain_done(&chain);
 }
 
+static bool has_tls(const struct conf_vserver *v)
+{
+    bool has = false;
+
+    for (unsigned i = 0; v && i < v->endpoint_count; i++)
+        has |= v->endpoints[i].policy != POLICY_PUBLIC_HTTP;
+    return has;
+}
+
 int certd_prove(void *arg, const char *vserver, bool live, const struct identity_slot *s,
                 struct err *e)
 {
@@ -310,6 +320,8 @@ int certd_prove(void *arg, const char *vserver, bool live, const struct identity
         log_info("certificate of %s: %s %s in %u connections%s", vserver, s->serial,
                  rc == 0 ? "is fine" : "does not pass", count, live ? " over TCP" : "");
     }
+    if (rc == 0 && live && count == 0 && has_tls(p.v))
+        rc = err_set(e, -EAGAIN, "no endpoint of %s could be looked at", vserver);
     tls_client_context_free(p.trust);
     conf_free(copy);
     return rc;

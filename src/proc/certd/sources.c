@@ -241,6 +241,40 @@ static int read_memfd(int fd, struct buf *out, struct err *e)
     return 0;
 }
 
+/* The file of a root often holds what stands below it, too: that belongs to the chain. Where no root
+ * is in it, somebody has taken the one for the other. */
+static int sort_roots(struct offering *o, struct err *e)
+{
+    struct chain roots = CHAIN_NONE;
+    const struct certificate *below = NULL;
+    size_t room = CERTIFICATE_CHAIN_MAX - o->certificates.n;
+
+    for (size_t i = 0; i < o->roots.n; i++) {
+        if (!o->roots.v[i]->is_ca)
+            return err_set(e, -EKEYREJECTED,
+                           "%s is no CA certificate and cannot be a root; give it as the answer, "
+                           "and only the CA's root as the root certificate",
+                           o->roots.v[i]->subject);
+        below = o->roots.v[i]->self_issued ? below : o->roots.v[i];
+        roots.n += o->roots.v[i]->self_issued;
+    }
+    if (below && roots.n == 0)
+        return err_set(e, -EKEYREJECTED,
+                       "%s is no root but an intermediate certificate, issued by %s; give it along "
+                       "with the answer (in the same file or as a further one), and as the root "
+                       "certificate that of %s",
+                       below->subject, below->issuer, below->issuer);
+    if (o->roots.n - roots.n > room)
+        return err_set(e, -E2BIG, "there are more than %d certificates", CERTIFICATE_CHAIN_MAX);
+    roots.n = 0;
+    for (size_t i = 0; i < o->roots.n; i++) {
+        struct chain *to = o->roots.v[i]->self_issued ? &roots : &o->certificates;
+        to->v[to->n++] = o->roots.v[i];
+    }
+    o->roots = roots;
+    return 0;
+}
+
 static int take_file(struct offering *o, const struct cert_file *f, struct err *e)
 {
     const struct certificate *top;
@@ -257,6 +291,8 @@ static int take_file(struct offering *o, const struct cert_file *f, struct err *
     }
     rc = container_certificates(f->bytes, f->kind == CERT_FILE_ROOT ? &o->roots : &o->certificates,
                                 e);
+    if (rc == 0 && f->kind == CERT_FILE_ROOT)
+        rc = sort_roots(o, e);
     return rc < 0 ? err_wrap(e, rc, "%s", log_quote(span_cstr(f->name))) : 0;
 }
 
@@ -272,12 +308,6 @@ static int take_files(struct offering *o, struct span bytes, struct err *e)
             return malformed(e);
         rc = take_file(o, &f, e);
     }
-    for (size_t i = 0; rc == 0 && i < o->roots.n; i++)
-        if (!o->roots.v[i]->is_ca)
-            rc = err_set(e, -EKEYREJECTED,
-                         "%s is no CA certificate and cannot be a root; give it as the answer, and "
-                         "only the CA's root with --root",
-                         o->roots.v[i]->subject);
     return rc;
 }
 
@@ -412,6 +442,22 @@ void msg_cert_assign(void *arg, struct msg *m)
                      from->name, from->life.id.current.origin);
     if (rc == 0)
         rc = lives_assign(v, from, &e);
+    answer_life(&a, rc, &e, v);
+}
+
+void msg_cert_copy(void *arg, struct msg *m)
+{
+    struct asker a = asker_of(arg, m);
+    struct vserver_life *v = NULL, *from = NULL;
+    struct cert_assign_msg q;
+    struct err e;
+    int rc = rd_cert_assign(m->body, &q) ? 0 : malformed(&e);
+
+    if (rc == 0 &&
+        (!(v = certd_named(a.certd, q.vserver, &e)) || !(from = certd_named(a.certd, q.from, &e))))
+        rc = -ENOENT;
+    if (rc == 0)
+        rc = lives_copy(v, from, &e);
     answer_life(&a, rc, &e, v);
 }
 

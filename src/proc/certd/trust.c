@@ -1,7 +1,9 @@
 /*
  * trust.c: whose client certificates hold at which virtual server: the roots of our own CA, and
  * files of CA certificates and CRLs in certs/trust. Workers get the list of each virtual server
- * that asks for certificates; it stands for itself, nothing that the machine trusts is added.
+ * that asks for certificates; it stands for itself, nothing that the machine trusts is added. A CA
+ * in it that another has certified is no reason to trust anybody: it leads to its root, where a
+ * client has sent its certificate alone.
  */
 #include "base/check.h"
 #include "base/fd.h"
@@ -45,7 +47,10 @@ static int add_entry(struct certd *d, const char *name, struct buf *out, struct 
     if (strcmp(name, "own-ca") == 0) {
         if (d->roots.n == 0)
             return err_set(e, -EAGAIN, "our own CA is not there yet");
-        return chain_write_pem(&d->roots, out) ? 0 : err_set(e, -EMSGSIZE, "it is too long");
+        /* the CAs below them too: many clients send their certificate alone */
+        return chain_write_pem(&d->roots, out) && buf_put_span(out, buf_span(&d->between))
+                   ? 0
+                   : err_set(e, -EMSGSIZE, "it is too long");
     }
     if ((size_t)snprintf(j.path, sizeof j.path, "%s/certs/trust/%s", d->child->root, name) >=
         sizeof j.path)
@@ -188,9 +193,11 @@ static void put_certificates(struct span pem, struct buf *out)
 
     buf_put_cstr(out, "[");
     while (pem_next(&pem, "CERTIFICATE", &der, &damaged)) {
-        struct certificate *c;
+        struct certificate *c = NULL;
         struct err e;
-        if (certificate_parse(buf_span(&der), &c, &e) == 0) {
+        if (certificate_parse(buf_span(&der), &c, &e) == 0 && !c->self_issued) {
+            certificate_free(c); /* who ends at it is not trusted by it */
+        } else if (c) {
             buf_put_cstr(out, first ? "{\"subject\":" : ",{\"subject\":");
             json_put_string(out, span_cstr(c->subject));
             buf_printf(out, ",\"sha256\":\"%s\",\"not_after\":%lld}", c->sha256,
