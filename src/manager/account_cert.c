@@ -129,6 +129,11 @@ static void list_row(const char *address, const struct directory_certificate *ro
                   "ends", (json_int_t)row->ends_seconds, "made", (json_int_t)row->created_seconds));
 }
 
+int account_cert_list(struct call *c, const char *address, json_t *all, struct err *e)
+{
+    return account_cert_each(c, address, list_row, all, e);
+}
+
 /* What our CA says of those that it has made. */
 static void add_states(struct call *c, json_t *all)
 {
@@ -160,7 +165,7 @@ int cmd_account_cert_list(struct call *c, struct err *e)
     if (r != 0)
         return r;
     all = json_array();
-    if ((r = account_cert_each(c, address, list_row, all, e)) != 0) {
+    if ((r = account_cert_list(c, address, all, e)) != 0) {
         json_decref(all);
         return r;
     }

@@ -7,12 +7,15 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "conf/lint.h"
+#include "manager/account_cert.h"
 #include "manager/ca.h"
 #include "manager/evidence_log.h"
+#include "manager/evidence_page.h"
 #include "manager/evidence_sign.h"
+#include "manager/evidence_since.h"
+#include "manager/table.h"
 #include "manager/text.h"
 #include "manager/verify_guest.h"
-#include "manager/verify_html.h"
 #include "pki/cert_msg.h"
 #include "proc/child/evidence_msg.h"
 
@@ -25,19 +28,24 @@
 
 enum { REPORT_MAX_BYTES = 64 << 20, SIGNATURE_MAX = 64 << 10, CONF_TEXT_MAX = 16 << 20 };
 
-#define JSON_BEGIN "<script type=\"application/json\" id=\"evidence\">"
-#define JSON_END "</script>"
-
 struct evidence {
     struct call *call;
     struct verify_plan *plan;
     struct evidence_log log;
     char log_file[4200];
     json_t *register_rows, *certificates; /* of the CA; by virtual server, as certd has them */
+    json_t *accounts, *trust; /* certificates that stand for accounts; that are believed */
     struct probe_result *results;
     unsigned count, added;
     int64_t now;
 };
+
+static int64_t integer_of(const json_t *o, const char *name, int64_t otherwise)
+{
+    const json_t *n = json_object_get(o, name);
+
+    return json_is_integer(n) ? json_integer_value(n) : otherwise;
+}
 
 /* ---- what there is ----------------------------------------------------------------------- */
 
@@ -78,6 +86,70 @@ static void take_certificates(struct evidence *v)
         json_object_set_new(v->certificates, conf->vservers[i].name,
                             one != NULL ? one : json_null());
     }
+}
+
+/* Certificates that stand for accounts, with what our CA says of those it has made. */
+static int take_accounts(struct evidence *v, struct err *e)
+{
+    json_t *states = json_object(), *one;
+    size_t i;
+    int r;
+
+    v->accounts = json_array();
+    json_array_foreach(v->register_rows, i, one) json_object_set(
+        states, view_string(one, "certificate.serial"), json_object_get(one, "state"));
+    r = account_cert_list(v->call, "", v->accounts, e);
+    json_array_foreach(v->accounts, i, one)
+    {
+        if (json_is_true(json_object_get(one, "issued")))
+            json_object_set(one, "state", json_object_get(states, view_string(one, "serial")));
+    }
+    json_decref(states);
+    return r;
+}
+
+static void add_trusted(struct evidence *v, const char *of, const char *subject, const char *sha256,
+                        int64_t not_after)
+{
+    json_array_append_new(v->trust,
+                          json_pack("{s:s,s:o,s:s,s:I}", "of", of, "subject", view_text(subject),
+                                    "sha256", sha256, "not_after", (json_int_t)not_after));
+}
+
+/* The roots of our CA, which also say whose report this is, and the trust list of each virtual server as its workers have it. */
+static int take_trust(struct evidence *v, struct err *e)
+{
+    const struct conf *conf = v->plan->conf;
+    struct buf pem BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
+    struct chain roots = CHAIN_NONE;
+    int r = control_call(v->plan->control, ROLE_CERTD, 0, MSG_CERT_CA_PEM, SPAN_EMPTY, &pem, e);
+
+    v->trust = json_array();
+    if (r >= 0)
+        r = chain_parse_file(buf_span(&pem), &roots, e);
+    if (r < 0)
+        return err_wrap(e, r, "the roots of the own CA");
+    for (size_t i = 0; i < roots.n; i++)
+        add_trusted(v, "own CA", roots.v[i]->subject, roots.v[i]->sha256, roots.v[i]->not_after);
+    chain_done(&roots);
+    for (uint32_t i = 0; i < conf->vserver_count; i++) {
+        const struct conf_vserver *vs = &conf->vservers[i];
+        struct buf body BUF_AUTO = BUF(128), reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
+        json_t *answer, *one;
+        size_t k;
+        if (vs->client_certificates == CLIENT_CERTIFICATES_IGNORE)
+            continue;
+        wr_cert_word(&body, vs->name);
+        if ((r = control_call(v->plan->control, ROLE_CERTD, 0, MSG_CERT_TRUST_SHOW, buf_span(&body),
+                              &reply, e)) < 0 ||
+            (answer = view_parse(buf_span(&reply), "certd", e)) == NULL)
+            return err_wrap(e, r < 0 ? r : -EPROTO, "the trust list of %s", vs->name);
+        json_array_foreach(json_object_get(answer, "trust"), k, one)
+            add_trusted(v, vs->name, view_string(one, "subject"), view_string(one, "sha256"),
+                        integer_of(one, "not_after", 0));
+        json_decref(answer);
+    }
+    return 0;
 }
 
 static void sha256_text(struct span s, char ret[65])
@@ -121,13 +193,6 @@ static const char *newest(const struct evidence *v, const char *kind, const char
             found = view_string(one, field);
     }
     return found;
-}
-
-static int64_t integer_of(const json_t *o, const char *name, int64_t otherwise)
-{
-    const json_t *n = json_object_get(o, name);
-
-    return json_is_integer(n) ? json_integer_value(n) : otherwise;
 }
 
 /* What the log lacks although it has happened: from before there was one, or while it could not be written. The supervisor writes it. */
@@ -287,171 +352,13 @@ static int take_capture(const struct call *c, json_t **ret, struct err *e)
 
 static json_t *report_json(struct evidence *v, struct span conf_text, json_t *take_capture_json)
 {
-    return json_pack(
-        "{s:s,s:I,s:s,s:s,s:o,s:O,s:O,s:o,s:o,s:{s:s,s:O}}", "format", "sealpost-evidence-1", "at",
-        (json_int_t)v->now, "hostname", v->plan->conf->hostname, "version", SEALPOST_VERSION,
-        "settings", json_stringn(conf_text.p ? conf_text.p : "", conf_text.n), "certificates",
-        v->certificates, "register", v->register_rows, "probe", probe_json(v), "capture",
-        take_capture_json, "log", "head", v->log.head, "entries", v->log.entries);
-}
-
-/* ---- the report as a page ---------------------------------------------------------------- */
-
-static void put(struct buf *out, const char *text)
-{
-    html_put(out, span_cstr(text));
-}
-
-static void put_time(struct buf *out, int64_t seconds)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    char text[40];
-
-    gmtime_r(&t, &tm);
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
-    put(out, text);
-}
-
-static void put_vserver(const struct evidence *v, const struct conf_vserver *vs, struct buf *out)
-{
-    const json_t *cert = json_object_get(v->certificates, vs->name);
-    unsigned n[3] = {0, 0, 0};
-    size_t i;
-    json_t *one;
-
-    for (unsigned k = 0; k < v->count; k++)
-        if (v->results[k].target->vserver == vs)
-            n[v->results[k].verdict]++;
-    buf_put_cstr(out, "<section><header><h2>");
-    put(out, vs->name);
-    buf_printf(out,
-               "</h2><span class=\"mark %s\">%s</span><span class=\"count\">%u checks passed, %u "
-               "failed, %u skipped</span></header>",
-               n[PROBE_FAIL] ? "FAIL" : "PASS", n[PROBE_FAIL] ? "FAIL" : "PASS", n[PROBE_PASS],
-               n[PROBE_FAIL], n[PROBE_SKIP]);
-    buf_printf(out, "<p>In service: <code>");
-    put(out, view_string(cert, "current.serial"));
-    buf_put_cstr(
-        out,
-        "</code></p><table><thead><tr><th>When<th>What<th>Certificate<th>For</tr></thead><tbody>");
-    json_array_foreach(v->log.entries, i, one)
-    {
-        const char *serial = view_string(one, "serial");
-        bool own = strcmp(view_string(one, "vserver"), vs->name) == 0 ||
-                   strstr(view_string(one, "for"), vs->name) != NULL;
-        if (!own || serial[0] == '\0')
-            continue;
-        buf_put_cstr(out, "<tr><td class=\"where\">");
-        put_time(out, integer_of(one, "at", 0));
-        buf_put_cstr(out, "</td><td class=\"name\">");
-        put(out, view_string(one, "kind"));
-        buf_put_cstr(out, "</td><td><code>");
-        put(out, serial);
-        buf_put_cstr(out, "</code></td><td>");
-        put(out, view_string(one, "for"));
-        buf_put_cstr(out, "</td></tr>");
-    }
-    buf_put_cstr(out, "</tbody></table>");
-    for (unsigned k = 0; k < v->count; k++) {
-        const struct probe_result *r = &v->results[k];
-        if (r->target->vserver != vs || r->verdict != PROBE_FAIL)
-            continue;
-        buf_put_cstr(out, "<p><span class=\"mark FAIL\">FAIL</span> ");
-        put(out, r->check->name);
-        buf_put_cstr(out, ": ");
-        put(out, r->detail);
-        buf_put_cstr(out, "</p>");
-    }
-    buf_put_cstr(out, "</section>");
-}
-
-static void put_people(const struct evidence *v, struct buf *out)
-{
-    size_t i;
-    json_t *one;
-
-    buf_put_cstr(out,
-                 "<section><header><h2>Certificates of accounts and "
-                 "peers</h2></header><table><thead><tr><th>Kind<th>Subject<th>State<th>Serial</"
-                 "tr></thead><tbody>");
-    json_array_foreach(v->register_rows, i, one)
-    {
-        const char *profile = view_string(one, "profile");
-        if (strcmp(profile, "server") == 0)
-            continue;
-        buf_put_cstr(out, "<tr><td>");
-        put(out, profile);
-        buf_put_cstr(out, "</td><td>");
-        put(out, view_string(one, "certificate.subject"));
-        buf_put_cstr(out, "</td><td>");
-        put(out, view_string(one, "state"));
-        buf_put_cstr(out, "</td><td><code>");
-        put(out, view_string(one, "certificate.serial"));
-        buf_put_cstr(out, "</code></td></tr>");
-    }
-    buf_put_cstr(out, "</tbody></table></section>");
-}
-
-static void put_json(struct buf *out, const json_t *report)
-{
-    char *text = json_dumps(report, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-    struct span rest = span_cstr(text);
-
-    CHECK(text != NULL);
-    buf_put_cstr(out, JSON_BEGIN);
-    /* nothing in it may end the element early */
-    for (size_t i = 0; i < rest.n; i++) {
-        if (rest.p[i] == '<')
-            buf_put_cstr(out, "\\u003c");
-        else
-            buf_putc(out, rest.p[i]);
-    }
-    buf_put_cstr(out, JSON_END);
-    free(text);
-}
-
-static void report_page(const struct evidence *v, const json_t *report, struct buf *out)
-{
-    const json_t *capture = json_object_get(report, "capture");
-    const struct conf *conf = v->plan->conf;
-    unsigned failed = 0;
-
-    for (unsigned i = 0; i < v->count; i++)
-        failed += v->results[i].verdict == PROBE_FAIL;
-    buf_put_cstr(out, "<!DOCTYPE html><html lang=\"en\"><head><meta "
-                      "charset=\"utf-8\"><title>Evidence</title><style>");
-    buf_put_cstr(out, html_style);
-    buf_put_cstr(out, "</style></head><body><main><h1>Evidence of ");
-    put(out, conf->hostname);
-    buf_put_cstr(out, "</h1><p class=\"sub\">");
-    put_time(out, v->now);
-    buf_printf(out,
-               ", sealpost " SEALPOST_VERSION
-               "</p><div class=\"verdict %s\">%s<small>%u checks by the probe, %u failed",
-               failed ? "bad" : "good",
-               failed ? "Not all is as it should be" : "Every endpoint does what it should",
-               v->count, failed);
-    if (json_is_object(capture))
-        buf_printf(out, "; packet capture: %s",
-                   json_is_true(json_object_get(capture, "proved")) ? "proved, nothing can be read"
-                                                                    : "not proved");
-    buf_printf(out,
-               "</small></div><section><header><h2>Log</h2></header><p>%zu entries; head "
-               "<code>%s</code></p></section>",
-               json_array_size(v->log.entries), v->log.head);
-    for (uint32_t i = 0; i < conf->vserver_count; i++)
-        if (conf->vservers[i].enabled)
-            put_vserver(v, &conf->vservers[i], out);
-    put_people(v, out);
-    buf_put_cstr(out, "<section><header><h2>Settings</h2></header><pre class=\"mono\" "
-                      "style=\"white-space:pre-wrap\">");
-    put(out, view_string(report, "settings"));
-    buf_put_cstr(
-        out, "</pre></section><footer>Verify it with <code>sealpost evidence --verify FILE</code>, "
-             "or any program for CMS: the signature lies beside it (.p7s).</footer></main>");
-    put_json(out, report);
-    buf_put_cstr(out, "</body></html>\n");
+    return json_pack("{s:s,s:I,s:s,s:s,s:o,s:O,s:O,s:O,s:O,s:o,s:o,s:{s:s,s:O}}", "format",
+                     "sealpost-evidence-1", "at", (json_int_t)v->now, "hostname",
+                     v->plan->conf->hostname, "version", SEALPOST_VERSION, "settings",
+                     json_stringn(conf_text.p ? conf_text.p : "", conf_text.n), "certificates",
+                     v->certificates, "register", v->register_rows, "accounts", v->accounts,
+                     "trust", v->trust, "probe", probe_json(v), "capture", take_capture_json, "log",
+                     "head", v->log.head, "entries", v->log.entries);
 }
 
 /* ---- reading one ------------------------------------------------------------------------- */
@@ -474,8 +381,6 @@ static int read_report(struct call *c, const char *file, json_t **ret_report, ch
     struct buf page BUF_AUTO = BUF(REPORT_MAX_BYTES), sig BUF_AUTO = BUF(SIGNATURE_MAX),
                     roots BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
     char beside[4200];
-    struct span json;
-    size_t at;
     json_t *report;
     int r;
 
@@ -485,10 +390,7 @@ static int read_report(struct call *c, const char *file, json_t **ret_report, ch
         (r = read_roots(c, &roots, e)) < 0 ||
         (r = evidence_verify(buf_span(&page), buf_span(&sig), buf_span(&roots), signer, e)) != 0)
         return err_wrap(e, r, "%s", file);
-    at = span_find_span(buf_span(&page), SPAN(JSON_BEGIN));
-    json = at == SPAN_NONE ? SPAN_EMPTY : span_skip(buf_span(&page), at + sizeof JSON_BEGIN - 1);
-    json = span_head(json, span_find_span(json, SPAN(JSON_END)));
-    report = json_loadb(json.p ? json.p : "", json.n, 0, NULL);
+    report = evidence_page_read(buf_span(&page));
     r = report == NULL
             ? err_set(e, -EBADMSG, "it holds no report")
             : evidence_log_check(json_object_get(json_object_get(report, "log"), "entries"),
@@ -524,36 +426,77 @@ static int verify_report(struct call *c, struct err *e)
 
 /* ---- --since ----------------------------------------------------------------------------- */
 
-/* What is in the log now and was not then. */
-static int compare(struct evidence *v, json_t **ret_new, struct err *e)
+/* *ret_since: NULL where no comparison is asked for. */
+static int compare(struct evidence *v, const json_t *report, json_t **ret_since, struct err *e)
 {
     const char *file = v->call->option[OPT_SINCE];
-    json_t *earlier = NULL, *old;
+    json_t *earlier = NULL;
     char signer[256];
     int r;
 
-    *ret_new = json_array();
+    *ret_since = NULL;
     if (file == NULL)
         return 0;
     if ((r = read_report(v->call, file, &earlier, signer, e)) != 0)
         return r;
-    old = json_object_get(json_object_get(earlier, "log"), "entries");
-    if (!evidence_log_continues(v->log.entries, old))
-        r = err_set(e, -EBADMSG,
-                    "the log of this server does not go on from %s: it was rewritten since", file);
-    for (size_t i = json_array_size(old); r == 0 && i < json_array_size(v->log.entries); i++)
-        json_array_append(*ret_new, json_array_get(v->log.entries, i));
+    if ((r = evidence_follows(earlier, report, file, e)) == 0) {
+        *ret_since = evidence_since(earlier, report);
+        json_object_set_new(*ret_since, "file", view_text(file));
+        json_object_set_new(*ret_since, "signer", view_text(signer));
+    }
     json_decref(earlier);
     return r;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
+static void show_changes(struct call *c, const json_t *since)
+{
+    static const struct view columns[] = {
+        {"WHERE", "where", VIEW_TEXT, COLUMN_WRAP},
+        {"WHAT",  "what",  VIEW_TEXT, COLUMN_WRAP},
+        {"OLD",   "old",   VIEW_TEXT, COLUMN_WRAP},
+        {"NEW",   "new",   VIEW_TEXT, COLUMN_WRAP},
+    };
+
+    for (unsigned i = 0; evidence_parts[i].name != NULL; i++) {
+        const json_t *rows = json_object_get(since, evidence_parts[i].name);
+        if (json_array_size(rows) == 0)
+            continue;
+        buf_printf(&c->out, "%s\n", evidence_parts[i].title);
+        view_table(c, rows, VIEW(columns));
+        buf_putc(&c->out, '\n');
+    }
+}
+
+static int answer(struct evidence *v, const char *file, const char *beside, const char *serial,
+                  json_t *since)
+{
+    const json_t *fresh = json_object_get(since, "log");
+    size_t entries = json_array_size(v->log.entries);
+    json_t *all = json_pack("{s:s,s:s,s:s,s:s,s:i}", "file", file, "signature", beside,
+                            "signer_serial", serial, "head", v->log.head, "entries", (int)entries);
+
+    if (since == NULL)
+        return view_done(v->call, all,
+                         "%s and its signature %s are written; the log has %zu entries, head %s.",
+                         file, beside, entries, v->log.head);
+    json_object_set(all, "new", (json_t *)(uintptr_t)fresh);
+    json_object_set(all, "since", since);
+    if (!has_option(v->call, OPT_JSON))
+        show_changes(v->call, since);
+    return view_done(v->call, all,
+                     "%s and its signature %s are written; since %s %zu things have changed and "
+                     "the log has %zu new entries, head %s.",
+                     file, beside, v->call->option[OPT_SINCE], evidence_changes(since, NULL),
+                     json_array_size(fresh), v->log.head);
+}
+
 static int write_report(struct evidence *v, struct span conf_text, struct err *e)
 {
     struct buf page BUF_AUTO = BUF(REPORT_MAX_BYTES), sig BUF_AUTO = BUF(SIGNATURE_MAX);
     char file[4096], beside[4200], serial[CERTIFICATE_SERIAL_MAX] = "";
-    json_t *capture, *report, *fresh;
+    json_t *capture, *report, *since = NULL;
     time_t t = (time_t)v->now;
     struct tm tm;
     int r;
@@ -563,13 +506,17 @@ static int write_report(struct evidence *v, struct span conf_text, struct err *e
     if (has_option(v->call, OPT_OUT))
         snprintf(file, sizeof file, "%s", v->call->option[OPT_OUT]);
     snprintf(beside, sizeof beside, "%s.p7s", file);
-    if ((r = compare(v, &fresh, e)) != 0 || (r = take_capture(v->call, &capture, e)) != 0) {
-        json_decref(fresh);
+    if ((r = take_capture(v->call, &capture, e)) != 0)
         return r;
-    }
     report = report_json(v, conf_text, capture);
     CHECK(report != NULL);
-    report_page(v, report, &page);
+    if ((r = compare(v, report, &since, e)) != 0) {
+        json_decref(report);
+        return r;
+    }
+    if (since != NULL)
+        json_object_set(report, "since", since);
+    evidence_page(v->plan->conf, report, &page);
     json_decref(report);
     r = page.overflow
             ? err_set(e, -EMSGSIZE, "more than %d bytes of evidence", REPORT_MAX_BYTES)
@@ -578,22 +525,9 @@ static int write_report(struct evidence *v, struct span conf_text, struct err *e
         r = file_write(AT_FDCWD, file, buf_span(&page), 0644, e);
     if (r == 0)
         r = file_write(AT_FDCWD, beside, buf_span(&sig), 0644, e);
-    if (r == 0) {
-        json_t *answer = json_pack("{s:s,s:s,s:s,s:s,s:i,s:O}", "file", file, "signature", beside,
-                                   "signer_serial", serial, "head", v->log.head, "entries",
-                                   (int)json_array_size(v->log.entries), "new", fresh);
-        size_t n = json_array_size(fresh);
-        r = has_option(v->call, OPT_SINCE)
-                ? view_done(v->call, answer,
-                            "%s and its signature %s are written; %zu entries of the log are new "
-                            "since %s, head %s.",
-                            file, beside, n, v->call->option[OPT_SINCE], v->log.head)
-                : view_done(
-                      v->call, answer,
-                      "%s and its signature %s are written; the log has %zu entries, head %s.",
-                      file, beside, json_array_size(v->log.entries), v->log.head);
-    }
-    json_decref(fresh);
+    if (r == 0)
+        r = answer(v, file, beside, serial, since);
+    json_decref(since);
     return r;
 }
 
@@ -647,6 +581,11 @@ int cmd_evidence(struct call *c, struct err *e)
         r = take_register(&v, e);
     if (r == 0) {
         take_certificates(&v);
+        r = take_accounts(&v, e);
+    }
+    if (r == 0)
+        r = take_trust(&v, e);
+    if (r == 0) {
         r = update_log(&v, buf_span(&conf_text), e);
     }
     if (r == 0)
@@ -654,6 +593,8 @@ int cmd_evidence(struct call *c, struct err *e)
     if (r == 0)
         r = write_report(&v, buf_span(&conf_text), e);
     free(v.results);
+    json_decref(v.trust);
+    json_decref(v.accounts);
     json_decref(v.certificates);
     json_decref(v.register_rows);
     evidence_log_done(&v.log);

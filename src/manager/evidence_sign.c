@@ -105,6 +105,35 @@ static void take_signer(CMS_ContentInfo *cms, char ret[256])
     sk_X509_free(signers);
 }
 
+/* The file is as it was signed, but by somebody whom none of the roots vouches for: another installation's report, most likely. */
+static int refuse_signer(CMS_ContentInfo *cms, struct err *e)
+{
+    STACK_OF(X509) *all = CMS_get1_certs(cms);
+    char issuer[256] = "";
+
+    for (int i = 0; i < sk_X509_num(all) && issuer[0] == '\0'; i++) {
+        X509 *one = sk_X509_value(all, i);
+        if (X509_check_ca(one) == 0)
+            certificate_name_line(X509_get_issuer_name(one), issuer, sizeof issuer);
+    }
+    sk_X509_pop_free(all, X509_free);
+    ERR_clear_error();
+    return err_set(e, -EKEYREJECTED,
+                   "its signer is certified by \"%s\", and no root here vouches for that: it is a "
+                   "report of another installation, or of a CA that was replaced since. Name the "
+                   "root that it is to be believed by with --root FILE",
+                   issuer);
+}
+
+static int check(CMS_ContentInfo *cms, X509_STORE *store, BIO *in, struct err *e)
+{
+    if (CMS_verify(cms, NULL, store, in, NULL, CMS_BINARY | CMS_DETACHED) == 1)
+        return 0;
+    if (ERR_GET_REASON(ERR_peek_last_error()) == CMS_R_CERTIFICATE_VERIFY_ERROR)
+        return refuse_signer(cms, e);
+    return refuse(e, "the signature does not fit");
+}
+
 int evidence_verify(struct span content, struct span signature, struct span roots_pem,
                     char ret_signer[256], struct err *e)
 {
@@ -121,8 +150,8 @@ int evidence_verify(struct span content, struct span signature, struct span root
     X509_VERIFY_PARAM_set_purpose(X509_STORE_get0_param(store), X509_PURPOSE_ANY);
     if (r == 0 && (cms = PEM_read_bio_CMS(sig, NULL, NULL, NULL)) == NULL)
         r = refuse(e, "the signature is none");
-    if (r == 0 && CMS_verify(cms, NULL, store, in, NULL, CMS_BINARY | CMS_DETACHED) != 1)
-        r = refuse(e, "the signature does not fit");
+    if (r == 0)
+        r = check(cms, store, in, e);
     if (r == 0)
         take_signer(cms, ret_signer);
     CMS_ContentInfo_free(cms);

@@ -2,6 +2,7 @@
 """`sealpost evidence`: a signed report that others can check with ordinary programs, and a log that cannot be rewritten unseen."""
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -53,6 +54,81 @@ def test_what_is_new():
     new = [(x["kind"], x.get("serial")) for x in answer["new"]]
     assert ("revoke", old) in new, new
     assert any(k == "swap" for k, s in new) and any(k == "issue" for k, s in new), new
+
+
+def rows(since, part):
+    return [(x["where"], x["what"], x["old"], x["new"]) for x in since[part]]
+
+
+def test_what_is_different():
+    """Not the log only: settings, results, certificates, accounts and trust of two reports, side by side."""
+    issued = server.run("account", "cert", "issue", server.address("bob"), "--name", "old phone", "--out", str(server.folder / "p.p12"), "--passphrase-stdin",
+                        input="a long passphrase\n")
+    assert issued.returncode == 0
+    capture = server.folder / "capture.json"
+    capture.write_text(json.dumps({"mode": "packet capture", "proved": True, "verdict": "clean", "totals": {"endpoints": []}}))
+    earlier, _ = report("then.html", "--capture", str(capture))
+    same, answer = report("same.html", "--since", str(earlier), "--capture", str(capture))
+    assert not any(answer["since"][part] for part in ("settings", "certificates", "history", "probe", "capture", "accounts", "trust")), answer["since"]
+    assert "Settings, certificates, results and trust are what they were" in same.read_text()
+    text = server.conf.read_text()
+    server.conf.write_text(text.replace('organization = "Test"', 'organization = "<b>Other"')
+                           .replace('name = "imap4-default"; protocol = "imap4";', 'name = "imap4-default"; protocol = "imap4"; client_certificates = "accept";'))
+    server.run("reload")
+    before = server.json("cert", "show", "imap4-default")["current"]["serial"]
+    server.run("cert", "issue", "imap4-default")
+    after = server.json("cert", "show", "imap4-default")["current"]["serial"]
+    server.run("account", "cert", "revoke", server.address("bob"), "old phone")
+    server.run("account", "cert", "issue", server.address("alice"), "--name", "laptop", "--out", str(server.folder / "a.p12"), "--passphrase-stdin",
+               input="a long passphrase\n")
+    capture.write_text(json.dumps({"mode": "packet capture", "proved": False, "verdict": "1 offences, named above", "totals": {"endpoints": []}}))
+    wait_for("the trust list", lambda: server.json("vserver", "show", "imap4-default")["client_certificates"].get("trusted"))
+    file, answer = report("now.html", "--since", str(earlier), "--capture", str(capture))
+    since = answer["since"]
+    assert inside(file)["since"] == since
+    assert rows(since, "settings") == [("", "organization", "Test", "<b>Other"), ("vservers imap4-default", "client_certificates", "ignore", "accept")], since
+    assert ("imap4-default", "serial", before, after) in rows(since, "certificates"), since["certificates"]
+    assert {x["where"] for x in since["certificates"]} == {"imap4-default"}
+    assert any(x["where"] == "imap4-default" and x["what"].endswith("live") and x["serial"] == after for x in since["history"]), since["history"]
+    probes = rows(since, "probe")
+    assert (f"imap4-default 127.0.0.1:{server.port('imaps')}", "login-certificate") in [x[:2] for x in probes] and all("SKIP" in x[2] for x in probes), probes
+    assert ("", "audit", "proved: nothing can be read", "not proved") in rows(since, "capture"), since["capture"]
+    accounts = {(x["where"], x["what"]): x for x in since["accounts"]}
+    assert accounts[(server.address("alice"), "certificate laptop")]["old"] is None, accounts
+    gone = accounts[(server.address("bob"), "certificate old phone")]
+    assert "valid" in gone["old"] and (gone["new"] is None or "revoked" in gone["new"]), gone
+    assert [(x["where"], x["old"]) for x in since["trust"]] == [("imap4-default", None)] and "Root CA" in since["trust"][0]["what"], since["trust"]
+    page = file.read_text().split('id="evidence">')[0]
+    assert "Changed since" in page and "&lt;b&gt;Other" in page and "<b>Other" not in page and after in page
+    shown = server.run("evidence", "--settings", str(settings), "--out", str(server.folder / "again.html"), "--since", str(earlier)).stdout
+    assert "Certificates of accounts" in shown and "client_certificates" in shown and before in shown, shown
+    server.conf.write_text(text)
+    server.run("reload")
+    # what was signed and then changed is not compared with
+    forged = server.folder / "forged.html"
+    forged.write_text(earlier.read_text().replace("Test Issuing", "Best Issuing"))
+    (server.folder / "forged.html.p7s").write_bytes((server.folder / "then.html.p7s").read_bytes())
+    refused(forged, "the signature does not fit")
+
+
+def refused(earlier, words, *more):
+    out = server.folder / "refused.html"
+    r = server.run("evidence", "--settings", str(settings), "--out", str(out), "--since", str(earlier), *more, check=False)
+    assert r.returncode == 1 and words in r.stderr and not out.exists(), r.stderr
+
+
+def test_of_another_installation():
+    """A true report of another server is not compared with: unknown roots; and with its root, another log."""
+    with Server(sys.argv[1]) as other:
+        given = other.folder / "settings.env"
+        given.write_text("".join(f"{k}={v}\n" for k, v in other.settings().items()))
+        file, root = other.folder / "theirs.html", server.folder / "theirs.pem"
+        other.run("evidence", "--settings", str(given), "--out", str(file))
+        root.write_bytes(pathlib.Path(other.ca_file).read_bytes())
+        refused(file, "report of another installation, or of a CA that was replaced")
+        refused(file, "is a report of another installation (localhost)", "--root", str(root))
+        r = server.run("evidence", "--verify", str(file), check=False)
+        assert r.returncode == 1 and "no root here vouches" in r.stderr, r.stderr
 
 
 def entries():
@@ -161,4 +237,4 @@ def test_rewritten_log():
 with Server(sys.argv[1]) as server:
     settings = server.folder / "settings.env"
     settings.write_text("".join(f"{k}={v}\n" for k, v in server.settings().items()))
-    main(test_report, test_what_is_new, test_at_the_moment, test_key_export, test_entry_in_the_middle, test_changed, test_rewritten_log)
+    main(test_report, test_what_is_new, test_what_is_different, test_of_another_installation, test_at_the_moment, test_key_export, test_entry_in_the_middle, test_changed, test_rewritten_log)
