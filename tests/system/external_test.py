@@ -5,6 +5,7 @@ revoked, expired and foreign ones."""
 import imaplib
 import pathlib
 import plistlib
+import re
 import socket
 import ssl
 import subprocess
@@ -39,6 +40,17 @@ def pem_of(p12):
     return pem
 
 
+def alone(pem):
+    """As many clients send it: the certificate, and nothing that stands above it."""
+    text = pem.read_text()
+    blocks = re.findall(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----\n", text, re.S)
+    parts = re.findall(r"(-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----\n)", text, re.S)
+    assert blocks.count("CERTIFICATE") > 1, "there is an issuer that can be left out"
+    out = pem.with_name(pem.stem + "-alone.pem")
+    out.write_text(parts[blocks.index("CERTIFICATE")] + "".join(p for p, b in zip(parts, blocks) if "KEY" in b))
+    return out
+
+
 class Foreign:
     """A CA that is not ours."""
 
@@ -53,6 +65,16 @@ class Foreign:
         (self.folder / "ca.conf").write_text(
             f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.folder}/index.txt\ncrlnumber={self.folder}/crlnumber\n"
             f"certificate={self.pem}\nprivate_key={self.key}\ndefault_md=sha256\ndefault_crl_days=7\n")
+
+    def below(self, name):
+        one = object.__new__(Foreign)
+        one.name, one.folder, one.count = name, tmp / name, 16
+        one.folder.mkdir()
+        one.key, request, one.pem = (one.folder / n for n in ("ca.key", "ca.csr", "ca.pem"))
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", one.key, "-out", request, "-subj", f"/CN={name}")
+        (one.folder / "ext").write_text("basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        openssl("x509", "-req", "-in", request, "-CA", self.pem, "-CAkey", self.key, "-set_serial", 9, "-days", "20", "-extfile", one.folder / "ext", "-out", one.pem)
+        return one
 
     def sign(self, cn, san=None, end=False):
         self.count += 1
@@ -157,6 +179,24 @@ def every_protocol(p12, pem):
                 assert b"Reused, TLS" in r.stdout, r.stdout
 
 
+def without_its_issuers(pem):
+    one = alone(pem)
+    assert imap_external(one) == "in", imap_external(one)
+    for v in ("-tls1_2", "-tls1_3"):
+        words = ["openssl", "s_client", "-connect", f"localhost:{s.port('imaps')}", "-CAfile", s.ca_file, "-cert", one, "-key", one, v, "-ign_eof"]
+        r = subprocess.run(words, input=b"a AUTHENTICATE EXTERNAL =\r\nb LOGOUT\r\n", capture_output=True, timeout=20)
+        assert b"a OK" in r.stdout, r.stdout + r.stderr
+        # clients choose by that list which certificate to send
+        assert b"CN = Test Issuing CA 1" in r.stdout[r.stdout.index(b"Acceptable client certificate CA names"):], r.stdout
+    # of an issuing CA that is not in use any more, as well
+    s.run("ca", "rollover")
+    assert imap_external(one) == "in"
+    newer = pem_of(issue("bob", "newer"))
+    wait_for("one of the new CA", lambda: imap_external(alone(newer), b"bob@example.test") == "in")
+    shown = s.json("vserver", "show", "imap4-default")["client_certificates"]["trusted"]
+    assert [t["subject"] for t in shown] == ["CN=Test Root CA 1,O=Test"], shown
+
+
 def several_with_names(first):
     listed = s.json("account", "cert", "list", s.address("alice"))
     assert [r["name"] for r in listed] == ["laptop"] and listed[0]["state"] == "valid" and listed[0]["issued"], listed
@@ -243,6 +283,17 @@ def mapped_of_another_ca(foreign, pem):
     assert imap_external(late) == "not offered" and imap_external(gone) == "not offered"
     log_says("certificate has expired")
     log_says("certificate revoked")
+    # one between: it leads to the root, and is none
+    below = foreign.below("Partner Branch")
+    branch = below.sign("branch")
+    s.run("account", "cert", "map", alice, str(branch.with_suffix(".crt")), "--name", "b")
+    (trust / "branch.pem").write_bytes(below.pem.read_bytes())
+    (trust / "branch.pem").chmod(0o644)
+    set_conf("accept", '"branch.pem"')
+    log_says("client_trust: branch.pem holds no root")
+    assert imap_external(branch) == "not offered", imap_external(branch)
+    set_conf("accept", '"partner.pem", "branch.pem"')
+    wait_for("a path by the one between", lambda: imap_external(branch) == "in")
     set_conf("accept", '"own-ca", "partner.pem"')
     wait_for("both", lambda: imap_external(pem) == "in" and imap_external(by_key) == "in")
     shown = s.json("vserver", "show", "imap4-default")
@@ -285,6 +336,7 @@ def main():
         set_conf("accept")
         wait_for("EXTERNAL is offered", lambda: imap_external(pem) != "not offered")
         every_protocol(p12, pem)
+        without_its_issuers(pem)
         several_with_names(pem)
         revoked_and_unmapped(pem)
         unknown_ones_do_no_harm(foreign)

@@ -2,7 +2,9 @@
 """swap_test.py BIN_FOLDER: a certificate is looked at before it goes live and over TCP afterwards; sessions know theirs, and only those of one certificate
 are drained, with the farewell of their protocol; handshakes go on while certificates are swapped; what turns out wrong over TCP is taken back."""
 import contextlib
+import os
 import pathlib
+import signal
 import socket
 import ssl
 import subprocess
@@ -122,8 +124,8 @@ class InFront(contextlib.AbstractContextManager):
     """Another program of the same user at 127.0.0.1: every connection of certd comes here, while the workers have all other addresses.
     Without a certificate it closes at once."""
 
-    def __init__(self, pem=None):
-        self.context = None
+    def __init__(self, pem=None, first=None):
+        self.context, self.first = None, first
         if pem:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(pem)
@@ -152,6 +154,8 @@ class InFront(contextlib.AbstractContextManager):
             except OSError:
                 return
             self.seen += 1
+            if self.first and self.seen == 1:
+                self.first()
             threading.Thread(target=self.serve, args=(c, starttls), daemon=True).start()
 
     def serve(self, c, starttls):
@@ -234,6 +238,35 @@ def goes_back_by_itself():
         assert current(NEWS) != serial and worker_shows() == served_news() == current(NEWS).lstrip("0")
 
 
+def certd():
+    return next(p for p in s.processes() if p["role"] == "certd")
+
+
+def made_up_after_a_kill():
+    """certd dies between the swap and the look over TCP: after its restart that is made up for, and taken back where it fails."""
+    with tempfile.TemporaryDirectory(prefix="sealpost-swap.") as folder:
+        pem = foreign(pathlib.Path(folder))
+        for bad in (True, False):
+            before, pid = s.json("cert", "show", NEWS), certd()["pid"]
+            serial, since = before["current"]["serial"], len(log())
+            # the first connection over TCP is that look: nothing was answered yet
+            with InFront(pem, first=lambda: os.kill(pid, signal.SIGKILL)) as other:
+                r = s.run("cert", "issue", NEWS, check=False)
+                assert r.returncode == 1 and other.seen >= 1, r
+                if bad:  # else the other is gone when certd looks again
+                    wait_for("it is taken back", lambda: "going back to" in log()[since:], 30)
+            wait_for("certd is back", lambda: certd()["pid"] not in (0, pid) and certd()["state"] == "ready", 20)
+            if bad:
+                wait_for("the one before", lambda: s.json("cert", "show", NEWS)["current"]["serial"] == serial, 20)
+                v = s.json("cert", "show", NEWS)
+                assert any("went back: " in e["note"] and "over TCP" in e["note"] for e in v["history"][len(before["history"]):]), v["history"]
+                assert v["next"]["state"] == "none" and v["current"]["key"] == before["current"]["key"]
+            else:
+                wait_for("it was looked at", lambda: "is fine in 4 connections over TCP" in log()[since:], 30)
+                assert current(NEWS) != serial and "going back to" not in log()[since:]
+            assert worker_shows() == served_news() == current(NEWS).lstrip("0")
+
+
 def served_news():
     return served("nntps")
 
@@ -243,6 +276,7 @@ def main():
     with Everywhere(sys.argv[1]) as s:
         proved_on_both_ways()
         goes_back_by_itself()
+        made_up_after_a_kill()
         drained_by_certificate()
         handshakes_while_swapping()
     print("swap: ok")

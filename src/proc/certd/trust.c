@@ -36,6 +36,15 @@ static void work_read(void *arg)
     j->rc = file_read(AT_FDCWD, j->path, TRUST_FILE_MAX, j->out, &j->e);
 }
 
+static bool has_root(const struct chain *c)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < c->n; i++)
+        has |= c->v[i]->self_issued;
+    return has;
+}
+
 /* Appends one entry of client_trust as PEM. suspends */
 static int add_entry(struct certd *d, const char *name, struct buf *out, struct err *e)
 {
@@ -62,6 +71,10 @@ static int add_entry(struct certd *d, const char *name, struct buf *out, struct 
     rc = container_certificates(buf_span(&file), &seen, e);
     if ((rc == 0 || rc == -E2BIG) && seen.n == 0)
         rc = err_set(e, -EBADMSG, "there is no certificate in it");
+    if (rc == 0 && !has_root(&seen))
+        log_warn("client_trust: %s holds no root: nobody is trusted by it alone, what others have "
+                 "certified only leads to their roots",
+                 name);
     chain_done(&seen);
     if (rc < 0 && rc != -E2BIG)
         return err_wrap(e, rc, "%s", j.path);
