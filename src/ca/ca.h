@@ -117,6 +117,8 @@ int ca_revoke_ca(struct ca *ca, int64_t id, enum crl_reason reason, int64_t *ret
                  struct err *e);
 /* Before the root's key goes: a CRL of the root that holds for a year. suspends */
 int ca_root_last_crl(struct ca *ca, struct err *e);
+/* A file that is not ours holds that key of a CA: it may go from keyd. -ENOENT. suspends */
+int ca_kept(struct ca *ca, const char *key_id, struct err *e);
 /* The root's key is at keyd again, under that id. -EINVAL: it is another key. suspends */
 int ca_root_take(struct ca *ca, const char *key_id, struct span spki, struct err *e);
 /* The register as a new SQLite file; other calls go on meanwhile. suspends */

@@ -87,7 +87,8 @@ static void put_ca(const struct ca *ca, const struct ca_record *c, struct buf *j
         buf_put_cstr(json, i ? "," : "");
         json_put_string(json, span_cstr(c->above.v[i]->issuer));
     }
-    buf_printf(json, "],\"in_use\":%s,\"certificate\":", in_use ? "true" : "false");
+    buf_printf(json, "],\"key_kept_at\":%" PRId64 ",\"in_use\":%s,\"certificate\":", c->kept_at,
+               in_use ? "true" : "false");
     certificate_json(c->certificate, json);
     buf_putc(json, '}');
 }

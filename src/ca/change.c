@@ -5,10 +5,11 @@
 #include "ca/ca_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct change_job {
     struct ca *ca;
-    int64_t id, count;
+    int64_t id, count; /* of certificates; ca_kept: seconds */
     enum crl_reason reason;
     const char *key_id;
     struct err *e;
@@ -42,6 +43,29 @@ int ca_revoke_ca(struct ca *ca, int64_t id, enum crl_reason reason, int64_t *ret
     ca->changes++;
     *ret_count = j.count;
     return 0;
+}
+
+static void work_set_kept(void *arg)
+{
+    struct change_job *j = arg;
+    j->rc = ca_register_set_kept(j->ca->reg, j->id, j->count, j->e);
+}
+
+int ca_kept(struct ca *ca, const char *key_id, struct err *e)
+{
+    struct change_job j = {.ca = ca, .count = clock_seconds(), .e = e};
+    struct ca_record *c = NULL;
+
+    for (size_t i = 0; i < ca->ca_count; i++)
+        if (strcmp(ca->cas[i]->key_id, key_id) == 0)
+            c = ca->cas[i];
+    if (!c)
+        return err_set(e, -ENOENT, "no CA of ours has that key");
+    j.id = c->id;
+    ca_run(ca, work_set_kept, &j);
+    if (j.rc == 0)
+        c->kept_at = j.count;
+    return j.rc;
 }
 
 static void work_set_key(void *arg)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 
 static const char schema[] =
     "CREATE TABLE ca(id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK(kind IN ('root','issuing')),"
@@ -70,6 +70,10 @@ static const char to_version_3[] =
     "INSERT INTO certificate_text(rowid, text) SELECT id, names||' '||subject||' '||requester FROM"
     " certificate ORDER BY id;"
     "PRAGMA user_version = 3;";
+
+/* kept_at: when the CA's key was last written to a file that is not ours. */
+static const char to_version_4[] = "ALTER TABLE ca ADD COLUMN kept_at INTEGER NOT NULL DEFAULT 0;"
+                                   "PRAGMA user_version = 4;";
 
 static const char *const kinds[] = {[CA_ROOT] = "root", [CA_ISSUING] = "issuing"};
 static const char *const states[] = {
@@ -206,8 +210,10 @@ int reg_prepare(struct ca_register *r, struct err *e)
         rc = reg_execute(r, schema, e);
     if (rc == 0 && (version == 0 || version == 1))
         rc = reg_execute(r, to_version_2, e);
-    if (rc == 0 && version >= 0 && version < SCHEMA_VERSION)
+    if (rc == 0 && version >= 0 && version < 3)
         rc = reg_execute(r, to_version_3, e);
+    if (rc == 0 && version >= 0 && version < SCHEMA_VERSION)
+        rc = reg_execute(r, to_version_4, e);
     else if (rc == 0 && version != SCHEMA_VERSION)
         rc = err_set(e, -EPROTO,
                      "the CA's register has format %d, this program knows %d; use the version of "
@@ -272,7 +278,8 @@ static int read_ca(struct reg_statement *q, struct ca_record *c, struct err *e)
     *c = (struct ca_record){.id = sqlite3_column_int64(q->s, 0),
                             .parent = sqlite3_column_int64(q->s, 3),
                             .revoked_at = sqlite3_column_int64(q->s, 6),
-                            .reason = (uint8_t)sqlite3_column_int(q->s, 7)};
+                            .reason = (uint8_t)sqlite3_column_int(q->s, 7),
+                            .kept_at = sqlite3_column_int64(q->s, 8)};
     c->kind = strcmp(reg_column(q, 1), "root") == 0 ? CA_ROOT : CA_ISSUING;
     for (unsigned i = 0; i < ARRAY_LEN(states); i++)
         if (strcmp(reg_column(q, 4), states[i]) == 0)
@@ -310,9 +317,10 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
     struct ca_record *all = NULL;
     size_t n = 0;
     struct reg_statement q;
-    int rc = reg_open(
-        r, &q,
-        "SELECT id, kind, key_id, parent, state, der, revoked_at, reason FROM ca ORDER BY id", e);
+    int rc = reg_open(r, &q,
+                      "SELECT id, kind, key_id, parent, state, der, revoked_at, reason, kept_at "
+                      "FROM ca ORDER BY id",
+                      e);
 
     while (rc == 0 && (rc = reg_step(&q, "read", e)) > 0) {
         all = realloc(all, (n + 1) * sizeof(*all));

@@ -35,6 +35,7 @@ struct ca_record {
     char key_id[CA_KEY_ID_MAX + 1];
     int64_t revoked_at;
     uint8_t reason;
+    int64_t kept_at; /* when its key was last written to a file outside; 0: never */
     struct certificate *certificate;
     struct chain above;
 };
@@ -86,6 +87,7 @@ int ca_register_revoke_ca(struct ca_register *r, int64_t id, enum crl_reason rea
                           int64_t *ret_count, struct err *e);
 /* Its key is at keyd under another id. */
 int ca_register_set_key(struct ca_register *r, int64_t id, const char *key_id, struct err *e);
+int ca_register_set_kept(struct ca_register *r, int64_t id, int64_t time, struct err *e);
 /* --- a copy of the whole register, and back: register_copy.c */
 
 struct register_copy;

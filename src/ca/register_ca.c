@@ -193,3 +193,17 @@ int ca_register_set_key(struct ca_register *r, int64_t id, const char *key_id, s
     reg_close(&q);
     return rc;
 }
+
+int ca_register_set_kept(struct ca_register *r, int64_t id, int64_t time, struct err *e)
+{
+    struct reg_statement q;
+    int rc = reg_open(r, &q, "UPDATE ca SET kept_at=? WHERE id=?", e);
+
+    if (rc < 0)
+        return rc;
+    reg_int(&q, time);
+    reg_int(&q, id);
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    return rc;
+}

@@ -32,6 +32,7 @@ static const struct view ca_fields[] = {
     {"Name",         "name",                  VIEW_TEXT,  0},
     {"Key",          "certificate.key_type",  VIEW_TEXT,  0},
     {"Its key is",   "key_state",             VIEW_TEXT,  0},
+    {"Key exported", "key_kept_at",           VIEW_TIME,  0},
     {"Valid until",  "certificate.not_after", VIEW_TIME,  0},
     {"Ends",         "certificate.not_after", VIEW_UNTIL, 0},
     {"Permitted",    "permitted",             VIEW_TEXT,  0},

@@ -24,6 +24,8 @@ int ca_passphrase(struct call *c, const char *what, struct buf *out, struct err 
 /* A key as keyd encrypts it, and what is in such (PKCS#8, DER; the caller wipes it), and into keyd
  * as that of a CA; -EEXIST: keyd has it. */
 int ca_export_key(struct call *c, const char *id, struct span pass, struct buf *der, struct err *e);
+/* To cad: that key is in a file, whole: it may be removed. */
+int ca_root_kept(struct call *c, const char *key_id, struct err *e);
 int ca_open_key(struct span der, struct span pass, struct buf *ret, struct err *e);
 int ca_import_key(struct call *c, bool root, const char *name, struct span pkcs8,
                   struct key_info *ret, struct err *e);

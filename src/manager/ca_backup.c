@@ -255,6 +255,9 @@ int cmd_ca_backup(struct call *c, struct err *e)
         r = control_call_fd(control, ROLE_CAD, 0, MSG_CA_BACKUP, SPAN_EMPTY, &s.reg, e);
     if (r >= 0)
         r = save_to(c, &s, e);
+    for (unsigned i = 0; r == 0 && i < s.head.count; i++)
+        if (s.head.keys[i].root)
+            r = ca_root_kept(c, s.head.keys[i].id, e);
     password_done(&pass);
     fd_close(&s.reg);
     buf_done(&s.sealed);

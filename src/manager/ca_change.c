@@ -68,36 +68,6 @@ int ca_export_key(struct call *c, const char *id, struct span pass, struct buf *
     return r;
 }
 
-int cmd_ca_root_export(struct call *c, struct err *e)
-{
-    struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX), der BUF_AUTO = BUF(8192),
-                    pem BUF_AUTO = BUF(KEY_FILE_MAX);
-    json_t *info;
-    const json_t *root;
-    int r;
-
-    if (!has_option(c, OPT_OUT))
-        return usage_error(e, "--out is needed: the file that the encrypted key goes to");
-    if ((info = ca_ask_info(c, e)) == NULL)
-        return -EIO;
-    root = ca_in_use(info, "root");
-    r = root ? ca_passphrase(c, "the root's key", &pass, e)
-             : err_set(e, -ENOENT, "there is no root CA");
-    if (r == 0)
-        r = ca_export_key(c, view_string(root, "key"), buf_span(&pass), &der, e);
-    password_done(&pass);
-    json_decref(info);
-    if (r < 0)
-        return r;
-    pem_write("ENCRYPTED PRIVATE KEY", buf_span(&der), &pem);
-    r = file_write(AT_FDCWD, c->option[OPT_OUT], buf_span(&pem), 0600, e);
-    return r != 0 ? r
-                  : view_done(c, NULL,
-                              "The root's key is in %s, encrypted. Keep it away from this machine; "
-                              "then `sealpost ca root remove --yes`.",
-                              c->option[OPT_OUT]);
-}
-
 static int tell_root(struct call *c, const struct ca_root_msg *m, struct buf *reply, struct err *e)
 {
     struct buf body BUF_AUTO = BUF(128);
@@ -109,18 +79,91 @@ static int tell_root(struct call *c, const struct ca_root_msg *m, struct buf *re
     return control_call(control, ROLE_CAD, 0, MSG_CA_ROOT, buf_span(&body), reply, e);
 }
 
+int ca_root_kept(struct call *c, const char *key_id, struct err *e)
+{
+    struct ca_root_msg m = {.verb = CA_ROOT_KEPT};
+
+    snprintf(m.key_id, sizeof(m.key_id), "%s", key_id);
+    return tell_root(c, &m, NULL, e);
+}
+
+static int open_key_file(struct span text, struct span pass, struct buf *ret, struct err *e);
+
+/* What is on the disk now opens with that passphrase: a key that may be removed here. */
+static int check_key_file(const char *file, struct span pass, struct err *e)
+{
+    struct buf text BUF_AUTO = BUF(KEY_FILE_MAX), pkcs8 BUF_AUTO = BUF(KEY_PKCS8_MAX);
+    int r = file_read(AT_FDCWD, file, KEY_FILE_MAX, &text, e);
+
+    buf_reserve(&pkcs8, KEY_PKCS8_MAX);
+    if (r == 0)
+        r = open_key_file(buf_span(&text), pass, &pkcs8, e);
+    secret_wipe(pkcs8.p, pkcs8.n);
+    return r;
+}
+
+static int export_root(struct call *c, const char *key_id, const char *file, struct err *e)
+{
+    struct buf pass BUF_AUTO = BUF(KEY_PASSPHRASE_MAX), der BUF_AUTO = BUF(8192),
+                    pem BUF_AUTO = BUF(KEY_FILE_MAX);
+    int r = ca_passphrase(c, "the root's key", &pass, e);
+
+    if (r == 0)
+        r = ca_export_key(c, key_id, buf_span(&pass), &der, e);
+    if (r == 0) {
+        pem_write("ENCRYPTED PRIVATE KEY", buf_span(&der), &pem);
+        r = file_write(AT_FDCWD, file, buf_span(&pem), 0600, e);
+    }
+    if (r == 0)
+        r = check_key_file(file, buf_span(&pass), e);
+    password_done(&pass);
+    return r == 0 ? ca_root_kept(c, key_id, e) : r;
+}
+
+int cmd_ca_root_export(struct call *c, struct err *e)
+{
+    json_t *info;
+    const json_t *root;
+    int r;
+
+    if (!has_option(c, OPT_OUT))
+        return usage_error(e, "--out is needed: the file that the encrypted key goes to");
+    if ((info = ca_ask_info(c, e)) == NULL)
+        return -EIO;
+    root = ca_in_use(info, "root");
+    r = root ? export_root(c, view_string(root, "key"), c->option[OPT_OUT], e)
+             : err_set(e, -ENOENT, "there is no root CA");
+    json_decref(info);
+    return r != 0 ? r
+                  : view_done(c, NULL,
+                              "The root's key is in %s, encrypted. Keep it away from this machine; "
+                              "then `sealpost ca root remove --yes`.",
+                              c->option[OPT_OUT]);
+}
+
 int cmd_ca_root_remove(struct call *c, struct err *e)
 {
+    bool lose = has_option(c, OPT_LOSE_IT);
     int r;
 
     if (!has_option(c, OPT_YES))
         return usage_error(e, "the root's key will be gone from this machine; export it first "
                               "(sealpost ca root export), then say --yes");
-    r = tell_root(c, &(struct ca_root_msg){.verb = CA_ROOT_REMOVE}, NULL, e);
-    return r < 0 ? r
-                 : view_done(c, NULL,
-                             "The root's key is removed. The issuing CA goes on; the root's list "
-                             "of revoked CAs holds for a year.");
+    r = tell_root(c, &(struct ca_root_msg){.verb = lose ? CA_ROOT_LOSE : CA_ROOT_REMOVE}, NULL, e);
+    if (r < 0)
+        return r;
+    return view_done(
+        c, NULL,
+        "The root's key is removed. The issuing CA goes on until its end: it issues, renews, "
+        "revokes "
+        "and answers as before; the root's list of revoked CAs holds for a year. %s",
+        lose ? "No more, if no file has the key: a new issuing CA below this root (ca rollover, ca "
+               "compromised, other names in ca_dns), revoking an issuing CA, a new root that the "
+               "old "
+               "one certifies. What remains then: an issuing CA below another's root (ca request)."
+             : "What needs the key (ca rollover, ca compromised, other names in ca_dns) waits "
+               "until it "
+               "is back: sealpost ca root import.");
 }
 
 /* The file's key as PKCS#8, not encrypted; the caller wipes it. */

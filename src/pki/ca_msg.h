@@ -7,7 +7,7 @@
  *   CA_UNHOLD      cstr serial
  *   CA_REQUESTS    bool decided ones too, i64 after     → JSON {"requests":[…],"next":id}
  *   CA_DECIDE      i64 id, bool approve, cstr reason    → approve: as CA_ISSUE
- *   CA_ROOT        u8 verb (enum ca_root_verb), cstr key id (of TAKE), i64 CA (of REVOKE)
+ *   CA_ROOT        u8 verb (enum ca_root_verb), cstr key id (of TAKE, KEPT), i64 CA (of REVOKE)
  *                                                     → REVOKE: JSON {"revoked":count}
  *   CA_ROLLOVER    bool root too                        → JSON {"crossed":bool,"info":as CA_INFO}
  *   CA_BACKUP      –                                    → a file's descriptor
@@ -51,7 +51,14 @@ struct ca_decide_msg {
 void wr_ca_decide(struct buf *b, const struct ca_decide_msg *m);
 bool rd_ca_decide(struct span body, struct ca_decide_msg *ret);
 
-enum ca_root_verb { CA_ROOT_REMOVE, CA_ROOT_TAKE, CA_ROOT_REVOKE, CA_ROOT_VERBS };
+enum ca_root_verb {
+    CA_ROOT_REMOVE, /* -EPERM where no file has the key */
+    CA_ROOT_TAKE,
+    CA_ROOT_REVOKE,
+    CA_ROOT_KEPT, /* a file outside has the key */
+    CA_ROOT_LOSE, /* as REMOVE, whether or not */
+    CA_ROOT_VERBS
+};
 struct ca_root_msg {
     uint8_t verb;
     char key_id[CERT_MSG_KEY_ID_MAX + 1];

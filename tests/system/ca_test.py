@@ -188,6 +188,13 @@ def requests_wait():
 def root_key_away_and_back():
     secret = "a long passphrase"
     file = work / "root.key"
+    r = server.run("ca", "root", "remove", "--yes", check=False)
+    assert r.returncode == 1 and "never exported" in r.stderr and "--lose-it" in r.stderr, r
+    assert server.run("ca", "root", "export", "--out", work / "no" / "such" / "folder", "--passphrase-stdin", input=secret, check=False).returncode == 1
+    r = server.run("ca", "root", "remove", "--yes", check=False)
+    assert r.returncode == 1 and "never exported" in r.stderr, "a file that could not be written holds no key"
+    root = next(c for c in server.json("ca", "info")["cas"] if c["kind"] == "root")
+    assert root["key_state"] == "at keyd" and root["key_kept_at"] == 0, root
     assert server.run("ca", "root", "export", "--out", file, "--passphrase-stdin", input="short", check=False).returncode == 1
     server.run("ca", "root", "export", "--out", file, "--passphrase-stdin", input=secret)
     assert file.stat().st_mode & 0o777 == 0o600 and "ENCRYPTED PRIVATE KEY" in file.read_text()
@@ -279,8 +286,25 @@ def compromise():
     assert server.json("ca", "show", laptop)["state"] == "revoked"
 
 
+def root_key_lost():
+    """A new root's key was never exported either. Who says so loses it, is told what that means, and has what was said to remain."""
+    server.run("ca", "rollover", "root")
+    r = server.run("ca", "root", "remove", "--yes", check=False)
+    assert r.returncode == 1 and "never exported" in r.stderr, r
+    r = server.run("ca", "root", "remove", "--yes", "--lose-it")
+    assert "ca rollover" in r.stdout and "ca request" in r.stdout, r
+    r = server.run("ca", "rollover", check=False)
+    assert r.returncode == 1 and "away" in r.stderr, r
+    server.run("cert", "issue", "pop3-default")
+    chain("pop3s", "pop")
+    assert "pop.pem: good" in ocsp("pop")
+    server.run("ca", "revoke", server.json("ca", "list")[0]["certificate"]["serial"], "--reason", "superseded")
+    server.run("ca", "request", "--out", work / "careq.pem")
+    sh("openssl", "req", "-in", "careq.pem", "-noout", "-verify")
+
+
 TESTS = [addresses_in_certificates, ocsp_by_post_and_get, many_ask_at_once, hold_and_unhold, search, requests_wait,
-         root_key_away_and_back, rollover, compromise]
+         root_key_away_and_back, rollover, compromise, root_key_lost]
 
 if __name__ == "__main__":
     with Server(sys.argv[1], extra='workers_access = 2; ca_officer = ( "smime" );') as server:

@@ -13,14 +13,29 @@ enum { REPLY_MAX = 65536 - 64 };
 
 /* Its CRL is signed before, to hold for a year; without the key no issuing CA can be made or
  * revoked, all else goes on. */
-static int remove_root(struct cad *d, struct err *e)
+static int remove_root(struct cad *d, bool lose, struct err *e)
 {
-    int rc = ca_root_last_crl(d->ca, e);
+    const struct ca_record *root = ca_root(d->ca);
+    int rc;
 
+    if (!root)
+        return err_set(e, -ENOENT, "our CA has no root of its own");
+    if (root->kept_at == 0 && !lose)
+        return err_set(
+            e, -EPERM,
+            "the root's key was never exported: removed now, it would be lost for ever. "
+            "Export it first (sealpost ca root export --out FILE, or sealpost ca backup); "
+            "--lose-it removes it all the same");
+    rc = ca_root_last_crl(d->ca, e);
     if (rc == 0 && (rc = key_delete(ca_root(d->ca)->key_id)) < 0)
         rc = err_set(e, rc, "keyd does not remove the root's key: %s", strerror(-rc));
     if (rc == 0)
-        log_warn("the root's key was removed; the issuing CA goes on");
+        log_warn("the root's key was removed%s; the issuing CA goes on",
+                 root->kept_at == 0 ? ", and no file has it" : "");
+    if (rc == 0)
+        EVIDENCE(d->child, "remove", {"ca", root->certificate->subject},
+                 {"sha256", root->certificate->sha256},
+                 {"key", root->kept_at == 0 ? "lost" : "exported"});
     return rc;
 }
 
@@ -56,6 +71,23 @@ static int revoke_ca(struct cad *d, int64_t id, struct buf *reply, struct err *e
     return 0;
 }
 
+static int root_verb(struct cad *d, const struct ca_root_msg *in, struct buf *reply, struct err *e)
+{
+    switch ((enum ca_root_verb)in->verb) {
+    case CA_ROOT_REMOVE:
+    case CA_ROOT_LOSE:
+        return remove_root(d, in->verb == CA_ROOT_LOSE, e);
+    case CA_ROOT_TAKE:
+        return take_root(d, in->key_id, e);
+    case CA_ROOT_KEPT:
+        return ca_kept(d->ca, in->key_id, e); /* said by who has written the file */
+    case CA_ROOT_REVOKE:
+    case CA_ROOT_VERBS:
+        break;
+    }
+    return revoke_ca(d, in->ca, reply, e);
+}
+
 void msg_ca_root(void *arg, struct msg *m)
 {
     struct cad *d = ((struct child *)arg)->state;
@@ -72,9 +104,7 @@ void msg_ca_root(void *arg, struct msg *m)
     rc = cad_wait_made(d, &e);
     fiber_lock(&d->ensuring);
     if (rc == 0)
-        rc = in.verb == CA_ROOT_REMOVE ? remove_root(d, &e)
-             : in.verb == CA_ROOT_TAKE ? take_root(d, in.key_id, &e)
-                                       : revoke_ca(d, in.ca, &reply, &e);
+        rc = root_verb(d, &in, &reply, &e);
     fiber_unlock(&d->ensuring);
     answer(&a, rc, buf_span(&reply), &e);
     if (rc == 0 && in.verb == CA_ROOT_TAKE)
