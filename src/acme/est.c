@@ -40,7 +40,9 @@ static bool by_certificate(const struct est_course *k, const char *what)
 static int ask(const struct est_course *k, const char *what, struct span body,
                struct web_answer *ret, struct err *e)
 {
-    const struct web *web = by_certificate(k, what) ? k->own : k->web;
+    const struct web *web = by_certificate(k, what)                    ? k->own
+                            : k->first && strcmp(what, "cacerts") != 0 ? k->first
+                                                                       : k->web;
     struct buf login BUF_AUTO = BUF(LOGIN_MAX);
     char url[WEB_URL_MAX + 1];
     struct web_request q = {.url = url};
@@ -53,7 +55,7 @@ static int ask(const struct est_course *k, const char *what, struct span body,
         q.type = "application/pkcs10";
         q.encoding = "base64";
         q.body = body;
-        if (k->user[0] && web == k->web) {
+        if (k->user[0] && web != k->own) {
             if (!put_login(k, &login))
                 return err_set(e, -EMSGSIZE, "user and password are too long");
             q.authorization = buf_cstr(&login);
@@ -71,8 +73,10 @@ static int refused(const struct web_answer *a, bool *ret_passes, struct err *e)
         unsigned status;
         const char *words;
     } rows[] = {
-        {401, "it does not know the login; see user and password_file of the authority"           },
-        {403, "the login may not ask for this certificate; ask whoever runs the CA"               },
+        {401, "it does not know the login, or does not take the certificate; see user, "
+              "password_file and "
+              "certificate_file of the authority"                                    },
+        {403, "who asks may not have this certificate; ask whoever runs the CA"                   },
         {404, "there is no EST at that address; see url of the authority"                         },
         {400, "it does not take the request; see the names of the virtual server and its key_type"},
     };
@@ -116,7 +120,8 @@ static int enroll(const struct est_course *k, const char **what, struct span bod
     int rc = ask(k, *what, body, &a, e);
 
     if (rc == -EPROTO && by_certificate(k, *what)) { /* it ends a handshake with that certificate */
-        log_info("EST: the certificate in use is not taken (%s); asking by login", e->text);
+        log_info("EST: the certificate in use is not taken (%s); asking as at the first time",
+                 e->text);
         *what = "simpleenroll";
         return 1;
     }
@@ -128,13 +133,15 @@ static int enroll(const struct est_course *k, const char **what, struct span bod
     else if (a.status == 202 || a.status == 503)
         rc = 1;
     else if (a.status / 100 == 4 && strcmp(*what, "simplereenroll") == 0)
-        rc = 2; /* it does not take the certificate, or wants one that we do not have: by login */
+        rc =
+            2; /* it does not take the certificate, or wants one that we do not have: as at the first time */
     else
         rc = refused(&a, ret_passes, e);
     web_answer_done(&a);
     if (rc == 2) {
         if (by_certificate(k, *what))
-            log_info("EST: the certificate in use is not taken (HTTP status %u); asking by login",
+            log_info("EST: the certificate in use is not taken (HTTP status %u); asking as at the "
+                     "first time",
                      a.status);
         *what = "simpleenroll";
         return 1;

@@ -136,7 +136,8 @@ struct conf_acme_server { /* others get certificates of the own CA by ACME (RFC 
 };
 struct conf_est_server { /* the same by EST (RFC 7030) */
     bool enabled;
-    bool accounts; /* certificates to log in with, for accounts, by their password */
+    bool accounts;     /* certificates to log in with, for accounts, by their password */
+    bool certificates; /* a first enrolment by a certificate that client_trust vouches for */
     struct conf_strings names;
     struct conf_networks networks;
     const char *profile;
@@ -153,6 +154,7 @@ struct conf_authority { /* a CA that is asked over the network */
     const char *root_file;  /* PEM, what it issues must lead there; empty: the machine's */
     bool private;           /* its server may have a private address */
     const char *user, *password_file;  /* EST */
+    const char *certificate_file;      /* EST: shown at the first enrolment; empty: none */
     const char *dns_command;           /* a program: present|withdraw NAME VALUE */
     const char *dns_server, *dns_zone; /* RFC 2136 */
     const char *tsig_name, *tsig_key_file;

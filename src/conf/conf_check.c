@@ -388,6 +388,10 @@ static void check_authority(const struct conf *c, uint32_t ai, const config_sett
         report_error(r, line_of(group, "user"),
                      "authority %s has only one of user and password_file. Give both or none",
                      a->name);
+    if (a->kind == AUTHORITY_ACME && a->certificate_file[0])
+        report_error(r, line_of(group, "certificate_file"),
+                     "authority %s is asked by ACME, which knows no certificate_file. Leave it out",
+                     a->name);
     if (a->kind == AUTHORITY_ACME)
         check_challenge_means(a, group, r);
 }

@@ -227,6 +227,8 @@ TEST(authorities)
         {AUTHORITY("eab_kid = \"k\";"), "x.conf:5: authority a has only one of eab_kid and eab_key_file. Give both or none.\n"},
         {AUTHORITY("challenge = \"dns-command\";"), "x.conf:5: authority a proves names by a command, but names none. Add dns_command.\n"},
         {AUTHORITY("challenge = \"dns-update\";"), "x.conf:5: authority a proves names by updates of DNS, but names no server. Add dns_server.\n"},
+        {AUTHORITY("certificate_file = \"first.pem\";"), "x.conf:5: authority a is asked by ACME, which knows no certificate_file. Leave it out.\n"},
+        {AUTHORITY("kind = \"est\"; certificate_file = \"first.pem\";"), ""},
         {AUTHORITY("kind = \"est\"; user = \"u\";"), "x.conf:5: authority a has only one of user and password_file. Give both or none.\n"},
         {IMAP "authorities = ({ name = \"none\"; url = \"https://ca.example/d\"; });\n", "x.conf:4: none means something else. Choose another name.\n"},
         {VSERVER("protocol = \"imap4\"; second_source = \"none\";", "port = 1;"), ""},

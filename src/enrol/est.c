@@ -206,8 +206,57 @@ static bool by_certificate(struct call *c, struct enrollee *ret)
                           "ACME or EST, has ended, or was revoked.");
 }
 
+/* Section 3.3.2: a first enrolment by a certificate that came from elsewhere: a manufacturer, another
+ * CA. TLS has held it against the trust list of the virtual server, CRLs and all; of our own CA's
+ * the register knows more. Its holder gets what it says, as far as est_server permits. */
+static bool by_foreign_certificate(struct call *c, struct enrollee *ret)
+{
+    struct ca_state_msg state = {.revoked = false};
+    struct certificate *x = NULL;
+    struct err e;
+    int rc = certificate_parse(c->q->certificate, &x, &e);
+
+    if (rc < 0)
+        return refuse(c, 401, "The certificate cannot be read.");
+    rc = c->en->hooks.state(c->en->hooks.arg, x->serial, &state);
+    if (rc < 0 && rc != -ENOENT) {
+        certificate_free(x);
+        err_set(&e, rc, "whether a certificate was revoked cannot be found out");
+        return internal(c, &e);
+    }
+    if (rc == 0 && state.revoked) {
+        certificate_free(x);
+        return refuse(c, 401, "That certificate was revoked.");
+    }
+    ret->profile = c->en->conf->est_server.profile;
+    ret->exactly = true;
+    snprintf(ret->requester, sizeof(ret->requester), "est: by certificate %.64s of %.80s",
+             x->serial, x->issuer);
+    cert_names_copy(&ret->names, &x->names);
+    certificate_free(x);
+    return ret->names.n || refuse(c, 403, "That certificate has no name that can be certified.");
+}
+
+static bool was_issued_here(struct call *c)
+{
+    struct db_rows q DB_ROWS_AUTO = {NULL, NULL};
+    struct certificate *x = NULL;
+    struct err e;
+    bool found = certificate_parse(c->q->certificate, &x, &e) == 0 &&
+                 db_query(c->en->db, &q, &e, "SELECT 1 FROM certificate WHERE serial=?", "t",
+                          x->serial) == 0 &&
+                 db_next(&q, &e) > 0;
+
+    db_done(&q);
+    certificate_free(x);
+    return found;
+}
+
 static bool identify(struct call *c, bool renew, struct enrollee *ret)
 {
+    if (!renew && c->q->vouched && c->en->conf->est_server.certificates &&
+        !(c->q->account[0] || c->q->user[0]) && !was_issued_here(c))
+        return by_foreign_certificate(c, ret);
     if (c->q->certificate.n && (renew || !(c->q->account[0] || c->q->user[0])))
         return by_certificate(c, ret);
     if (c->q->account[0])
@@ -251,7 +300,7 @@ static bool read_wanted(struct call *c, const struct enrollee *w, const struct r
     if (w->exactly && ret->n == 0)
         cert_names_copy(ret, &w->names);
     if (w->exactly && !cert_names_same(ret, &w->names))
-        return refuse(c, 403, "A renewal has exactly the names of what it replaces.");
+        return refuse(c, 403, "Who shows a certificate gets exactly the names that stand in it.");
     return ret->n || refuse(c, 400, "The request has no name that can be certified.");
 }
 

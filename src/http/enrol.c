@@ -158,16 +158,19 @@ static bool log_in(struct session *s, struct enrol_request *m, struct http_answe
 
 /* Whose key the client has shown to hold. Whether it may renew anything, enrold knows, which keeps
  * all that it had issued; the trust list does not say: a server's certificate is none to log in
- * with. */
+ * with. For a first enrolment it is what counts. */
 static void put_certificate(struct session *s, struct enrol_request *m, struct buf *der)
 {
     X509 *x = conn_peer_certificate(s->conn);
+    struct conn_tls_info tls;
     unsigned char *p = NULL;
     int n;
 
     n = x ? i2d_X509(x, &p) : 0;
     if (n > 0 && buf_put(der, p, (size_t)n))
         m->certificate = buf_span(der);
+    conn_tls_info(s->conn, &tls);
+    m->vouched = m->certificate.n > 0 && tls.verified;
     OPENSSL_free(p);
 }
 

@@ -1,12 +1,16 @@
 /* authority.c: the CAs of the configuration that are asked over the network, and our accounts there. */
 #include "base/check.h"
+#include "base/fd.h"
 #include "manager/cert.h"
 #include "manager/table.h"
 #include "manager/text.h"
 #include "pki/crl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+
+enum { FIRST_MODE = 0644 };
 
 static const struct view authority_columns[] = {
     {"AUTHORITY", "name",      VIEW_TEXT, COLUMN_WHOLE},
@@ -94,6 +98,76 @@ int cmd_authority_deactivate(struct call *c, struct err *e)
     if ((v = change(c, CERT_ACCOUNT_LEAVE, e)) == NULL)
         return -EIO;
     return view_done(c, v, "The account at %s is deactivated, its key destroyed.", c->args[0]);
+}
+
+/* The certificate's own place, and who certd is need not be known: it is no secret. */
+static int write_first(const struct call *c, const struct conf_authority *a,
+                       const struct chain *chain, char *path, size_t size, struct err *e)
+{
+    struct buf pem BUF_AUTO = BUF(2 * CERTIFICATE_CHAIN_MAX * CERTIFICATE_DER_MAX);
+
+    if (a->certificate_file[0] == '/')
+        snprintf(path, size, "%s", a->certificate_file);
+    else
+        snprintf(path, size, "%s/certs/%s", control_data(c->control), a->certificate_file);
+    if (!chain_write_pem(chain, &pem))
+        return err_set(e, -EMSGSIZE, "the certificates are too long");
+    return file_write(AT_FDCWD, path, buf_span(&pem), FIRST_MODE, e);
+}
+
+static int bring(struct call *c, const struct conf_authority *a, struct container_key *k,
+                 struct err *e)
+{
+    char path[2000], label[KEY_LABEL_MAX + 1];
+    struct key_info info;
+    int r = cert_open_asking(c, k, e);
+
+    if (r < 0)
+        return r;
+    if (k->pkcs8.n == 0 || k->chain.n == 0)
+        return err_set(e, -EINVAL,
+                       "there must be a certificate and its private key in what is given");
+    if (!certificate_has_spki(k->chain.v[0], buf_span(&k->spki)))
+        return err_set(
+            e, -EKEYREJECTED,
+            "the key does not belong to the certificate of %s; give the certificate first, "
+            "those of its issuers behind it",
+            k->chain.v[0]->subject);
+    snprintf(label, sizeof label, "est/%s", a->name);
+    r = cert_import_key(c, k, label, KEY_TLS_CLIENT, false, &info, e);
+    if (r < 0 && r != -EEXIST) /* it came before: its certificate may have been renewed */
+        return r;
+    if ((r = write_first(c, a, &k->chain, path, sizeof path, e)) < 0)
+        return r;
+    return view_done(
+        c, NULL,
+        "%s is shown %s at the first enrolment from now on. The certificate is in %s, its "
+        "key is with keyd; keep or destroy the file it came in.",
+        a->name, k->chain.v[0]->subject, path);
+}
+
+int cmd_authority_certificate(struct call *c, struct err *e)
+{
+    struct control *control = call_control(c, e);
+    const struct conf *conf = control ? control_conf(control, e) : NULL;
+    const struct conf_authority *a;
+    struct container_key k;
+    int r;
+
+    if (!conf)
+        return -EIO;
+    a = conf_authority_by_name(conf, c->args[0]);
+    if (!a)
+        return err_set(e, -ENOENT, "the configuration has no authority of that name");
+    if (!a->certificate_file[0])
+        return err_set(e, -EINVAL,
+                       "say in the configuration first where the certificate goes: authority %s, "
+                       "certificate_file = \"%s.pem\", and sealpost reload",
+                       a->name, a->name);
+    container_key_init(&k);
+    r = bring(c, a, &k, e);
+    container_key_done(&k);
+    return r;
 }
 
 int cmd_cert_revoke(struct call *c, struct err *e)

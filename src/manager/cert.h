@@ -8,6 +8,7 @@
 #include "pki/cert_msg.h"
 #include "pki/container.h"
 #include "pki/identity.h"
+#include "pki/key.h"
 
 enum { CERT_REQUEST_MODE = 0644, CERT_NAME_BYTES = 200 };
 #define CERT_REQUEST_FILE "certreq.txt"
@@ -82,6 +83,11 @@ void cert_summary(const json_t *offer, struct buf *out);
 /* Opens them in a jail of its own. As container_open. */
 int cert_open(const char *const *paths, unsigned count, struct span passphrase, bool legacy,
               struct container_key *k, struct err *e);
+/* The files behind the command's first argument, asking for the passphrase where they need one. */
+int cert_open_asking(struct call *c, struct container_key *key, struct err *e);
+/* To keyd, under that label. -EEXIST: it has the key already. */
+int cert_import_key(struct call *c, const struct container_key *k, const char *label,
+                    unsigned purposes, bool exportable, struct key_info *ret, struct err *e);
 struct cert_import {
     const char *vserver, *name, *root;
     struct container_key key;

@@ -19,20 +19,19 @@ enum { TRIES = 3, EXPORT_MODE = 0600, EXPORT_MAX = 1 << 20 };
  * ----------------------------------------------------------------------------------------------------------
  */
 
-static int import_key(struct call *c, const struct cert_import *i, struct key_info *ret,
-                      struct err *e)
+int cert_import_key(struct call *c, const struct container_key *k, const char *label,
+                    unsigned purposes, bool exportable, struct key_info *ret, struct err *e)
 {
-    struct key_create_request q = {.purposes = KEY_TLS_SERVER | KEY_CSR,
-                                   .exportable = i->exportable};
+    struct key_create_request q = {.purposes = purposes, .exportable = exportable};
     struct buf body = BUF(8192), reply BUF_AUTO = BUF(2048);
     struct rd r;
     int rc;
 
-    if (i->key.pkcs8.n > KEY_PKCS8_MAX)
-        return err_set(e, -EMSGSIZE, "the key has %zu bytes, too many", i->key.pkcs8.n);
-    snprintf(q.label, sizeof q.label, "vserver/%s", i->vserver);
+    if (k->pkcs8.n > KEY_PKCS8_MAX)
+        return err_set(e, -EMSGSIZE, "the key has %zu bytes, too many", k->pkcs8.n);
+    snprintf(q.label, sizeof q.label, "%s", label);
     buf_reserve(&body, 8192); /* never moved: one copy to wipe */
-    wr_key_import(&body, &q, buf_span(&i->key.pkcs8));
+    wr_key_import(&body, &q, buf_span(&k->pkcs8));
     rc = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_IMPORT, buf_span(&body), &reply, e);
     secret_wipe(body.p, body.cap);
     buf_done(&body);
@@ -41,7 +40,7 @@ static int import_key(struct call *c, const struct cert_import *i, struct key_in
             e, rc,
             "keyd does not take this key (%s): it is of a kind that is not used here, or "
             "its halves do not belong together",
-            i->key.key_type);
+            k->key_type);
     if (rc < 0)
         return rc;
     r = rd_of(buf_span(&reply));
@@ -81,13 +80,14 @@ static int find_key(struct call *c, struct span spki, struct key_info *ret, stru
 static int key_for(struct call *c, const struct cert_import *i, struct key_info *ret, struct err *e)
 {
     char label[KEY_LABEL_MAX + 1];
-    int rc = import_key(c, i, ret, e);
+    int rc;
 
+    snprintf(label, sizeof label, "vserver/%s", i->vserver);
+    rc = cert_import_key(c, &i->key, label, KEY_TLS_SERVER | KEY_CSR, i->exportable, ret, e);
     if (rc != -EEXIST)
         return rc;
     if ((rc = find_key(c, buf_span(&i->key.spki), ret, e)) < 0)
         return rc;
-    snprintf(label, sizeof label, "vserver/%s", i->vserver);
     if (strcmp(label, ret->label) == 0)
         return 0;
     return err_set(
@@ -144,7 +144,7 @@ json_t *cert_import_install(struct call *c, struct cert_import *i, struct err *e
     return cert_offer(c, &m, &i->files, e);
 }
 
-static int open_asking(struct call *c, struct cert_import *i, struct err *e)
+int cert_open_asking(struct call *c, struct container_key *key, struct err *e)
 {
     struct buf pass = BUF(KEY_PASSPHRASE_MAX);
     const char *const *paths = c->args + 1;
@@ -155,14 +155,14 @@ static int open_asking(struct call *c, struct cert_import *i, struct err *e)
     if (given)
         rc = password_read_stdin(&pass, e);
     if (rc == 0)
-        rc = cert_open(paths, count, given ? buf_span(&pass) : SPAN_EMPTY, legacy, &i->key, e);
+        rc = cert_open(paths, count, given ? buf_span(&pass) : SPAN_EMPTY, legacy, key, e);
     for (unsigned n = 0; !given && rc == -EACCES && n < TRIES; n++) {
         password_done(&pass);
         pass = BUF(KEY_PASSPHRASE_MAX);
         if ((rc = passphrase_ask(paths[0], false, &pass, e)) < 0)
             break;
         /* the empty passphrase is one */
-        rc = cert_open(paths, count, span_of(pass.p ? pass.p : "", pass.n), legacy, &i->key, e);
+        rc = cert_open(paths, count, span_of(pass.p ? pass.p : "", pass.n), legacy, key, e);
     }
     password_done(&pass);
     return rc;
@@ -176,7 +176,7 @@ static int import(struct call *c, struct cert_import *i, struct err *e)
 
     if (call_control(c, e) == NULL)
         return -ENOTCONN;
-    if ((r = open_asking(c, i, e)) < 0)
+    if ((r = cert_open_asking(c, &i->key, e)) < 0)
         return r;
     if ((v = cert_import_look(c, i, e)) == NULL)
         return -EIO;

@@ -145,6 +145,11 @@ int control_open(const char *file, struct control **ret, struct err *e)
     return 0;
 }
 
+const char *control_data(const struct control *c)
+{
+    return c->data;
+}
+
 void control_free(struct control *c)
 {
     if (c == NULL)

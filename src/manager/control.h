@@ -40,6 +40,9 @@ int control_call_fd(struct control *c, enum role role, unsigned instance, enum m
 /* The configuration that the server runs with; owned by the control. NULL with the reason. */
 const struct conf *control_conf(struct control *c, struct err *e);
 
+/* Its data folder, as this process reaches it. */
+const char *control_data(const struct control *c);
+
 /* `data = "…"` in the text of a configuration, however broken the rest of it is; relative to the
  * file's folder. */
 bool control_find_data(struct span text, const char *file, struct buf *ret);

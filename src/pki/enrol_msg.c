@@ -11,6 +11,7 @@ void wr_enrol_request(struct buf *b, const struct enrol_request *m)
     wr_cstr(b, m->account);
     wr_cstr(b, m->user);
     wr_cstr(b, m->password);
+    wr_bool(b, m->vouched);
     wr_span(b, m->certificate);
     wr_span(b, m->body);
 }
@@ -32,6 +33,7 @@ bool rd_enrol_request(struct span body, struct enrol_request *ret)
     rd_cstr(&r, m.account, sizeof(m.account));
     rd_cstr(&r, m.user, sizeof(m.user));
     rd_cstr(&r, m.password, sizeof(m.password));
+    m.vouched = rd_bool(&r);
     m.certificate = rd_span(&r, ENROL_CERTIFICATE_MAX);
     m.body = rd_span(&r, ENROL_BODY_MAX);
     if (!rd_done(&r))

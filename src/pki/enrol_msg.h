@@ -3,8 +3,8 @@
  * of the own CA by ACME (RFC 8555) and EST (RFC 7030), and what administers it.
  *
  *   ENROL_REQUEST  struct enrol_request: cstr method, path, base, content type, 16
- *                  bytes peer, bool trusted, cstr account, cstr user, cstr password, span
- *                  certificate, span body
+ *                  bytes peer, bool trusted, cstr account, cstr user, cstr password, bool vouched,
+ *                  span certificate, span body
  *                  → struct enrol_answer: u16 status, cstr type, location, nonce, link, u32 retry
  *                  after, u8 flags, span body
  *   ENROL_ADMIN    u8 verb (enum enrol_verb), cstr name, cstr names (with commas between), i64 id
@@ -35,8 +35,9 @@ struct enrol_request {
     char account[ENROL_WORD_MAX + 1]; /* address of the account whose password was right; "" */
     char user[ENROL_WORD_MAX + 1],
         password[ENROL_WORD_MAX + 1]; /* of HTTP Basic, not an account's */
-    struct span certificate;          /* of the client, DER; it holds the key; empty: none */
-    struct span body;                 /* both into the message */
+    bool vouched;            /* the trust list of the virtual server vouches for the certificate */
+    struct span certificate; /* of the client, DER; it holds the key; empty: none */
+    struct span body;        /* both into the message */
 };
 void wr_enrol_request(struct buf *b, const struct enrol_request *m);
 bool rd_enrol_request(struct span body, struct enrol_request *ret);

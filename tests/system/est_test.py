@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 from sealpost import Server, main, wait_for
 
@@ -150,6 +151,52 @@ def renewal():
     assert est("simplereenroll", *own, csr=request("late", "p1.printers.example.test", "DNS:p1.printers.example.test"))[0] == 401
 
 
+def by_a_certificate_from_elsewhere():
+    """Section 3.3.2: a first enrolment by a certificate of another CA that the virtual server trusts; for the names in it, and only if est_server says so."""
+    sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "maker.key", "-out", "maker.pem", "-subj", "/O=Maker of things/CN=Maker CA",
+       "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def device(name, *sans, usage="clientAuth", ca="maker"):
+        request(name, "Device")
+        (work / f"{name}.ext").write_text(f"subjectAltName={','.join(sans)}\nextendedKeyUsage={usage}\nkeyUsage=digitalSignature\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+        sh("openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        return "--cert", f"{name}.pem", "--key", f"{name}.key"
+
+    good = device("dev7", "DNS:dev7.example.test")
+    csr = request("dev7new", "dev7.example.test", "DNS:dev7.example.test")
+    assert est("simpleenroll", *good, csr=csr)[0] == 401, "not trusted yet"
+    trust = server.data / "certs" / "trust" / "maker.pem"
+    trust.parent.mkdir(exist_ok=True)
+    trust.parent.chmod(0o755)
+    trust.write_bytes((work / "maker.pem").read_bytes())
+    trust.chmod(0o644)
+    conf = server.conf.read_text()
+    server.conf.write_text(conf.replace('client_trust = ( "own-ca" )', f'client_trust = ( "own-ca", "maker.pem" )'))
+    server.run("reload")
+    time.sleep(1)
+    assert est("simpleenroll", *good, csr=csr)[0] == 401, "trusted to log in, not to enrol"
+    server.conf.write_text(server.conf.read_text().replace("accounts = true;", "accounts = true; certificates = true;"))
+    server.run("reload")
+    wait_for("it enrols", lambda: est("simpleenroll", *good, csr=csr)[0] == 200)
+    enrolled("dev7first", *good, csr=csr)
+    serial = verify("dev7first", "sslserver")
+    by = server.json("ca", "show", serial)["requester"]
+    assert by.startswith("est: by certificate ") and "Maker CA" in by, by
+    # it renews itself from then on; what came from elsewhere renews nothing
+    enrolled("dev7second", "--cert", "dev7first.pem", "--key", "dev7new.key", csr=csr, what="simplereenroll")
+    assert est("simplereenroll", *good, csr=csr)[0] == 401
+    # other names, names beyond est_server, another use, another CA
+    assert est("simpleenroll", *good, csr=request("o", "dev8.example.test", "DNS:dev8.example.test"))[0] == 403
+    far = device("far", "DNS:www.example.org")
+    assert est("simpleenroll", *far, csr=request("farnew", "www.example.org", "DNS:www.example.org"))[0] == 403
+    assert est("simpleenroll", *device("srv", "DNS:dev7.example.test", usage="serverAuth"), csr=csr)[0] == 401
+    sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "fake.key", "-out", "fake.pem", "-subj", "/O=Maker of things/CN=Maker CA",
+       "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    assert est("simpleenroll", *device("forged", "DNS:dev7.example.test", ca="fake"), csr=csr)[0] == 401
+    server.conf.write_text(conf)
+    server.run("reload")
+
+
 def by_account():
     alice = ("-u", f"{server.address('alice')}:{server.passwords['alice']}")
     enrolled("alice", *alice, csr=request("alice", "Alice", "email:alice@example.test"))
@@ -200,4 +247,4 @@ if __name__ == "__main__":
         work = pathlib.Path(folder)
         server = stack.enter_context(Server(sys.argv[1], extra='est_server = { enabled = true; accounts = true; names = ( "example.test" ); };',
                                             vserver_extra={"http-default": 'client_certificates = "accept"; client_trust = ( "own-ca" );'}))
-        main(cacerts, csrattrs, by_enrolment_password, renewal, by_account, approval)
+        main(cacerts, csrattrs, by_enrolment_password, renewal, by_a_certificate_from_elsewhere, by_account, approval)

@@ -366,6 +366,62 @@ int authority_show(struct certd *d, struct authority *a, const struct identity_s
     return 0;
 }
 
+/* The certificate's key among those that were brought for this authority. */
+static int first_key(const struct authority *a, const struct certificate *leaf,
+                     char ret_id[IDENTITY_KEY_ID_MAX + 1], struct err *e)
+{
+    char label[KEY_LABEL_MAX + 1];
+    struct key_info *all = NULL;
+    size_t n = 0;
+    int rc;
+
+    snprintf(label, sizeof(label), "est/%s", a->conf->name);
+    rc = key_list(label, &all, &n);
+    if (rc < 0)
+        return err_set(e, rc, "keyd does not give the key: %s", strerror(-rc));
+    rc = -ENOENT;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].label, label) == 0 &&
+            certificate_has_spki(leaf, span_of(all[i].spki, all[i].spki_bytes))) {
+            snprintf(ret_id, IDENTITY_KEY_ID_MAX + 1, "%s", all[i].id);
+            rc = 0;
+        }
+    free(all);
+    return rc == 0 ? 0
+                   : err_set(e, -ENOKEY,
+                             "keyd does not have the key of the certificate in %s; bring both with "
+                             "`sealpost authority certificate %s FILE`",
+                             a->conf->certificate_file, a->conf->name);
+}
+
+int authority_show_first(struct certd *d, struct authority *a, struct err *e)
+{
+    struct buf pem BUF_AUTO = BUF(PEM_MAX), bytes BUF_AUTO = BUF(CERTIFICATE_CHAIN_BYTES);
+    struct chain chain = CHAIN_NONE;
+    char key_id[IDENTITY_KEY_ID_MAX + 1];
+    int rc;
+
+    rc = authority_file(d, a->conf->certificate_file, CERTIFICATE_CHAIN_BYTES, &pem, e);
+    if (rc == 0)
+        rc = container_certificates(buf_span(&pem), &chain, e);
+    if (rc == 0 && chain.n == 0)
+        rc = err_set(e, -EBADMSG, "%s holds no certificate", a->conf->certificate_file);
+    if (rc == 0 && !child_peer_wait(d->child, ROLE_KEYD, KEYD_MS))
+        rc = err_set(e, -EPIPE, "keyd is away");
+    if (rc == 0)
+        rc = first_key(a, chain.v[0], key_id, e);
+    a->first = a->client.web;
+    a->first.tls = NULL;
+    if (rc == 0)
+        rc = trust(d, a->conf->trust_file, &a->first.tls, e);
+    if (rc == 0) {
+        chain_write(&chain, &bytes);
+        rc = tls_client_context_identity(a->first.tls, buf_span(&bytes), key_id, e);
+    }
+    chain_done(&chain);
+    return rc;
+}
+
 static void wipe(struct buf *b)
 {
     if (b->p)
@@ -383,6 +439,7 @@ void authority_close(struct certd *d, struct authority *a)
     EVP_PKEY_free(a->client.public);
     tls_client_context_free(a->client.web.tls);
     tls_client_context_free(a->own.tls);
+    tls_client_context_free(a->first.tls);
     wipe(&a->eab);
     wipe(&a->secret);
     conf_free(a->copy);

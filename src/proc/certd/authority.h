@@ -10,9 +10,9 @@ struct authority {
     const struct conf_authority
         *conf; /* in a copy of its own: the configuration may change meanwhile */
     struct conf *copy;
-    struct acme_client client;            /* ACME; `web` for EST too */
-    struct web own;                       /* EST: authority_show; without `tls`: none */
-    struct buf eab, secret;               /* decoded; the password or the TSIG key */
+    struct acme_client client; /* ACME; `web` for EST too */
+    struct web own, first;     /* EST: authority_show, authority_show_first; without `tls`: none */
+    struct buf eab, secret;    /* decoded; the password or the TSIG key */
     char key_id[IDENTITY_KEY_ID_MAX + 1]; /* of the account */
 };
 
@@ -32,6 +32,8 @@ bool authority_takes_certificates(const struct certd *d, const char *name);
 /* Another client of the same authority that shows this certificate; keyd signs. authority_close frees it. suspends */
 int authority_show(struct certd *d, struct authority *a, const struct identity_slot *s,
                    struct err *e);
+/* The same with the certificate_file of the configuration, for a first enrolment. suspends */
+int authority_show_first(struct certd *d, struct authority *a, struct err *e);
 /* The roots that what it issues must lead to, for a chain that ends with `top`, as a chain travels. suspends */
 int authority_roots(struct certd *d, const struct authority *a, const struct certificate *top,
                     struct buf *ret, struct err *e);
