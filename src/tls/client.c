@@ -79,6 +79,23 @@ struct tls_client_context *tls_client_context_new(struct span ca_pem, struct err
     return c;
 }
 
+int tls_client_context_trust_more(struct tls_client_context *c, struct span ca_pem, struct err *e)
+{
+    X509_STORE *more = tls_store_of_pem(ca_pem, NULL, e);
+    const STACK_OF(X509_OBJECT) * all;
+
+    if (more == NULL)
+        return -EBADMSG;
+    all = X509_STORE_get0_objects(more);
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        if (x != NULL)
+            CHECK(X509_STORE_add_cert(SSL_CTX_get_cert_store(c->ctx), x) == 1);
+    }
+    X509_STORE_free(more);
+    return 0;
+}
+
 void tls_client_context_free(struct tls_client_context *c)
 {
     if (c == NULL)

@@ -55,6 +55,8 @@ bool tls_context_asks_clients(const struct tls_context *c);
 struct tls_client_context;
 struct tls_client_context *tls_client_context_new(struct span ca_pem, struct err *e);
 void tls_client_context_free(struct tls_client_context *c);
+/* Trusts these too, from the next handshake on; those that it knows already are no error. */
+int tls_client_context_trust_more(struct tls_client_context *c, struct span ca_pem, struct err *e);
 /* What it shows when a server asks: chain as above, a key made for KEY_TLS_CLIENT. */
 int tls_client_context_identity(struct tls_client_context *c, struct span chain, const char *key_id,
                                 struct err *e);

@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
 """The own CA's roots: a new one in place of the old, an issuing CA below another's root, and the CA out of its backup on an empty machine."""
 import json
+import os
 import pathlib
 import re
+import select
+import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 
 from sealpost import Server, main, wait_for
 
@@ -84,6 +90,10 @@ def relay_is_up():
     return any(p["role"] == "relayd" and p["state"] == "ready" for p in server.processes())
 
 
+def relay_pid():
+    return next(p["pid"] for p in server.processes() if p["role"] == "relayd")
+
+
 def new_root():
     (work / "old.pem").write_text("".join(roots()))
     handshake("imaps", "old.pem")
@@ -114,6 +124,41 @@ def new_root():
     server.stop()
     server.start()
     assert len(handshake("imaps", "old.pem")) == 3 and len(handshake("imaps", "new.pem")) == 3
+
+
+class Forwarder(socketserver.BaseRequestHandler):
+    """To the own MX by another port: a connector to this server itself is refused."""
+    def handle(self):
+        with socket.create_connection(("127.0.0.1", server.port("smtp"))) as far:
+            ends = {self.request: far, far: self.request}
+            while True:
+                for s in select.select(list(ends), [], [])[0]:
+                    data = s.recv(65536)
+                    if not data:
+                        return
+                    ends[s].sendall(data)
+
+
+def relayd_before_the_root():
+    """relayd may be there before the CA is (a first start): without root.pem it trusts nobody whom the own CA has certified, and does as soon as the file exists."""
+    root = pathlib.Path(server.ca_file)
+    away = root.with_name("root.away")
+    first = wait_for("relayd", lambda: relay_pid() if relay_is_up() else None)
+    client = server.submission()
+    root.rename(away)
+    os.kill(first, signal.SIGKILL)
+    wait_for("another relayd", lambda: relay_is_up() and relay_pid() != first)
+    client.sendmail(server.address("alice"), ["far@loop.test"], "Subject: loop\r\n\r\nloop\r\n")
+    client.quit()
+    wait_for("the server is not trusted", lambda: [q for q in server.json("queue", "list") if "loop.test" in json.dumps(q) and "certificate" in json.dumps(q)])
+    away.rename(root)
+    wait_for("relayd has the root", lambda: "the root of our own CA is there" in server.log.read_text(errors="replace"))
+    server.run("queue", "retry", "--all")
+    # trusted, and then told that nobody is there whom it relays for: the report comes back
+    box = server.imap()
+    box.select("INBOX")
+    wait_for("the report", lambda: box.noop() and box.search(None, "TEXT", "loop.test")[1] != [b""])
+    box.logout()
 
 
 def sign(name, section="ca", csr="our.csr", ca="middle", days="900", more=()):
@@ -228,10 +273,16 @@ def out_of_a_backup():
     server = first
 
 
-TESTS = [new_root, below_another_ca, out_of_a_backup]
+TESTS = [relayd_before_the_root, new_root, below_another_ca, out_of_a_backup]
 
 if __name__ == "__main__":
     with Server(sys.argv[1]) as server:
+        forwarder = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forwarder)
+        forwarder.daemon_threads = True
+        threading.Thread(target=forwarder.serve_forever, daemon=True).start()
+        server.conf.write_text(server.conf.read_text() + f"""connectors = ( {{ name = "loop"; address_space = "loop.test"; smart_host = "[127.0.0.1]:{forwarder.server_address[1]}"; tls_required = true;
+  tls_name = "localhost"; }} );\n""")
+        server.run("reload")
         work = pathlib.Path(server.folder) / "work"
         work.mkdir()
         main(*TESTS)

@@ -15,6 +15,7 @@
 enum {
     ITEM_ARENA_MAX = 8 << 20,
     POLL_MS = 30000,
+    ROOTS_MS = 500, /* our own CA is being made */
     /* Items leased at once: more than connections, so that those who wait for a slow domain do not
      * hold up all others. */
     ACTIVE_MAX = 1000,
@@ -276,10 +277,10 @@ void relay_dispatch(void *arg)
     for (;;) {
         int64_t due = 0;
         r->kicked = false;
-        relay_follow_roots(r);
+        bool roots = relay_follow_roots(r);
         while (!r->stopping && r->active < ACTIVE_MAX && start_one(r, &due))
             ;
-        uint64_t wait = POLL_MS;
+        uint64_t wait = roots ? POLL_MS : ROOTS_MS;
         int64_t now = clock_seconds();
         if (due && due <= now)
             wait = 1000;

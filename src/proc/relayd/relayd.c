@@ -15,7 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRUST_MAX_BYTES = 4 << 20, CONF_MAX_BYTES = 16 << 20, RELOAD_DRAIN_MS = 20000 };
+enum {
+    ROOTS_WAIT_MS = 5000,
+    TRUST_MAX_BYTES = 4 << 20,
+    CONF_MAX_BYTES = 16 << 20,
+    RELOAD_DRAIN_MS = 20000
+};
 #define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
 
 static struct relay *relay_of(struct child *c)
@@ -226,18 +231,41 @@ static void on_conf(struct child *c, const struct conf *old)
     on_stop(c, RELOAD_DRAIN_MS);
 }
 
-void relay_follow_roots(struct relay *r)
+/* We were started before the CA was made; the jail forbids the file, certd has the same. suspends */
+static bool take_first_roots(struct relay *r)
 {
+    struct buf pem BUF_AUTO = BUF(TRUST_MAX_BYTES);
     struct stat now = roots_now(r->child);
+    struct err e = {""};
+    int rc;
 
-    if (r->roots.st_ino == 0) /* a CA that is made while we start is no reason to begin again */
-        r->roots = now;
-    if (r->stopping || now.st_ino == 0 ||
+    if (now.st_ino == 0)
+        return false;
+    rc = link_call(child_peer(r->child, ROLE_CERTD), MSG_CERT_CA_PEM, SPAN_EMPTY, NULL, 0,
+                   ROOTS_WAIT_MS, &pem, NULL);
+    if (rc == 0 && tls_client_context_trust_more(r->tls, buf_span(&pem), &e) < 0)
+        log_error("the root of our own CA cannot be trusted: %s", e.text);
+    if (rc < 0) /* certd does not have it yet, or is away */
+        return false;
+    r->roots = now;
+    log_info("the root of our own CA is there: servers that it has certified are trusted");
+    return true;
+}
+
+bool relay_follow_roots(struct relay *r)
+{
+    struct stat now;
+
+    if (r->stopping || (r->roots.st_ino == 0 && !take_first_roots(r)))
+        return r->stopping;
+    now = roots_now(r->child);
+    if (now.st_ino == 0 ||
         (now.st_ino == r->roots.st_ino && now.st_mtim.tv_sec == r->roots.st_mtim.tv_sec &&
          now.st_mtim.tv_nsec == r->roots.st_mtim.tv_nsec))
-        return;
+        return true;
     log_info("our own CA has other roots: starting anew when %u messages are done", r->active);
     on_stop(r->child, RELOAD_DRAIN_MS);
+    return true;
 }
 
 /* X(name, value, what Prometheus calls it) */

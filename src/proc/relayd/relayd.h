@@ -49,8 +49,9 @@ extern const struct child_ops relayd_ops;
 
 /* relayd.c: before the jail. */
 void relay_open(struct child *c);
-/* There are other roots of our own CA than those that were read: starts anew, as after a reload. */
-void relay_follow_roots(struct relay *r);
+/* The roots of our own CA: takes the first where there was none yet when this process began (false: still
+ * none); where there are others than those that were read it starts anew, as after a reload. suspends */
+bool relay_follow_roots(struct relay *r);
 
 /* queue.c: leases what is due and has it delivered, for ever. A fiber. */
 void relay_dispatch(void *arg);
