@@ -173,8 +173,8 @@ static int path_of(const struct vserver_life *from, enum identity_source *ret_so
 static int copy(struct vserver_life *v, const struct vserver_life *from, struct err *e)
 {
     const struct identity_slot *mine = &v->life.id.current, *s = &from->life.id.current;
-    char origin[IDENTITY_NAME_MAX + 1], why[IDENTITY_NAME_MAX + 20];
-    enum identity_source source;
+    char origin[IDENTITY_NAME_MAX + 1] = "", why[IDENTITY_NAME_MAX + 20];
+    enum identity_source source = IDENTITY_OWN_CA;
     int rc;
 
     if (v == from)
