@@ -132,7 +132,7 @@ static void put_result(const struct probe_result *p, struct buf *out)
     put(out, p->detail);
     buf_put_cstr(out, p->verdict == PROBE_FAIL ? "<div class=\"remedy\">Remedy: "
                                                : "<div class=\"doc\">");
-    put(out, p->verdict == PROBE_FAIL ? p->check->remedy : p->check->doc);
+    put(out, p->verdict == PROBE_FAIL ? p->remedy : p->check->doc);
     buf_put_cstr(out, "</div></td></tr>");
 }
 

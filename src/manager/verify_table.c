@@ -21,8 +21,8 @@ static json_t *results_json(const struct probe_result *results, unsigned count)
                            "policy", conf_policy_name(r->target->endpoint->policy), "check",
                            r->check->name, "result", probe_verdict_name(r->verdict), "detail",
                            view_text(r->detail), "proves", r->check->doc, "remedy",
-                           r->verdict == PROBE_FAIL ? r->check->remedy : "", "rfc", r->check->rfc,
-                           "ms", (int)r->ms));
+                           r->verdict == PROBE_FAIL ? r->remedy : "", "rfc", r->check->rfc, "ms",
+                           (int)r->ms));
     }
     return all;
 }
@@ -42,7 +42,8 @@ static bool agree(const struct probe_result *results, unsigned count, const stru
             continue;
         n++;
         if (o->verdict != r->verdict ||
-            (o->verdict != PROBE_PASS && strcmp(o->detail, r->detail) != 0))
+            (o->verdict != PROBE_PASS &&
+             (strcmp(o->detail, r->detail) != 0 || strcmp(o->remedy, r->remedy) != 0)))
             return false;
     }
     *ret_endpoints = n;
@@ -68,7 +69,7 @@ static void put_whole(struct table *t, const struct probe_result *r)
 
     buf_put_cstr(&text, r->detail);
     if (r->verdict == PROBE_FAIL)
-        buf_printf(&text, ". Remedy: %s", r->check->remedy);
+        buf_printf(&text, ". Remedy: %s", r->remedy);
     table_put(t, buf_span(&text));
 }
 

@@ -82,13 +82,21 @@ void check_message_out(struct probe_run *p)
     talk_free(out);
 }
 
+/* A sender whose domain does not exist may be refused for that; the one that has none cannot. */
+static enum reply_kind say_sender(struct talk *t)
+{
+    enum reply_kind kind = talk_command(t, "MAIL FROM:<probe@probe.invalid>");
+
+    return kind == REPLY_NO ? talk_command(t, "MAIL FROM:<>") : kind;
+}
+
 /* Of a domain that can belong to nobody (RFC 2606). */
 void check_relay(struct probe_run *p)
 {
     struct talk *t = talk_to(p, p->target);
     enum reply_kind kind = REPLY_NONSENSE;
 
-    if (talk_open(t) && talk_expect(t, REPLY_OK, "MAIL", "MAIL FROM:<probe@probe.invalid>"))
+    if (talk_open(t) && (kind = say_sender(t)) == REPLY_OK)
         kind = talk_command(t, "RCPT TO:<probe@relay.invalid>");
     if (t->failed)
         run_fail_talk(p, t);

@@ -65,32 +65,27 @@ void check_tls_only(struct probe_run *p)
     talk_free(t);
 }
 
+/* ---- versions ---------------------------------------------------------------------------- */
+
 static void check_version(struct probe_run *p, int version, bool works, const char *name)
 {
     struct talk *t = talk_new(p);
     char group[PROBE_GROUP_BYTES];
-    enum wire_tls_end end;
-    bool ok;
+    enum wire_tls_end end = WIRE_TLS_LOCAL;
 
-    if (!talk_ask_tls(t)) {
-        run_fail_talk(p, t);
-        talk_free(t);
-        return;
-    }
-    ok = talk_handshake(t, version, version, &end);
-    if (works && ok) {
+    if (talk_ask_tls(t) && talk_handshake(t, version, version, &end)) {
         probe_group(wire_ssl(t->wire), group);
-        run_pass(p, "%s, %s", SSL_get_cipher_name(wire_ssl(t->wire)), group);
-    } else if (works)
-        run_fail_talk(p, t);
-    else if (ok)
-        run_fail(p, "%s is still taken (%s)", name, SSL_get_cipher_name(wire_ssl(t->wire)));
-    else if (end == WIRE_TLS_REFUSED)
+        if (works)
+            run_pass(p, "%s, %s", SSL_get_cipher_name(wire_ssl(t->wire)), group);
+        else
+            run_fail(p, "%s is taken (%s)", name, SSL_get_cipher_name(wire_ssl(t->wire)));
+    } else if (works && t->stage == TALK_HANDSHAKE && end != WIRE_TLS_SILENT) {
+        run_fail(p, "%s is refused (%.200s)", name, t->error.text);
+    } else if (end == WIRE_TLS_REFUSED) {
         run_pass(p, "refused (%.200s)", t->error.text);
-    else if (end == WIRE_TLS_LOCAL)
-        run_skip(p, "this machine's OpenSSL cannot offer it (%.200s)", t->error.text);
-    else
+    } else {
         run_fail_talk(p, t);
+    }
     talk_free(t);
 }
 
@@ -104,9 +99,59 @@ void check_tls12(struct probe_run *p)
     check_version(p, TLS1_2_VERSION, p->target->vserver->tls_min != TLS_MIN_1_3, "TLS 1.2");
 }
 
+/* Offers no more than an old version, with every suite there was: a hello made by hand, for this
+ * machine's OpenSSL may have none of it. False: the verdict is made. */
+static bool refuses(struct probe_run *p, unsigned version, struct buf *how)
+{
+    struct hello_offer offer = {.version = version, .groups = UINT32_MAX};
+    struct talk *t = talk_new(p);
+    struct hello_answer a;
+    struct err why;
+    bool taken = false, ok;
+
+    ok = talk_ask_tls(t) && talk_hello(t, &offer, version <= HELLO_SSL_3, &taken, &a, &why);
+    if (!ok) {
+        run_fail_talk(p, t);
+    } else if (taken && a.version == version) {
+        run_fail(p, "%s is still taken%s%s", hello_version_name(version), a.suite ? ", with " : "",
+                 a.suite ? hello_suite_name(a.suite) ?: "an unknown cipher" : "");
+        ok = false;
+    } else if (taken) {
+        buf_printf(how, "refused (%s is taken in its place)", hello_version_name(a.version));
+    } else {
+        buf_printf(how, "refused (%.200s)", why.text);
+    }
+    talk_free(t);
+    return ok;
+}
+
+static void check_old(struct probe_run *p, unsigned version)
+{
+    struct buf how BUF_AUTO = BUF(300);
+
+    if (refuses(p, version, &how))
+        run_pass(p, "%s", buf_cstr(&how));
+}
+
 void check_tls11(struct probe_run *p)
 {
-    check_version(p, TLS1_1_VERSION, false, "TLS 1.1");
+    check_old(p, HELLO_TLS_1_1);
+}
+
+void check_tls10(struct probe_run *p)
+{
+    check_old(p, HELLO_TLS_1_0);
+}
+
+void check_ssl(struct probe_run *p)
+{
+    struct buf how BUF_AUTO = BUF(300);
+
+    if (!refuses(p, HELLO_SSL_3, &how))
+        return;
+    buf_clear(&how);
+    if (refuses(p, HELLO_SSL_2, &how))
+        run_pass(p, "SSL 3.0 and 2.0 are refused");
 }
 
 /* ---- STARTTLS ---------------------------------------------------------------------------- */

@@ -22,40 +22,40 @@ static void talk_free(struct talk *t)
 
 /* ---- ciphers ----------------------------------------------------------------------------- */
 
+#define G(group) (1u << HELLO_##group)
+
 static const struct {
-    const char *what, *ciphers;
+    const char *what;
+    unsigned groups;
     bool own; /* only of our own servers: others may have their reasons (RFC 9325 section 4.1) */
 } weak[] = {
-    {"no authentication",                      "aNULL:!eNULL:@SECLEVEL=0",                         false},
-    {"no encryption",                          "eNULL:@SECLEVEL=0",                                false},
-    {"RSA key exchange, no forward secrecy",   "kRSA:!eNULL:@SECLEVEL=0",                          false},
-    {"ciphers of 64 bits and RC4",             "3DES:RC4:DES:IDEA:SEED:!aNULL:!eNULL:@SECLEVEL=0", false},
-    {"ciphers of less than 128 bits",          "LOW:EXPORT:!aNULL:!eNULL:@SECLEVEL=0",             false},
-    {"Diffie-Hellman without elliptic curves", "kDHE:!aNULL:!eNULL:@SECLEVEL=0",                   true },
+    {"no authentication",                      G(ANONYMOUS), false},
+    {"no encryption",                          G(PLAIN),     false},
+    {"keys of 40 or 56 bits",                  G(SHORT),     false},
+    {"RC4 or blocks of 64 bits",               G(OLD),       false},
+    {"RSA key exchange, no forward secrecy",   G(RSA_KEY),   false},
+    {"fixed key exchange, no forward secrecy", G(FIXED_KEY), false},
+    {"Diffie-Hellman without elliptic curves", G(FINITE),    true },
+    {"CBC, whose padding has given much away", G(CBC),       true },
 };
 
-/* -1: the run has its verdict; 0: refused; 1: not to be had on this machine. */
-static int try_weak(struct probe_run *p, const char *what, const char *ciphers)
+/* Offers these alone, in a hello made by hand: this machine's OpenSSL has few of them. */
+static bool refuses(struct probe_run *p, const char *what, unsigned groups)
 {
+    struct hello_offer offer = {.version = HELLO_TLS_1_2, .groups = groups};
     struct talk *t = talk_new(p);
-    enum wire_tls_end end;
-    int r = 0;
+    struct hello_answer a;
+    struct err why;
+    bool taken = false, ok;
 
-    t->ciphers = ciphers;
-    if (!talk_ask_tls(t)) {
+    ok = talk_ask_tls(t) && talk_hello(t, &offer, false, &taken, &a, &why);
+    if (!ok)
         run_fail_talk(p, t);
-        r = -1;
-    } else if (talk_handshake(t, TLS1_2_VERSION, TLS1_2_VERSION, &end)) {
-        run_fail(p, "%s: the server takes %s", what, SSL_get_cipher_name(wire_ssl(t->wire)));
-        r = -1;
-    } else if (end == WIRE_TLS_SILENT) {
-        run_fail_talk(p, t);
-        r = -1;
-    } else if (end == WIRE_TLS_LOCAL) {
-        r = 1;
-    }
+    else if (taken)
+        run_fail(p, "%s: the server takes %s in %s", what,
+                 hello_suite_name(a.suite) ?: "an unknown cipher", hello_version_name(a.version));
     talk_free(t);
-    return r;
+    return ok && !taken;
 }
 
 void check_weak(struct probe_run *p)
@@ -63,46 +63,67 @@ void check_weak(struct probe_run *p)
     unsigned refused = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(weak); i++) {
-        int r = weak[i].own && p->target->foreign ? 1 : try_weak(p, weak[i].what, weak[i].ciphers);
-        if (r < 0)
+        if (weak[i].own && p->target->foreign)
+            continue;
+        if (!refuses(p, weak[i].what, weak[i].groups))
             return;
-        refused += r == 0;
+        refused++;
     }
-    if (refused == 0)
-        run_skip(p, "this machine's OpenSSL has no weak ciphers to offer");
-    else
-        run_pass(p, "%u kinds of weak ciphers refused", refused);
+    run_pass(p, "%u kinds of weak ciphers refused", refused);
 }
 
 /* ---- renegotiation, compression ----------------------------------------------------------- */
 
+/* What the server says of compression and of the binding of a second handshake, to a hello made by
+ * hand that asks for both. True: there is a TLS 1.2 (or below) to go on with. */
+static bool look_at_hello(struct probe_run *p)
+{
+    struct hello_offer offer = {
+        .version = HELLO_TLS_1_2, .groups = UINT32_MAX, .compression = true};
+    struct talk *t = talk_new(p);
+    struct hello_answer a;
+    struct err why;
+    bool taken = false, on = false;
+
+    if (!talk_ask_tls(t) || !talk_hello(t, &offer, false, &taken, &a, &why))
+        run_fail_talk(p, t);
+    else if (!taken)
+        run_pass(p, "TLS 1.3 only: there is none (%.200s)", why.text);
+    else if (a.compressed)
+        run_fail(p, "data are compressed: their length gives them away (CVE-2012-4929)");
+    else if (!a.secure_renegotiation)
+        run_fail(p, "the handshake is not bound to its session (RFC 5746, CVE-2009-3555)");
+    else
+        on = true;
+    talk_free(t);
+    return on;
+}
+
 void check_renegotiation(struct probe_run *p)
 {
-    struct talk *t = talk_new(p);
-    enum wire_tls_end end;
+    struct talk *t;
+    enum wire_tls_end end = WIRE_TLS_LOCAL;
     struct err e;
-    int r;
 
-    if (!talk_ask_tls(t)) {
-        run_fail_talk(p, t);
-    } else if (!talk_handshake(t, TLS1_2_VERSION, TLS1_2_VERSION, &end)) {
-        if (end == WIRE_TLS_REFUSED)
-            run_pass(p, "TLS 1.3 only: there is none");
+    if (!look_at_hello(p))
+        return;
+    t = talk_new(p);
+    t->ciphers = "ALL:COMPLEMENTOFALL:@SECLEVEL=0";
+    if (!talk_ask_tls(t) || !talk_handshake(t, TLS1_VERSION, TLS1_2_VERSION, &end)) {
+        if (end == WIRE_TLS_LOCAL && t->stage == TALK_HANDSHAKE)
+            run_skip(p, "this machine's OpenSSL has no cipher in common with it (%.200s)",
+                     t->error.text);
         else
             run_fail_talk(p, t);
-    } else if (SSL_get_current_compression(wire_ssl(t->wire)) != NULL) {
-        run_fail(p, "data are compressed: their length gives them away (CVE-2012-4929)");
-    } else if (!SSL_get_secure_renegotiation_support(wire_ssl(t->wire))) {
-        run_fail(p, "the handshake is not bound to its session (RFC 5746, CVE-2009-3555)");
     } else if (p->target->endpoint->policy == POLICY_TLS_ONLY && !talk_greeting(t)) {
         run_fail_talk(p, t); /* what the server says by itself would stand in between */
+    } else if (wire_renegotiate(t->wire, &end, &e) == 0) {
+        run_fail(p, "a client may ask for as many handshakes as it likes: they cost the server "
+                    "more than the client");
+    } else if (end == WIRE_TLS_LOCAL) {
+        run_skip(p, "a second handshake cannot be tried: %.300s", e.text);
     } else {
-        r = wire_renegotiate(t->wire, &end, &e);
-        if (r == 0)
-            run_fail(p, "a client may ask for as many handshakes as it likes: they cost the server "
-                        "more than the client");
-        else
-            run_pass(p, "refused (%.200s)", e.text);
+        run_pass(p, "refused (%.200s)", e.text);
     }
     talk_free(t);
 }

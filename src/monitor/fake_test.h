@@ -34,6 +34,7 @@ enum leak {
     LEAK_BUFFER_DROP,   /* is thrown away, and the session goes on */
     LEAK_BUFFER_CLEAR,  /* is answered in clear */
     LEAK_TLS11,
+    LEAK_TLS10, /* but not 1.1 */
     LEAK_ONLY_12,
     LEAK_WEAK,        /* takes ciphers without authentication */
     LEAK_RENEGOTIATE, /* shakes hands again as often as one likes */
@@ -711,8 +712,13 @@ static void fake_context(struct fake *f, struct fake_ca *ca, struct fake_ca *oth
                                           by->issuing_key, f->leak == LEAK_EXPIRED ? -1 : 60);
 
     f->ctx = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_set_min_proto_version(f->ctx, f->leak == LEAK_TLS11 ? TLS1_1_VERSION : TLS1_2_VERSION);
-    if (f->leak == LEAK_TLS11) {
+    SSL_CTX_set_min_proto_version(f->ctx, f->leak == LEAK_TLS11   ? TLS1_1_VERSION
+                                          : f->leak == LEAK_TLS10 ? TLS1_VERSION
+                                                                  : TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(f->ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
+    if (f->leak == LEAK_TLS10)
+        SSL_CTX_set_options(f->ctx, SSL_OP_NO_TLSv1_1);
+    if (f->leak == LEAK_TLS11 || f->leak == LEAK_TLS10) {
         SSL_CTX_set_security_level(f->ctx, 0);
         SSL_CTX_set_cipher_list(f->ctx, "ALL:@SECLEVEL=0");
     }

@@ -117,6 +117,7 @@ bool probe_look(const struct probe_trust *trust, const struct probe_client *clie
         ok = take_chain(ssl, &ret->chain, &ret->error) == 0;
     } else {
         ret->error = t->error;
+        ret->remedy = remedy_of(t);
         ret->silent |= talk_was_silent(t);
     }
     talk_done(t);
@@ -130,6 +131,7 @@ const struct probe_seen *run_look(struct probe_run *p)
         probe_look(run_trust(p), NULL, p->target, p->seen);
     if (p->seen->chain.n == 0) {
         run_fail(p, "%s", p->seen->error.text);
+        run_remedy(p, p->seen->remedy);
         return NULL;
     }
     return p->seen;

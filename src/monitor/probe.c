@@ -171,6 +171,12 @@ void run_skip(struct probe_run *p, const char *fmt, ...)
     va_end(ap);
 }
 
+void run_remedy(struct probe_run *p, const char *remedy)
+{
+    if (remedy != NULL)
+        p->result->remedy = remedy;
+}
+
 bool talk_was_silent(const struct talk *t)
 {
     return t->failed && (t->wire == NULL || t->reason == -ETIMEDOUT);
@@ -179,6 +185,7 @@ bool talk_was_silent(const struct talk *t)
 void run_fail_talk(struct probe_run *p, const struct talk *t)
 {
     run_fail(p, "%s", t->error.text);
+    run_remedy(p, remedy_of(t));
     if (t->target == p->target)
         p->seen->silent |= talk_was_silent(t);
 }
@@ -277,7 +284,9 @@ static unsigned lay_out(const struct probe_plan *p, struct probe_result *rows,
         for (unsigned k = 0; p->targets[i].wanted && k < probe_check_count; k++) {
             if (!is_for(&probe_checks[k], &p->targets[i], p))
                 continue;
-            rows[n++] = (struct probe_result){.target = &p->targets[i], .check = &probe_checks[k]};
+            rows[n++] = (struct probe_result){.target = &p->targets[i],
+                                              .check = &probe_checks[k],
+                                              .remedy = probe_checks[k].remedy};
             runs[i].count++;
         }
     }

@@ -105,7 +105,7 @@ struct check_row {
     unsigned needs;
     check_fn fn;
     const char *doc;    /* what a PASS proves */
-    const char *remedy; /* what to do after a FAIL */
+    const char *remedy; /* what to do after a FAIL that has no reason of its own */
     const char *rfc;    /* where it is demanded; "" */
 };
 extern const struct check_row probe_checks[];
@@ -116,7 +116,8 @@ struct probe_result {
     const struct check_row *check;
     enum probe_verdict verdict;
     bool untried;                  /* skipped because the endpoint is silent */
-    char detail[PROBE_DETAIL_MAX]; /* what was seen; for FAIL and SKIP with the remedy */
+    char detail[PROBE_DETAIL_MAX]; /* what was seen; for SKIP with the remedy */
+    const char *remedy;            /* what to do after a FAIL: the check's, or that of its reason */
     unsigned ms;
 };
 

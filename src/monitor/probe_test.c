@@ -185,6 +185,7 @@ static const struct {
     {"imap injection in clear",          I, ST, SMTP_SUBMISSION, LEAK_BUFFER_CLEAR,  "injection"                },
     {"mx injection in clear",            S, OP, SMTP_MX,         LEAK_BUFFER_CLEAR,  "injection"                },
     {"tls 1.1",                          I, TL, SMTP_SUBMISSION, LEAK_TLS11,         "tls-1.1 weak-offers"      },
+    {"tls 1.0 without 1.1",              I, TL, SMTP_SUBMISSION, LEAK_TLS10,         "tls-1.0 weak-offers"      },
     {"outlives its issuer",              I, TL, SMTP_SUBMISSION, LEAK_OUTLIVES,      "chain issuer-life"        },
     {"weak ciphers",                     I, TL, SMTP_SUBMISSION, LEAK_WEAK,          "weak-offers"              },
     {"renegotiation",                    I, TL, SMTP_SUBMISSION, LEAK_RENEGOTIATE,   "renegotiation"            },
@@ -295,6 +296,7 @@ TEST(nobody_listens)
     REQUIRE(n > 5);
     EXPECT_INT(results[0].verdict, PROBE_FAIL);
     EXPECT(strstr(results[0].detail, "no connection") != NULL);
+    EXPECT(strstr(results[0].remedy, "nothing listens there") != NULL);
     for (unsigned i = 1; i < n; i++)
         EXPECT_INT(results[i].verdict, PROBE_SKIP);
     free(results);

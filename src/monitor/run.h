@@ -29,7 +29,8 @@ struct probe_run {
 struct probe_seen {
     bool silent; /* no connection, or no answer in time: the other checks would only wait as well */
     bool looked;
-    struct err error; /* why there is no certificate */
+    struct err error;   /* why there is no certificate */
+    const char *remedy; /* for that; NULL: the check's */
     struct chain chain;
     long verify; /* OpenSSL's own judgement */
     char version[16], cipher[64], group[PROBE_GROUP_BYTES];
@@ -55,7 +56,12 @@ enum {
 void run_pass(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void run_fail(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void run_skip(struct probe_run *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Fails with the talk's reason; where the endpoint under test is silent no further check is tried.
+/* After run_fail: what to do, where its reason asks for something else than the check's remedy;
+ * NULL: it does not. Not freed. */
+void run_remedy(struct probe_run *p, const char *remedy);
+/* remedy.c: why a dialogue did not come about; NULL: it did, what was said did not please. */
+const char *remedy_of(const struct talk *t);
+/* Fails with the talk's reason and remedy; where the endpoint under test is silent no further check is tried.
  */
 void run_fail_talk(struct probe_run *p, const struct talk *t);
 

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { COMMAND_MAX = 8192, LITERALS_MAX = 64 };
+enum { COMMAND_MAX = 8192, LITERALS_MAX = 64, SILENCE_MS = 2500 };
 
 static const struct {
     const char *starttls, *quit, *auth;
@@ -220,6 +220,7 @@ bool talk_greeting(struct talk *t)
 
     if (t->failed || t->protocol == PROTOCOL_HTTP)
         return !t->failed;
+    t->stage = TALK_GREETING;
     kind = read_reply(t, "*");
     memcpy(t->greeting, t->last, sizeof t->greeting);
     if (!t->failed && kind != REPLY_OK)
@@ -229,12 +230,17 @@ bool talk_greeting(struct talk *t)
 
 static bool dial(struct talk *t)
 {
-    return !t->failed && result(t, wire_dial(&t->target->to, &t->target->from, WIRE_DEADLINE_MS,
-                                             &t->wire, &t->error));
+    t->stage = TALK_DIAL;
+    if (t->failed || !result(t, wire_dial(&t->target->to, &t->target->from, WIRE_DEADLINE_MS,
+                                          &t->wire, &t->error)))
+        return false;
+    t->stage = TALK_DIALOGUE;
+    return true;
 }
 
 static bool ehlo(struct talk *t)
 {
+    t->stage = t->failed ? t->stage : TALK_DIALOGUE;
     return t->protocol != PROTOCOL_SMTP || talk_expect(t, REPLY_OK, "EHLO", "EHLO probe.invalid");
 }
 
@@ -253,12 +259,15 @@ bool talk_ask_tls(struct talk *t)
         return false;
     if (verb == NULL)
         return !t->failed;
+    t->stage = TALK_STARTTLS;
     /* 382 of NNTP (RFC 4642) goes on in TLS: not a continuation of the command */
     enum reply_kind kind = talk_command(t, "%s", verb);
     if (!t->failed && kind != REPLY_OK && !(kind == REPLY_CONTINUE && t->code == 382))
         talk_fail(t, "%s is refused: %s", verb, t->last);
     return !t->failed;
 }
+
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 /* The first name that can be asked for. */
 static const char *sni_of(const struct probe_target *target)
@@ -290,7 +299,63 @@ bool talk_handshake(struct talk *t, int min, int max, enum wire_tls_end *ret_end
     if (t->protocol == PROTOCOL_HTTP)
         tls.alpn = alpn_http;
     *ret_end = WIRE_TLS_LOCAL;
+    t->stage = t->failed ? t->stage : TALK_HANDSHAKE;
     return !t->failed && result(t, wire_start_tls(t->wire, &tls, ret_end, &t->error));
+}
+
+/* The last bytes before the peer closes, or is silent. */
+static int more(struct talk *t, bool silence, struct buf *in, struct err *e)
+{
+    size_t had = in->n;
+    bool closed;
+
+    if (!silence)
+        return wire_some(t->wire, in, e);
+    closed = wire_closes(t->wire, SILENCE_MS, in);
+    return in->n > had ? 0
+           : closed    ? err_set(e, -EPIPE, "the peer has closed the connection")
+                       : err_set(e, -EPIPE, "no answer");
+}
+
+bool talk_hello(struct talk *t, struct hello_offer *o, bool silence, bool *ret_taken,
+                struct hello_answer *ret, struct err *ret_why)
+{
+    struct buf out BUF_AUTO = BUF(HELLO_BYTES_MAX), in BUF_AUTO = BUF(4 * HELLO_BYTES_MAX);
+    int r = 0;
+
+    if (t->failed)
+        return false;
+    t->stage = TALK_HANDSHAKE;
+    o->name = t->no_sni ? NULL : sni_of(t->target);
+    o->alpn = t->protocol == PROTOCOL_HTTP ? "http/1.1" : NULL;
+    hello_put(o, &out);
+    *ret_taken = false;
+    *ret = (struct hello_answer){.version = 0};
+    if (wire_unread(t->wire) > 0)
+        talk_fail(t, "%zu bytes in clear came before the handshake", wire_unread(t->wire));
+    else
+        r = wire_put(t->wire, buf_span(&out), ret_why);
+    while (!t->failed && r == 0) {
+        enum hello_kind kind = hello_parse(buf_span(&in), ret);
+        if (kind == HELLO_REFUSED && ret->alert == SSL_AD_DECODE_ERROR && !silence)
+            talk_fail(t, "the server cannot read the probe's hello, and so refuses nothing");
+        else if (kind == HELLO_REFUSED)
+            err_set(ret_why, -EPROTO, "TLS: %s", hello_alert_name(ret->alert));
+        *ret_taken = kind == HELLO_TAKEN;
+        if (kind == HELLO_TAKEN || kind == HELLO_REFUSED)
+            return !t->failed;
+        if (kind == HELLO_NONSENSE)
+            talk_fail(t, "what comes in place of TLS is none (%zu bytes)", in.n);
+        else
+            r = more(t, silence, &in, ret_why);
+    }
+    if (r == -EPIPE || r == -ECONNRESET)
+        return !t->failed;
+    if (r != 0) {
+        t->error = *ret_why;
+        result(t, r);
+    }
+    return false;
 }
 
 bool talk_starttls(struct talk *t)

@@ -7,11 +7,15 @@
 #ifndef MONITOR_TALK_H
 #define MONITOR_TALK_H
 
+#include "monitor/hello.h"
 #include "monitor/probe.h"
 #include "monitor/reply.h"
 #include "monitor/wire.h"
 
 enum { TALK_BLOCK_MAX = 4 << 20, TALK_LINES_MAX = 256 << 10, TALK_REPLY_MAX = 1024 };
+
+/* How far it had come when it failed. */
+enum talk_stage { TALK_DIAL, TALK_GREETING, TALK_STARTTLS, TALK_HANDSHAKE, TALK_DIALOGUE };
 
 struct talk {
     const struct probe_target *target;
@@ -22,6 +26,7 @@ struct talk {
     bool staple;         /* asks for the OCSP answer */
     bool no_sni;         /* asks for no name */
     const char *ciphers; /* to offer up to TLS 1.2; NULL: the usual ones */
+    enum talk_stage stage;
     bool failed;
     int reason; /* negative errno where the connection has failed; 0: what was said did not please
                  */
@@ -48,6 +53,11 @@ bool talk_starttls(struct talk *t);
 /* TLS with versions from min to max (0: any). Of a TLS endpoint at once, else after STARTTLS was
  * answered. */
 bool talk_handshake(struct talk *t, int min, int max, enum wire_tls_end *ret_end);
+/* In place of a handshake: `o` (its name and ALPN are filled in), and what the server says to it.
+ * True: it has answered; refused is also who closes (*ret_why says how). Where `silence` is set,
+ * who says nothing within seconds refuses too. */
+bool talk_hello(struct talk *t, struct hello_offer *o, bool silence, bool *ret_taken,
+                struct hello_answer *ret, struct err *ret_why);
 /* Says that it wants TLS; the handshake comes next. Nothing on a TLS endpoint. */
 bool talk_ask_tls(struct talk *t);
 bool talk_greeting(struct talk *t);

@@ -205,7 +205,8 @@ static int ssl_failure(struct wire *w, int r, int *ret_events, enum wire_tls_end
                    ? err_set(e, -EPIPE, "the peer has closed the connection")
                    : err_set(e, -saved, "the connection broke: %s", strerror(saved));
     }
-    *end = is_alert(code) ? WIRE_TLS_REFUSED : WIRE_TLS_LOCAL;
+    *end = is_alert(code) || ERR_GET_REASON(code) == SSL_R_NO_RENEGOTIATION ? WIRE_TLS_REFUSED
+                                                                            : WIRE_TLS_LOCAL;
     snprintf(text, sizeof text, "%s", ERR_reason_error_string(code) ?: "unknown reason");
     ERR_clear_error();
     return err_set(e, -EPROTO, "TLS: %s", text);
@@ -229,6 +230,7 @@ static SSL_CTX *make_context(const struct wire_tls *t)
     SSL_CTX_set_min_proto_version(ctx, t->min);
     SSL_CTX_set_max_proto_version(ctx, t->max);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
     if (t->roots != NULL)
         SSL_CTX_set1_cert_store(ctx, t->roots);
     return ctx;

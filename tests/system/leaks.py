@@ -36,6 +36,17 @@ class Authority:
                      "-startdate", start, "-enddate", end, *sign)
         return self.folder / f"{name}.pem"
 
+    def rsa(self, name):
+        """A leaf with an RSA key, for servers that take what needs one: NAME.pem, NAME.key, NAME.chain."""
+        if (self.folder / f"{name}.pem").exists():
+            return
+        (self.folder / f"{name}.ext").write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
+                                                 "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self.openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN=leak {name}")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "issuing.pem", "-CAkey", "issuing.key", "-set_serial", "99", "-days", "300", "-extfile", f"{name}.ext",
+                     "-out", f"{name}.pem")
+        (self.folder / f"{name}.chain").write_text((self.folder / f"{name}.pem").read_text() + self.issuing.read_text())
+
     def context(self, name, chain=("issuing",), **more):
         """A TLS server with the certificate of that name; it is made when it is asked for first."""
         leaf = self.folder / f"{name}.pem"

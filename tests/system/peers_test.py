@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`sealpost verify` about other people's servers: Dovecot, Postfix and INN from Debian on loopback, set up well and set up badly; true answers both times."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from leaks import Authority  # noqa: E402
+from leaks import Authority, Proxy, join  # noqa: E402
 from sealpost import main, wait_for  # noqa: E402
 
 if os.geteuid():
@@ -32,6 +33,7 @@ def listening(port):
 
 
 def verify(scheme, port, *more):
+    """Results by check, names of those that failed, what is served."""
     r = subprocess.run([sealpost, "verify", f"{scheme}://localhost:{port}", "--root", str(ca.root), "--json", *more], capture_output=True, text=True, timeout=60)
     answer = json.loads(r.stdout)
     assert "results" in answer, answer
@@ -51,6 +53,9 @@ class Peer:
         ca.context("peer")
         shutil.copy(ca.folder / "peer.chain", self.folder / "cert.pem")
         shutil.copy(ca.folder / "peer.key", self.folder / "key.pem")
+        ca.rsa("rsa")
+        for name in ("rsa.pem", "rsa.key", "rsa.chain", "issuing.pem"):
+            shutil.copy(ca.folder / name, self.folder / name)
 
     def file(self, name, text, mode=0o644):
         path = self.folder / name
@@ -81,6 +86,14 @@ class Peer:
 
     def stop(self):
         pass
+
+
+    def listen(self, *command):
+        """A server that takes its port as the word PORT."""
+        port = free_port()
+        self.spawn(*[str(c).replace("PORT", str(port)) for c in command], cwd=self.folder)
+        wait_for(f"{command[0]} listens", lambda: listening(port), 20)
+        return port
 
 
 class Dovecot(Peer):
@@ -297,6 +310,138 @@ def test_inn():
             # what INN does there: it offers AUTHINFO before TLS, and tells a client that speaks in clear to a TLS port so in clear
             assert failed <= {"login-clear" if scheme == "nntp" else "tls-only"}, (scheme, {k: results[k] for k in failed})
             assert all(results[k]["result"] == "PASS" for k in ("chain", "names", "tls-1.3", "tls-1.2", "tls-1.1", "weak-offers", "renegotiation")), results
+
+
+# OpenSSL's and GnuTLS's own servers, each with one fault: the checks that must fail, and what the first of them must say
+WELL = ["-cipher", "ECDHE+AESGCM:ECDHE+CHACHA20"]
+LAX = ["-cipher", "ECDHE+AES:@SECLEVEL=0"]
+PLANTED_OPENSSL = [
+    (WELL, set(), ""),
+    ([*LAX, "-no_tls1_1"], {"tls-1.0"}, "TLS 1.0 is still taken, with TLS_ECDHE_RSA_WITH_AES_"),
+    ([*LAX, "-no_tls1"], {"tls-1.1"}, "TLS 1.1 is still taken, with TLS_ECDHE_RSA_WITH_AES_"),
+    ([*LAX, "-tls1"], {"tls-1.3", "tls-1.2", "tls-1.0"}, "TLS 1.3 is refused"),
+    (["-cipher", "ECDHE+AESGCM:aNULL:!eNULL:@SECLEVEL=0", "-no_tls1", "-no_tls1_1"], {"weak-offers"}, "no authentication: the server takes TLS_DH_anon_WITH_"),
+    (["-cipher", "ECDHE+AESGCM:eNULL:!aNULL:@SECLEVEL=0", "-no_tls1", "-no_tls1_1"], {"weak-offers"}, "no encryption: the server takes TLS_"),
+    (["-cipher", "ECDHE+AESGCM:kRSA:!eNULL"], {"weak-offers"}, "RSA key exchange, no forward secrecy: the server takes TLS_RSA_WITH_"),
+    ([*WELL, "-client_renegotiation"], {"renegotiation"}, "as many handshakes as it likes"),
+]
+GNUTLS_WELL = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1:-RSA"
+PLANTED_GNUTLS = [
+    # it goes along with every second handshake
+    (GNUTLS_WELL, {"renegotiation"}, "as many handshakes as it likes"),
+    (GNUTLS_WELL + ":+3DES-CBC", {"weak-offers", "renegotiation"}, "3DES_EDE_CBC_SHA in TLS 1.2"),
+    (GNUTLS_WELL + ":+ARCFOUR-128", {"weak-offers", "renegotiation"}, "RC4 or blocks of 64 bits: the server takes TLS_ECDHE_RSA_WITH_RC4_128_SHA"),
+    (GNUTLS_WELL + ":+ANON-ECDH", {"weak-offers", "renegotiation"}, "no authentication: the server takes TLS_ECDH_anon_WITH_"),
+    (GNUTLS_WELL + ":%DISABLE_SAFE_RENEGOTIATION", {"renegotiation"}, "not bound to its session"),
+]
+OF_TLS = {"tls-1.3", "tls-1.2", "tls-1.1", "tls-1.0", "ssl", "weak-offers", "renegotiation", "chain", "names", "no-name"}
+
+
+def expect_planted(port, fails, words):
+    results, failed, _ = verify("https", port)
+    tls = [k for k in results if k in OF_TLS]
+    assert failed & OF_TLS == fails, {k: results[k]["detail"] for k in failed ^ fails}
+    assert all(results[k]["result"] != "SKIP" for k in tls), results
+    first = next((results[k]["detail"] for k in tls if k in failed), "")
+    assert words in first, first
+
+
+def side_by_side(one, rows):
+    """They wait more than they work."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda row: one(*row), rows))
+
+
+def test_planted_in_openssl():
+    with Peer() as p:
+        def one(words, fails, text):
+            port = p.listen("openssl", "s_server", "-accept", "127.0.0.1:PORT", "-www", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "issuing.pem", *words)
+            if fails & {"tls-1.2"}:
+                results, failed, _ = verify("https", port)  # no certificate is seen
+                assert fails <= failed and text in results["tls-1.3"]["detail"] and "still taken" in results["tls-1.0"]["detail"], results
+            else:
+                expect_planted(port, fails, text)
+        side_by_side(one, PLANTED_OPENSSL)
+
+
+def test_planted_in_gnutls():
+    with Peer() as p:
+        def one(priority, fails, text):
+            port = p.listen("gnutls-serv", "--http", "--port", "PORT", "--x509certfile", "rsa.chain", "--x509keyfile", "rsa.key", "--priority", priority)
+            expect_planted(port, fails, text)
+        side_by_side(one, PLANTED_GNUTLS)
+
+
+def hello(version, suite, compression):
+    """A ServerHello as servers of old said it; no server of today can be made to."""
+    body = version.to_bytes(2, "big") + bytes(32) + b"\0" + suite.to_bytes(2, "big") + bytes([compression]) + b"\0\5\xff\1\0\1\0"
+    message = b"\2" + len(body).to_bytes(3, "big") + body
+    return b"\x16" + version.to_bytes(2, "big") + len(message).to_bytes(2, "big") + message
+
+
+def test_planted_of_old():
+    """SSL 2.0, SSL 3.0, keys of 40 bits, compression: a server that takes them whenever they are offered, and is a good one otherwise."""
+    ssl_2 = bytes.fromhex("80130400010002000000030008") + b"\1\0\x80" + bytes(8)
+    said = [
+        (lambda h: ssl_2 if h[0] & 0x80 else None, "ssl", "SSL 2.0 is still taken"),
+        (lambda h: hello(0x300, 0x000a, 0) if h[9:11] == b"\3\0" else None, "ssl", "SSL 3.0 is still taken, with TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+        (lambda h: hello(0x301, 0x0003, 0) if h[9:11] == b"\3\3" and b"\0\3\0\6\0\x08" in h and b"\xc0\x2b" not in h else None,
+                   "weak-offers", "keys of 40 or 56 bits: the server takes TLS_RSA_EXPORT_WITH_RC4_40_MD5 in TLS 1.0"),
+        (lambda h: hello(0x303, 0xc02f, 1) if b"\2\1\0" in h[40:] and h[9:11] == b"\3\3" and 300 < len(h) else None, "renegotiation", "CVE-2012-4929"),
+    ]
+    with Peer() as p:
+        good = p.listen("openssl", "s_server", "-accept", "127.0.0.1:PORT", "-www", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "issuing.pem", *WELL)
+        def one(answer, check, words):
+            def serve(client):
+                first = client.recv(4096)
+                if reply := answer(first):
+                    client.sendall(reply)
+                    client.recv(4096)
+                    return
+                real = socket.create_connection(("127.0.0.1", good))
+                real.sendall(first)
+                join(client, real)
+            with Proxy(serve) as proxy:
+                expect_planted(proxy.port, {check}, words)
+        side_by_side(one, said)
+
+
+def test_what_keeps_from_looking():
+    """Each reason has the remedy that fits it, and no other."""
+    closed = free_port()
+    rows = [
+        ("imaps", closed, [], "Connection refused", "nothing listens there"),
+        ("smtp", closed, [], "Connection refused", "nothing listens there"),
+        ("imaps", closed, ["--from", "192.0.2.77"], "no such address", "an address of this machine"),
+    ]
+
+    def greets(*lines):
+        def serve(client):
+            client.sendall(lines[0])
+            for line in lines[1:]:
+                client.recv(4096)
+                client.sendall(line)
+            client.recv(4096)
+        return serve
+    refuses = Proxy(greets(b"554 no service for you\r\n"))
+    ends = Proxy(lambda client: client.close())
+    plain = Proxy(greets(b"* OK hello\r\n"))
+    no_tls = Proxy(greets(b"220 localhost\r\n", b"250 localhost\r\n", b"502 what?\r\n"))
+    with Peer() as p, refuses, ends, plain, no_tls:
+        tls = p.listen("openssl", "s_server", "-accept", "127.0.0.1:PORT", "-quiet", "-cert", "rsa.pem", "-key", "rsa.key", "-cert_chain", "issuing.pem", *WELL)
+        rows += [
+            ("smtp", refuses.port, [], "no service for you", "lists of addresses may keep this client out"),
+            ("imap", ends.port, [], "closed the connection", "lists of addresses may keep this client out"),
+            ("imaps", plain.port, [], "wrong version number", "where TLS comes only after STARTTLS on this port"),
+            ("smtp", no_tls.port, [], "STARTTLS", "let the server offer STARTTLS"),
+            ("imap", tls, [], "no answer in time", "where TLS comes first on this port"),
+        ]
+        def one(scheme, port, more, detail, remedy):
+            results, failed, _ = verify(scheme, port, *more)
+            found = [x for x in results.values() if x["result"] == "FAIL" and detail in x["detail"] and remedy in x["remedy"]]
+            assert found, (scheme, detail, remedy, [(k, results[k]["detail"], results[k]["remedy"]) for k in failed])
+            assert not [x for x in results.values() if "first name" in x["remedy"]], results
+        side_by_side(one, rows)
 
 
 bin_folder = pathlib.Path(sys.argv[1]).resolve()
