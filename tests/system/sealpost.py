@@ -91,6 +91,8 @@ class Server:
         bad = [line for line in text.splitlines() if "AddressSanitizer" in line or "runtime error:" in line or "CHECK" in line]
         if kind or bad:
             sys.stderr.write("---- the server's log, its end ----\n" + "\n".join(text.splitlines()[-60:]) + "\n")
+        if bad:
+            sys.stderr.write("---- what was found ----\n" + text[text.index(bad[0]):][:6000] + "\n")
         if os.environ.get("KEEP"):
             sys.stderr.write(f"kept: {self.folder}\n")
         else:
