@@ -19,6 +19,13 @@ struct store_args {
     struct arg_flags flags;
 };
 
+/* What came of it. */
+struct outcome {
+    struct rangeset modified; /* UIDs that failed the condition */
+    struct store_told told;   /* if not empty: all that is new in the mailbox */
+    uint64_t modseq;          /* then: as of which */
+};
+
 /* store-modifier = "UNCHANGEDSINCE" SP mod-sequence-valzer, the only one there is (RFC 7162) */
 static bool parse_modifier(struct span *c, uint64_t *ret_since)
 {
@@ -55,9 +62,10 @@ static void take_some(struct rangeset *set, uint32_t max, struct rangeset *ret)
     rangeset_remove(set, 1, last);
 }
 
-/* One request; *modified: UIDs that failed the condition. 0 if all are gone. */
+/* One request, of who knows the mailbox as of `known` (0: he does not); *modified: UIDs that failed the
+ * condition. 0 if all are gone. */
 static int change_some(struct session *s, const struct store_args *a, const struct rangeset *uids,
-                       uint64_t since, struct rangeset *modified, uint64_t *ret_modseq)
+                       uint64_t since, uint64_t known, struct rangeset *modified, struct outcome *o)
 {
     struct store_flags f = {
         .grant = imap_grant(s),
@@ -71,9 +79,9 @@ static int change_some(struct session *s, const struct store_args *a, const stru
     };
     int e;
 
-    *ret_modseq = 0;
+    o->modseq = 0;
     rangeset_clear(modified);
-    e = store_flags(imap_store(s), &f, modified, ret_modseq);
+    e = store_flags_told(imap_store(s), &f, known, modified, &o->modseq, &o->told);
     return e == -ENOENT ? 0 : e;
 }
 
@@ -83,17 +91,18 @@ static int change_some(struct session *s, const struct store_args *a, const stru
  * taken for our own, and imap_update tells of them.
  */
 static int change_silently(struct session *s, const struct store_args *a,
-                           const struct rangeset *uids, struct rangeset *modified)
+                           const struct rangeset *uids, uint64_t known, struct rangeset *modified,
+                           struct outcome *o)
 {
     struct imap *m = imap_of(s);
     struct rangeset others = RANGESET_EMPTY;
-    uint64_t known = m->view->modseq, modseq;
-    bool further = a->unchanged_since > known;
-    int e = change_some(s, a, uids, further ? known : a->unchanged_since, &others, &modseq);
+    uint64_t seen = m->view->modseq;
+    bool further = a->unchanged_since > seen;
+    int e = change_some(s, a, uids, further ? seen : a->unchanged_since, known, &others, o);
 
-    imap_own_change(m, modseq);
+    imap_own_change(m, o->modseq);
     if (e == 0 && further && others.n)
-        e = change_some(s, a, &others, a->unchanged_since, modified, &modseq);
+        e = change_some(s, a, &others, a->unchanged_since, 0, modified, o);
     else
         rangeset_copy(modified, &others);
     rangeset_done(&others);
@@ -101,22 +110,24 @@ static int change_silently(struct session *s, const struct store_args *a,
 }
 
 static int change(struct session *s, const struct store_args *a, const struct rangeset *uids,
-                  struct rangeset *ret_modified)
+                  struct outcome *o)
 {
     struct rangeset left = RANGESET_EMPTY, some = RANGESET_EMPTY, modified = RANGESET_EMPTY;
-    uint64_t modseq;
+    /* of a new keyword more is to be told */
+    bool few = a->flags.keyword_count == 0 && rangeset_count(uids) <= STORE_TOLD_MAX;
+    uint64_t known = few ? imap_known(s) : 0;
     int e = 0;
 
     rangeset_copy(&left, uids);
     while (e == 0 && left.n) {
         take_some(&left, STORE_AT_ONCE, &some);
         if (a->silent) {
-            e = change_silently(s, a, &some, &modified);
+            e = change_silently(s, a, &some, known, &modified, o);
         } else {
-            e = change_some(s, a, &some, a->unchanged_since, &modified, &modseq);
-            imap_own_change(imap_of(s), modseq);
+            e = change_some(s, a, &some, a->unchanged_since, known, &modified, o);
+            imap_own_change(imap_of(s), o->modseq);
         }
-        ranges_unite(ret_modified, &modified);
+        ranges_unite(&o->modified, &modified);
     }
     rangeset_done(&left);
     rangeset_done(&some);
@@ -124,7 +135,7 @@ static int change(struct session *s, const struct store_args *a, const struct ra
     return e;
 }
 
-static void put_report(struct session *s, const struct message_info *info, uint32_t number,
+static void put_report(struct session *s, const struct told_message *info, uint32_t number,
                        const struct keywords *k, bool uid, bool flags, struct buf *out)
 {
     bool modseqs = imap_of(s)->condstore;
@@ -163,7 +174,8 @@ static size_t report(struct session *s, const struct store_args *a, bool uid,
         for (size_t i = 0; i < b->n && (!a->silent || m->condstore); i++) {
             const struct message_info *info = &b->message[i];
             bool flags = !a->silent || rangeset_has(modified, info->uid);
-            put_report(s, info, b->number[i], &b->keywords, uid, flags, &out);
+            const struct told_message now = {info->uid, info->flags, info->modseq};
+            put_report(s, &now, b->number[i], &b->keywords, uid, flags, &out);
             if (out.n >= CHUNK) {
                 session_put(s, buf_span(&out));
                 buf_clear(&out);
@@ -175,6 +187,47 @@ static size_t report(struct session *s, const struct store_args *a, bool uid,
     missing = b->missing;
     batch_free(b);
     return missing;
+}
+
+/* The names of keywords that messages carry: those of the mailbox as the session knows it, so they
+ * are in any snapshot. False: the store is away. */
+static bool names_for(struct session *s, const struct store_told *t, struct keywords *ret)
+{
+    uint64_t flags = 0;
+    struct store_read r;
+
+    ret->n = 0;
+    for (size_t i = 0; i < t->count; i++)
+        flags |= t->message[i].flags;
+    if (flags >> 8 == 0)
+        return true;
+    if (store_read_begin_names(imap_store(s), &r) < 0)
+        return false;
+    keywords_read(&r, imap_of(s)->mailbox, ret);
+    store_read_end(&r);
+    return true;
+}
+
+/* As report, where the answer of the store said it all. False: it has to be read. */
+static bool report_told(struct session *s, const struct store_args *a, bool uid,
+                        const struct store_told *t)
+{
+    struct imap *m = imap_of(s);
+    struct buf out BUF_AUTO = BUF(CHUNK);
+    struct keywords *k;
+
+    if (t->count == 0)
+        return false;
+    if (a->silent && !m->condstore)
+        return true;
+    k = ARENA_NEW(s->scratch, struct keywords);
+    if (!names_for(s, t, k))
+        return false;
+    for (size_t i = 0; i < t->count; i++)
+        put_report(s, &t->message[i], view_number(m->view, t->message[i].uid), k, uid, !a->silent,
+                   &out);
+    session_put(s, buf_span(&out));
+    return true;
 }
 
 /* A keyword that is new in the mailbox is announced before the first answer that shows it. */
@@ -207,33 +260,48 @@ static void answer_modified(struct session *s, const struct command_line *c, boo
     session_put(s, buf_span(&out));
 }
 
-static void store(struct session *s, const struct command_line *c, const struct store_args *a,
-                  const struct rangeset *uids)
+/* What came of it is read, and all else that happened. */
+static void finish(struct session *s, const struct command_line *c, const struct store_args *a,
+                   const struct rangeset *uids, const struct rangeset *modified, int e)
 {
     struct imap *m = imap_of(s);
-    struct rangeset modified = RANGESET_EMPTY, numbers = RANGESET_EMPTY;
+    struct rangeset numbers = RANGESET_EMPTY;
     bool uid = imap_is_uid(c);
     size_t missing;
-    int e = change(s, a, uids, &modified);
 
     if (a->flags.keyword_count)
         announce_keywords(s);
-    missing = e == -EACCES || (uid && a->silent && !m->condstore)
-                  ? 0
-                  : report(s, a, uid, uids, &modified);
+    missing =
+        e == -EACCES || (uid && a->silent && !m->condstore) ? 0 : report(s, a, uid, uids, modified);
     if (!uid)
-        view_numbers_of(m->view, &modified, &numbers);
+        view_numbers_of(m->view, modified, &numbers);
     imap_update(s, uid);
     if (e < 0)
         imap_fail(s, c, e);
-    else if (modified.n)
-        answer_modified(s, c, uid || !missing, uid ? &modified : &numbers);
+    else if (modified->n)
+        answer_modified(s, c, uid || !missing, uid ? modified : &numbers);
     else if (missing && !uid)
         imap_no(s, c, "[EXPUNGEISSUED] Some of the messages are gone");
     else
         imap_ok(s, c, "Store completed");
-    rangeset_done(&modified);
     rangeset_done(&numbers);
+}
+
+static void store(struct session *s, const struct command_line *c, const struct store_args *a,
+                  const struct rangeset *uids)
+{
+    struct outcome *o = ARENA_NEW(s->scratch, struct outcome);
+
+    o->modified = RANGESET_EMPTY;
+    o->told.count = 0;
+    int e = change(s, a, uids, o);
+    if (e == 0 && report_told(s, a, imap_is_uid(c), &o->told)) {
+        imap_update_told(s, o->modseq);
+        imap_ok(s, c, "Store completed");
+    } else {
+        finish(s, c, a, uids, &o->modified, e);
+    }
+    rangeset_done(&o->modified);
 }
 
 void cmd_store(struct session *s, struct command_line *c)

@@ -95,6 +95,12 @@ void imap_finish(struct session *s, const struct command_line *c, bool expunge, 
 /* * FLAGS and, where `permanent`, PERMANENTFLAGS; remembers the keywords. */
 void imap_put_flags(struct session *s, struct store_read *r, bool permanent, struct buf *out);
 void imap_own_change(struct imap *m, uint64_t modseq); /* 0: it changed nothing */
+/* The modseq of the mailbox as far as the session knows all of it, for store_flags_told; 0: it does not,
+ * or others decide what it sees. */
+uint64_t imap_known(const struct session *s);
+/* In place of imap_update: flags that this session has changed are all that is new up to `modseq`
+ * (0: nothing is), and the client knows them. suspends */
+void imap_update_told(struct session *s, uint64_t modseq);
 bool imap_is_own_change(const struct imap *m, uint64_t modseq);
 /* The modseq that the client may take for the mailbox's; 0: none, the mailbox was deleted. */
 uint64_t imap_highest(const struct imap *m);

@@ -371,6 +371,24 @@ void imap_update(struct session *s, bool expunge)
     forget_own_changes(m);
 }
 
+uint64_t imap_known(const struct session *s)
+{
+    const struct imap *m = session_data((struct session *)(uintptr_t)s);
+
+    return m->owner == s->user.account && m->gone.n == 0 ? m->view->modseq : 0;
+}
+
+void imap_update_told(struct session *s, uint64_t modseq)
+{
+    struct imap *m = imap_of(s);
+    struct changes d = {.anything = true, .modseq = modseq};
+    struct buf out BUF_AUTO = BUF(REPLY_MAX);
+
+    if (modseq)
+        update(s, &d, false, &out);
+    forget_own_changes(m);
+}
+
 void imap_finish(struct session *s, const struct command_line *c, bool expunge, const char *text)
 {
     imap_update(s, expunge);

@@ -151,8 +151,26 @@ static void add_all(struct rangeset *to, const struct rangeset *from)
         rangeset_add(to, from->r[i].lo, from->r[i].hi);
 }
 
+/* Is each of them told, and nothing else? */
+static bool tells_of(const struct store_told *told, const struct rangeset *uids)
+{
+    for (size_t i = 0; i < told->count; i++)
+        if (!rangeset_has(uids, told->message[i].uid))
+            return false;
+    return told->count == 0 || told->count == rangeset_count(uids);
+}
+
 int store_flags(struct store *s, const struct store_flags *f, struct rangeset *ret_modified,
                 uint64_t *ret_modseq)
+{
+    struct store_told none;
+
+    return store_flags_told(s, f, 0, ret_modified, ret_modseq, &none);
+}
+
+int store_flags_told(struct store *s, const struct store_flags *f, uint64_t known,
+                     struct rangeset *ret_modified, uint64_t *ret_modseq,
+                     struct store_told *ret_told)
 {
     struct msg_flags m = {
         .grant = f->grant,
@@ -162,17 +180,21 @@ int store_flags(struct store *s, const struct store_flags *f, struct rangeset *r
         .keywords = (struct span *)(uintptr_t)f->keywords,
         .keyword_count = f->keyword_count,
         .unchanged_since = f->unchanged_since,
+        .known = f->uids->n <= STORE_TOLD_MAX ? known : 0,
     };
     uint64_t modseq = 0;
     size_t at = 0;
     int err = f->keyword_count > STORE_KEYWORDS_MAX ? -E2BIG : 0;
+
+    ret_told->count = 0;
 
     while (!err && next_part(f->uids, &at, &m.uids)) {
         struct buf payload = BUF(LINK_PAYLOAD_MAX), reply = BUF(LINK_PAYLOAD_MAX);
         struct rangeset modified = RANGESET_EMPTY;
         wr_flags(&payload, &m);
         err = client_call(s, MSG_STORE_FLAGS, &payload, &reply);
-        if (!err && !rd_flagged(buf_span(&reply), &modseq, &modified))
+        if (!err && (!rd_flagged_told(buf_span(&reply), &modseq, &modified, ret_told) ||
+                     !tells_of(ret_told, f->uids)))
             err = -EIO;
         if (!err && ret_modified)
             add_all(ret_modified, &modified);

@@ -158,6 +158,7 @@ struct intent {
     uint64_t progress; /* of a request that takes several records; 0 at first */
     struct buf *answer;
     bool more; /* execute again */
+    bool told; /* the answer has all that is new to who asked: he need not read it */
 };
 
 int engine_batch_begin(struct engine *e, uint64_t bytes);

@@ -172,7 +172,7 @@ int engine_execute(struct engine *e, struct intent *i)
 
     e->now = clock_seconds();
     e->stats.requests++;
-    i->more = false;
+    i->more = i->told = false;
     arena_reset(e->arena);
     if (answered(e, i, &status))
         return status;

@@ -94,6 +94,8 @@ struct flags_plan {
     size_t read_count;
     struct rangeset modified;
     uint32_t next; /* where to go on; 0: all done */
+    struct store_told told;
+    bool tells; /* so far nothing speaks against it */
 };
 
 static bool flags_full(const struct flags_plan *p)
@@ -113,11 +115,15 @@ static void flags_one(struct flags_plan *p, uint32_t uid, const struct row_messa
     }
     if (modseq > p->f->unchanged_since) {
         rangeset_add(&p->modified, uid, uid);
+        p->tells = false;
         return;
     }
     uint64_t flags = (old & ~p->allowed) | (new_flags(p->f, old, p->wanted) & p->allowed);
     if ((flags ^ old) & seen)
         p->read[p->read_count++] = uid;
+    if (p->tells)
+        p->told.message[p->told.count++] =
+            (struct told_message){uid, flags, flags == old ? modseq : p->m->row.highestmodseq + 1};
     if ((flags ^ old) & ~seen)
         p->change[p->count++] = (struct flag_change){uid, (flags & ~seen) | (row->flags & seen)};
 }
@@ -161,11 +167,23 @@ static int flags_apply(struct engine *e, struct flags_plan *p, uint64_t *modseq)
     return err || !p->read_count ? err : effect_read(e, &r);
 }
 
+/* May the answer tell what the messages are then? He who asked must know all that was before, and all
+ * of it must fit. */
+static bool may_tell(const struct intent *i, const struct msg_flags *f, const struct mbox *m)
+{
+    return f->known && f->known == m->row.highestmodseq && i->progress == 0 && !is_public(m) &&
+           rangeset_count(&f->uids) <= STORE_TOLD_MAX;
+}
+
 static int flags_piece(struct engine *e, struct intent *i, const struct msg_flags *f,
                        struct mbox *m, uint64_t account, uint64_t allowed)
 {
-    struct flags_plan *p = &(struct flags_plan){
-        .f = f, .m = m, .account = account, .allowed = allowed, .max = piece_max(&f->uids)};
+    struct flags_plan *p = &(struct flags_plan){.f = f,
+                                                .m = m,
+                                                .account = account,
+                                                .allowed = allowed,
+                                                .max = piece_max(&f->uids),
+                                                .tells = may_tell(i, f, m)};
     uint64_t modseq = 0; /* of the change, if there is one */
     bool make = f->op != FLAGS_REMOVE && allowed >> 8;
     int err;
@@ -193,6 +211,10 @@ static int flags_piece(struct engine *e, struct intent *i, const struct msg_flag
     i->progress = p->next;
     buf_clear(i->answer);
     wr_flagged(i->answer, modseq, tellable(&p->modified));
+    /* one that is gone is not told of */
+    i->told = !err && p->tells && p->told.count == rangeset_count(&f->uids);
+    if (i->told)
+        wr_told(i->answer, &p->told);
     rangeset_done(&p->modified);
     return err ? plan_broken(e, err) : record_end(e, i, 0);
 }

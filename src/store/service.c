@@ -52,7 +52,7 @@ struct service {
     bool quiet;        /* no more compaction is begun */
     bool backup_asked; /* a peer waits for a checkpoint of its own */
     bool late;         /* commits may be late at all */
-    bool addition;     /* the batch at hand is one request that only adds messages */
+    bool small;        /* the batch at hand is one request, after which who asked need not read */
     struct kept {      /* answered, and not in the index yet */
         unsigned batches;
         uint64_t bytes;
@@ -158,6 +158,7 @@ static void execute(struct service *s, struct work *w)
 
     memcpy(i.areas, w->peer->areas, sizeof(i.areas));
     w->status = engine_execute(s->engine, &i);
+    s->small = s->small && (w->kind != MSG_STORE_FLAGS || i.told);
     w->more = i.more && w->status == 0;
     w->progress = i.progress;
 }
@@ -215,7 +216,7 @@ static bool may_be_late(struct service *s)
 {
     const struct engine *e = s->engine;
 
-    if (!s->late || !s->addition || s->closing || s->backup_asked || e->queue_changed ||
+    if (!s->late || !s->small || s->closing || s->backup_asked || e->queue_changed ||
         s->kept.batches >= LATE_BATCHES || s->kept.bytes + e->journal.n > LATE_BYTES)
         return false;
     for (size_t i = 0; i < e->changed_count; i++)
@@ -281,15 +282,18 @@ static bool list_is_single(const struct list *l)
     return l->next != l && l->next == l->prev;
 }
 
-/* Of a request that waits alone: does it add one message and nothing else? A large one is not meant:
- * its sync takes long. */
-static bool is_addition(const struct service *s)
+/* Of a request that waits alone: does it add one message and nothing else, or change flags (of a few:
+ * execute looks at that)? A large one is not meant: its sync takes long. */
+static bool is_small(const struct service *s)
 {
     const struct work *w = list_item(s->queue.next, struct work, node);
     struct span body = buf_span(&w->payload);
 
-    return list_is_single(&s->queue) && !s->copy_due &&
-           (w->kind == MSG_STORE_APPEND || w->kind == MSG_STORE_DELIVER) &&
+    if (!list_is_single(&s->queue) || s->copy_due)
+        return false;
+    if (w->kind == MSG_STORE_FLAGS)
+        return true;
+    return (w->kind == MSG_STORE_APPEND || w->kind == MSG_STORE_DELIVER) &&
            bodies_bytes((enum msg_id)w->kind, body) <= ALONE_BYTES / 2;
 }
 
@@ -306,8 +310,8 @@ static void run_batch(void *arg)
     s->scheduled = false;
     if (s->syncing || (list_empty(&s->queue) && !s->copy_due))
         return;
-    s->addition = is_addition(s);
-    if (!s->addition)
+    s->small = is_small(s);
+    if (!s->small)
         catch_up(s);
     int err = engine_batch_begin(e, bytes);
     if (err) {
@@ -361,7 +365,7 @@ static void run_batch(void *arg)
         on_synced(s);
         return;
     }
-    s->addition = false;
+    s->small = false;
     loop_offload(s->loop, sync_work, on_synced, s);
 }
 

@@ -297,6 +297,22 @@ struct store_flags {
  * message had other flags before. */
 int store_flags(struct store *s, const struct store_flags *f, struct rangeset *ret_modified,
                 uint64_t *ret_modseq);
+/* What messages are after a change; count 0: nothing is told. */
+enum { STORE_TOLD_MAX = 32 };
+struct store_told {
+    size_t count;
+    struct told_message {
+        uint32_t uid;
+        uint64_t flags, modseq;
+    } message[STORE_TOLD_MAX]; /* by UID */
+};
+/* The same for who knows the mailbox as of modseq `known` (not 0). If this change is all that has
+ * happened since, if all of `uids` are there, are few, and none failed the condition, then *ret_told
+ * has each of them: nothing need be read to know the mailbox as of *ret_modseq. Never of public
+ * folders. */
+int store_flags_told(struct store *s, const struct store_flags *f, uint64_t known,
+                     struct rangeset *ret_modified, uint64_t *ret_modseq,
+                     struct store_told *ret_told);
 
 /* Removes messages of `uids` that carry \Deleted (all of them if only_deleted is false). */
 int store_expunge(struct store *s, struct span grant, uint64_t mailbox, const struct rangeset *uids,

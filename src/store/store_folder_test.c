@@ -247,6 +247,18 @@ static void news(void *arg)
     EXPECT_INT(append(closed, "posted", 0, &a), -EACCES);
     /* An article of that Message-ID is there. */
     EXPECT_INT(append(again, "posted", 0, &a), -EEXIST);
+    /* What the messages are depends on who reads: it is not told with a change. */
+    struct store_flags f = {.grant = buf_span(&alice),
+                            .mailbox = again,
+                            .uids = &first,
+                            .op = FLAGS_ADD,
+                            .flags = STORE_SEEN,
+                            .unchanged_since = UINT64_MAX};
+    struct store_told told;
+    rangeset_clear(&first);
+    rangeset_add(&first, 3, 3);
+    EXPECT_INT(store_flags_told(s, &f, info(again).highestmodseq, NULL, NULL, &told), 0);
+    EXPECT_INT(told.count, 0);
     rangeset_done(&first);
     buf_done(&admin);
     buf_done(&b);

@@ -342,6 +342,7 @@ void wr_flags(struct buf *b, const struct msg_flags *f)
     wr_u64(b, f->flags);
     wr_keywords(b, f->keywords, f->keyword_count);
     wr_u64(b, f->unchanged_since);
+    wr_u64(b, f->known);
     wr_rangeset(b, &f->uids);
 }
 
@@ -361,6 +362,7 @@ bool rd_flags(struct span s, struct arena *a, struct msg_flags *ret)
     ret->flags = rd_u64(&r);
     rd_keywords(&r, a, &ret->keywords, &ret->keyword_count);
     ret->unchanged_since = rd_u64(&r);
+    ret->known = rd_u64(&r);
     rd_rangeset(&r, &ret->uids);
     return rd_done(&r);
 }
@@ -744,6 +746,52 @@ bool rd_flagged(struct span s, uint64_t *ret_modseq, struct rangeset *ret_modifi
     *ret_modseq = rd_u64(&r);
     rd_rangeset(&r, ret_modified);
     return rd_done(&r);
+}
+
+void wr_told(struct buf *b, const struct store_told *t)
+{
+    uint32_t before = 0;
+
+    wr_u8(b, (uint8_t)t->count);
+    for (size_t i = 0; i < t->count; i++) {
+        wr_varint(b, t->message[i].uid - before);
+        wr_varint(b, t->message[i].flags);
+        wr_varint(b, t->message[i].modseq);
+        before = t->message[i].uid;
+    }
+}
+
+static void rd_told(struct rd *r, struct store_told *ret)
+{
+    uint64_t uid = 0;
+    size_t count = rd_u8(r);
+
+    if (count == 0 || count > STORE_TOLD_MAX)
+        rd_fail(r);
+    for (size_t i = 0; i < count && !r->bad; i++) {
+        uint64_t step = rd_varint(r);
+        if (step == 0 || step > STORE_NUMBER_MAX - uid)
+            rd_fail(r);
+        uid += step;
+        ret->message[i] = (struct told_message){(uint32_t)uid, rd_varint(r), rd_varint(r)};
+    }
+    ret->count = r->bad ? 0 : count;
+}
+
+bool rd_flagged_told(struct span s, uint64_t *ret_modseq, struct rangeset *ret_modified,
+                     struct store_told *ret_told)
+{
+    struct rd r = rd_of(s);
+
+    ret_told->count = 0;
+    *ret_modseq = rd_u64(&r);
+    rd_rangeset(&r, ret_modified);
+    if (r.n > 0)
+        rd_told(&r, ret_told);
+    if (rd_done(&r))
+        return true;
+    ret_told->count = 0;
+    return false;
 }
 
 void wr_copied(struct buf *b, const struct store_copied *c)

@@ -130,6 +130,7 @@ struct msg_flags {
     struct span *keywords;
     size_t keyword_count;
     uint64_t unchanged_since;
+    uint64_t known; /* the asker knows the mailbox up to this modseq; 0: he will read */
 };
 void wr_flags(struct buf *b, const struct msg_flags *f);
 bool rd_flags(struct span s, struct arena *a,
@@ -262,6 +263,11 @@ void wr_delivered(struct buf *b, const struct store_delivered *d);
 bool rd_delivered(struct span s, struct store_delivered *ret);
 void wr_flagged(struct buf *b, uint64_t modseq, const struct rangeset *modified);
 bool rd_flagged(struct span s, uint64_t *ret_modseq, struct rangeset *ret_modified);
+/* Behind that, in the answer to who said what he knows: what the messages are now, if that is all
+ * that is new to him. */
+void wr_told(struct buf *b, const struct store_told *t);
+bool rd_flagged_told(struct span s, uint64_t *ret_modseq, struct rangeset *ret_modified,
+                     struct store_told *ret_told);
 void wr_copied(struct buf *b, const struct store_copied *c);
 bool rd_copied(struct span s, struct store_copied *ret);
 

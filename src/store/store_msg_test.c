@@ -65,7 +65,7 @@ static bool again_2(struct span s, struct buf *b)
 
 static void wr_3(struct buf *b)
 {
-    struct msg_flags f = {head, SPAN("g"), 4, uids, FLAGS_REMOVE, 5, words, 2, UINT64_MAX};
+    struct msg_flags f = {head, SPAN("g"), 4, uids, FLAGS_REMOVE, 5, words, 2, UINT64_MAX, 77};
     wr_flags(b, &f);
 }
 static bool again_3(struct span s, struct buf *b)
@@ -231,6 +231,28 @@ static bool again_12(struct span s, struct buf *b)
     return ok;
 }
 
+static const struct store_told told = {
+    3, {{5, STORE_SEEN, 7}, {6, 0, 1}, {STORE_NUMBER_MAX, UINT64_MAX, UINT64_MAX}}
+};
+static void wr_13(struct buf *b)
+{
+    wr_flagged(b, 8, &uids);
+    wr_told(b, &told);
+}
+static bool again_13(struct span s, struct buf *b)
+{
+    struct rangeset modified = RANGESET_EMPTY;
+    struct store_told t;
+    uint64_t modseq;
+    bool ok = rd_flagged_told(s, &modseq, &modified, &t) && t.count > 0;
+    if (ok) {
+        wr_flagged(b, modseq, &modified);
+        wr_told(b, &t);
+    }
+    rangeset_done(&modified);
+    return ok;
+}
+
 static const struct {
     const char *name;
     void (*write)(struct buf *b);
@@ -248,6 +270,7 @@ static const struct {
     {"account",     wr_10, again_10},
     {"copied",      wr_11, again_11},
     {"delivered",   wr_12, again_12},
+    {"told",        wr_13, again_13},
 };
 
 TEST(there_and_back)
@@ -290,6 +313,48 @@ TEST(there_and_back)
     }
     rangeset_done(&uids);
     arena_free(arena);
+}
+
+/* What is told of no message, of too many, of one twice, or past the last number. */
+TEST(told_of_wrong_ones)
+{
+    static const struct {
+        uint8_t count;
+        uint64_t first, step;
+        bool want;
+    } cases[] = {
+        {0,                  0,                1,          false},
+        {1,                  1,                1,          true },
+        {STORE_TOLD_MAX,     1,                1,          true },
+        {STORE_TOLD_MAX + 1, 1,                1,          false},
+        {255,                1,                1,          false},
+        {2,                  0,                1,          false},
+        {2,                  1,                0,          false},
+        {1,                  STORE_NUMBER_MAX, 1,          true },
+        {2,                  STORE_NUMBER_MAX, 1,          false},
+        {2,                  1,                UINT64_MAX, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rangeset modified = RANGESET_EMPTY;
+        struct buf b = BUF(4096);
+        struct store_told t;
+        uint64_t modseq;
+        wr_flagged(&b, 3, &modified);
+        EXPECT(rd_flagged_told(buf_span(&b), &modseq, &modified, &t)); /* nothing is told */
+        EXPECT_INT(t.count, 0);
+        wr_u8(&b, cases[i].count);
+        for (unsigned k = 0; k < cases[i].count; k++) {
+            wr_varint(&b, k ? cases[i].step : cases[i].first);
+            wr_varint(&b, STORE_SEEN);
+            wr_varint(&b, 3);
+        }
+        EXPECT_INT(rd_flagged_told(buf_span(&b), &modseq, &modified, &t), cases[i].want);
+        EXPECT_INT(t.count, cases[i].want ? cases[i].count : 0);
+        EXPECT(!rd_flagged(buf_span(&b), &modseq, &modified)); /* who did not ask gets none */
+        rangeset_done(&modified);
+        buf_done(&b);
+    }
 }
 
 /* stored asks before it plans: is this one message, and how long is it? */

@@ -173,6 +173,72 @@ static void flags_and_changes(void *arg)
     rangeset_done(&gone);
     rangeset_done(&all);
 }
+/* The answer to who knows the mailbox says what a snapshot says. */
+static void flags_are_told(void *arg)
+{
+    static const struct {
+        const char *name, *uids;
+        enum store_flag_op op;
+        uint64_t flags;
+        int known; /* off by */
+        uint64_t since;
+        const char *want; /* "uid:flags…" */
+    } rows[] = {
+        {"one",            "1",      FLAGS_ADD,    STORE_SEEN,    0,  UINT64_MAX, "1:1+ "         },
+        {"some unchanged", "1:3",    FLAGS_ADD,    STORE_SEEN,    0,  UINT64_MAX, "1:1 2:1+ 3:1+ "},
+        {"all unchanged",  "1:2",    FLAGS_ADD,    STORE_SEEN,    0,  UINT64_MAX, "1:1 2:1 "      },
+        {"taken away",     "2",      FLAGS_REMOVE, STORE_SEEN,    0,  UINT64_MAX, "2:0+ "         },
+        {"not known",      "1",      FLAGS_ADD,    STORE_FLAGGED, -1, UINT64_MAX, ""              },
+        {"never known",    "1",      FLAGS_REMOVE, STORE_FLAGGED, 99, UINT64_MAX, ""              },
+        {"one is gone",    "2:4",    FLAGS_ADD,    STORE_FLAGGED, 0,  UINT64_MAX, ""              },
+        {"all are gone",   "4",      FLAGS_ADD,    STORE_FLAGGED, 0,  UINT64_MAX, ""              },
+        {"condition",      "1:2",    FLAGS_SET,    STORE_DRAFT,   0,  1,          ""              },
+        {"as many as can", "5:36",   FLAGS_SET,    STORE_SEEN,    0,  UINT64_MAX, "5:1+ 6:1+ "    },
+        {"one more",       "5:37",   FLAGS_SET,    STORE_DELETED, 0,  UINT64_MAX, ""              },
+        {"with gaps",      "3,7,40", FLAGS_SET,    STORE_DRAFT,   0,  UINT64_MAX, "3:16+ 7:16+ "  },
+    };
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    struct rangeset four = set("4");
+    struct store_appended a;
+
+    for (int i = 0; i < 40; i++)
+        EXPECT_INT(append(inbox, "m", 0, &a), 0);
+    EXPECT_INT(store_expunge(s, buf_span(&alice), inbox, &four, false, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rangeset u = set(rows[i].uids);
+        uint64_t before = info(inbox).highestmodseq, modseq = 0;
+        uint64_t known = rows[i].known == 99 ? 0 : before + (uint64_t)rows[i].known;
+        struct store_flags f = {.grant = buf_span(&alice),
+                                .mailbox = inbox,
+                                .uids = &u,
+                                .op = rows[i].op,
+                                .flags = rows[i].flags,
+                                .unchanged_since = rows[i].since};
+        struct buf b = BUF(4096);
+        struct store_told t;
+        unit_case(rows[i].name);
+        EXPECT_INT(store_flags_told(s, &f, known, NULL, &modseq, &t), 0);
+        EXPECT_INT(t.count, rows[i].want[0] ? rangeset_count(&u) : 0);
+        EXPECT_INT((int64_t)info(inbox).highestmodseq, (int64_t)(modseq ? modseq : before));
+        for (size_t k = 0; k < t.count; k++) {
+            struct message_info m;
+            REQUIRE(message(inbox, t.message[k].uid, &m));
+            EXPECT_INT((int64_t)t.message[k].flags, (int64_t)m.flags);
+            EXPECT_INT((int64_t)t.message[k].modseq, (int64_t)m.modseq);
+            buf_printf(&b, "%u:%u%s ", t.message[k].uid, (unsigned)t.message[k].flags,
+                       t.message[k].modseq > before ? "+" : "");
+        }
+        EXPECT_SPAN(span_head(buf_span(&b), strlen(rows[i].want)), span_cstr(rows[i].want));
+        buf_done(&b);
+        rangeset_done(&u);
+    }
+    rangeset_done(&four);
+}
+TEST(flags_are_told)
+{
+    with_store(flags_are_told);
+}
+
 TEST(flags_and_changes)
 {
     with_store(flags_and_changes);

@@ -25,8 +25,8 @@ static char root[] = "/tmp/sealpost-late-XXXXXX";
 static struct store_process_client worker;
 static pid_t pid;
 static struct buf grant = BUF(STORE_GRANT_MAX);
-static uint64_t inbox;
-static unsigned told, wrong;
+static uint64_t inbox, known; /* its modseq */
+static unsigned told, wrong, flagged, answered_all;
 
 static void start(void)
 {
@@ -50,6 +50,26 @@ static void append(void)
     CHECK(store_append(worker.store, b, &a, &done) == 0);
     store_body_free(b);
     told++;
+    known = done.modseq;
+}
+
+/* Flags of the first message, changed by who knows all that was before: he is told what it is now. */
+static void flag(void)
+{
+    struct range r = {1, 1};
+    struct rangeset one = {&r, 1, 1};
+    struct store_flags f = {.grant = buf_span(&grant),
+                            .mailbox = inbox,
+                            .uids = &one,
+                            .op = FLAGS_SET,
+                            .flags = ++flagged % 32,
+                            .unchanged_since = UINT64_MAX};
+    struct store_told t;
+    uint64_t modseq;
+
+    CHECK(store_flags_told(worker.store, &f, known, NULL, &modseq, &t) == 0);
+    answered_all += t.count == 1 && t.message[0].flags == f.flags && t.message[0].modseq == modseq;
+    known = modseq;
 }
 
 static bool is_behind(void)
@@ -60,14 +80,22 @@ static bool is_behind(void)
 static int look(unsigned *ret)
 {
     struct mailbox_info m = {0};
+    struct message_info first = {0};
     struct store_read r;
     int err = store_read_begin(worker.store, &r);
 
     if (err)
         return err;
     err = store_mailbox_get(&r, inbox, &m);
+    store_message_get(&r, inbox, 1, &first);
     store_read_end(&r);
     *ret = m.messages;
+    if (!err && (m.highestmodseq != known || first.flags != flagged % 32)) {
+        fprintf(stderr, "modseq %llu in place of %llu, flags %llu in place of %u\n",
+                (unsigned long long)m.highestmodseq, (unsigned long long)known,
+                (unsigned long long)first.flags, flagged % 32);
+        wrong++;
+    }
     return err;
 }
 
@@ -97,7 +125,7 @@ static int result = 1;
 
 static void test(void *arg)
 {
-    unsigned behind = 0, early = 0, away = 0, there;
+    unsigned behind = 0, behind_flags = 0, early = 0, away = 0, there;
 
     start();
     inbox = find_inbox();
@@ -111,6 +139,11 @@ static void test(void *arg)
             append();
         behind += is_behind();
         expect_all("after a time of quiet");
+        fiber_sleep_ms(QUIET_MS);
+        for (unsigned k = 0; k < 1 + i % 4; k++)
+            flag();
+        behind_flags += is_behind();
+        expect_all("after changing flags");
     }
     fiber_sleep_ms(QUIET_MS);
     append();
@@ -122,7 +155,9 @@ static void test(void *arg)
     for (unsigned i = 0; i < ROUNDS / 2; i++) {
         fiber_sleep_ms(QUIET_MS);
         append();
+        flag();
         append();
+        flag();
         bool was = is_behind();
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -137,10 +172,13 @@ static void test(void *arg)
         start();
         expect_all("after a kill");
     }
-    printf("%u appends, %u wrong; behind %u times of %u, %u while read, %u when killed\n", told,
-           wrong, behind, (unsigned)ROUNDS, early, away);
+    printf("%u appends, %u changes of flags (%u told), %u wrong; behind %u and %u times of %u, %u "
+           "while "
+           "read, %u when killed\n",
+           told, flagged, answered_all, wrong, behind, behind_flags, (unsigned)ROUNDS, early, away);
     /* On a busy machine milliseconds go by before we look. */
-    result = wrong || behind == 0 || away == 0 || early > ROUNDS / 2;
+    result = wrong || answered_all != flagged || behind == 0 || behind_flags == 0 || away == 0 ||
+             early > ROUNDS / 2;
     loop_stop(worker.loop);
 }
 
