@@ -1,4 +1,4 @@
-#include "store/check.h"
+#include "store/check_parts.h"
 
 #include "base/check.h"
 #include "base/fd.h"
@@ -66,6 +66,12 @@ static bool begins_with_record(const struct journal_file *f, struct log_head *re
     return pread(f->fd, ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret) && ret->magic == LOG_MAGIC;
 }
 
+static void on_blob(void *arg, struct place at, bool sound)
+{
+    if (sound)
+        check_proved_add(arg, at);
+}
+
 /* From the first record of a file as far as records follow each other; where that ends. */
 static struct journal_position check_run(struct check *c, const struct journal_file *f,
                                          const struct log_head *first, uint64_t total)
@@ -75,9 +81,11 @@ static struct journal_position check_run(struct check *c, const struct journal_f
     struct journal_reader r;
     int got = 0;
 
-    /* Bodies that live are proved from the index; those of records that a start would read again,
-     * here. */
+    /* A body that nothing refers to may be wrong; not one of a record that a start would read
+     * again. */
     journal_reader_init(&r, c->journal, &at, true);
+    r.on_blob = on_blob;
+    r.arg = c;
     r.any_chain = true;
     while (!(c->running && r.at.sequence >= c->state.sequence) &&
            (got = journal_next(&r, &rec)) == 1) {

@@ -40,6 +40,20 @@ enum finding {
 const char *finding_name(enum finding f);
 const char *finding_repair(enum finding f); /* "" where nothing is done */
 
+/* What the log was found to hold, in its order: check_proved.c. */
+struct proved_file {
+    uint32_t file;
+    size_t first;
+};
+struct proved_blob {
+    uint32_t at, bytes;
+};
+struct proved {
+    struct proved_file *files;
+    struct proved_blob *blobs;
+    size_t file_count, file_cap, count, cap;
+};
+
 struct check {
     /* for the caller to set */
     void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
@@ -57,7 +71,8 @@ struct check {
     MDB_txn *txn;
     struct journal *journal;
     struct row_state state;
-    struct map64 *boxes, *accounts, *shared, *files_live, *proved;
+    struct map64 *boxes, *accounts, *shared, *files_live;
+    struct proved proved;
     uint64_t *lone;
     size_t lone_count, lone_cap;
     struct buf room;
@@ -72,7 +87,8 @@ int store_check(const char *root, uint64_t map_bytes, struct check *c, struct er
 int store_check_copy(const char *root, const struct file_checkpoint *image, const char *copy,
                      uint64_t map_bytes, struct check *c, struct err *err);
 
-/* Parts; `txn` may be written to if c->repair. Also for tests, on an engine that is open. */
+/* Parts; `txn` may be written to if c->repair. Also for tests, on an engine that is open. The log
+ * first: what it is seen to hold need not be read again for the index. */
 void check_log(struct check *c);
 void check_index(struct check *c);
 void check_done(struct check *c);

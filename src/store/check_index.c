@@ -82,7 +82,6 @@ void check_index(struct check *c)
     c->accounts = map64_new();
     c->shared = map64_new();
     c->files_live = map64_new();
-    c->proved = map64_new();
     buf_init(&c->room, 64 << 20);
     memcpy(k.b, "state", 5);
     err = index_get_row(c->index, c->txn, INDEX_STATE, &k, &c->state, sizeof(c->state));
@@ -147,10 +146,10 @@ void check_done(struct check *c)
             map64_each(sums[i], free_sum, NULL);
         map64_free(sums[i]);
     }
-    map64_free(c->proved);
+    check_proved_done(c);
     free(c->lone);
     buf_done(&c->room);
-    c->boxes = c->accounts = c->shared = c->files_live = c->proved = NULL;
+    c->boxes = c->accounts = c->shared = c->files_live = NULL;
     c->lone = NULL;
     c->lone_count = c->lone_cap = 0;
 }

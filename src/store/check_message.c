@@ -11,10 +11,9 @@
 int check_prove(struct check *c, struct place p)
 {
     struct buf b = BUF((size_t)UINT32_MAX);
-    uint64_t key = (uint64_t)p.file << 32 | p.at;
     int fd = journal_fd(c->journal, p.file), err;
 
-    if (map64_get(c->proved, key))
+    if (check_is_proved(c, p))
         return 0;
     if (fd < 0)
         return -ENOENT;
@@ -52,18 +51,15 @@ void check_count_body(struct check *c, uint64_t body, uint16_t marks, struct pla
         check_sum_add(c->files_live, summary.file, blob_cost(summary.bytes));
 }
 
-/* Of a row that stays. A shared body is proved once. */
-int check_prove_body(struct check *c, uint16_t marks, struct place body)
+/* Of a row that stays. */
+int check_prove_body(struct check *c, struct place body)
 {
-    static char yes;
     int err = check_prove(c, body);
 
     if (err)
         return err;
     c->bodies++;
     c->body_bytes += body.bytes;
-    if (marks & ROW_SHARED)
-        map64_set(c->proved, (uint64_t)body.file << 32 | body.at, &yes);
     return 0;
 }
 
@@ -133,7 +129,7 @@ void check_on_message(struct check *c, const struct key *k, struct span row)
     struct place body = {m.body_file, m.body_at, m.body_bytes};
     struct place summary = {m.summary_file, m.summary_at, m.summary_bytes};
     struct place prefix = {m.prefix_file, m.prefix_at, m.prefix_bytes};
-    if ((err = check_prove_body(c, m.marks, body)) != 0 ||
+    if ((err = check_prove_body(c, body)) != 0 ||
         (prefix.bytes && (err = check_prove(c, prefix)) != 0)) {
         check_finding(c, FINDING_BODY_LOST, true,
                       "message %u of mailbox %llu (%.*s): %s (log file %u at %u)", uid,

@@ -34,6 +34,11 @@ void check_del(struct check *c, enum index_table t, const struct key *k);
 void check_sum_add(struct map64 *m, uint64_t key, int64_t n);
 int64_t check_sum_of(const struct map64 *m, uint64_t key);
 
+/* check_proved.c */
+void check_proved_add(struct check *c, struct place p); /* in the order of the log */
+bool check_is_proved(struct check *c, struct place p);
+void check_proved_done(struct check *c);
+
 /* check_mailbox.c */
 void check_on_mailbox(struct check *c, const struct key *k, struct span row);
 void check_on_doomed(struct check *c, const struct key *k, struct span row);
@@ -49,7 +54,7 @@ int check_prove(struct check *c, struct place p);
 const char *check_why(int err);
 void check_count_body(struct check *c, uint64_t body, uint16_t marks, struct place at,
                       struct place summary);
-int check_prove_body(struct check *c, uint16_t marks, struct place body);
+int check_prove_body(struct check *c, struct place body);
 void check_on_message(struct check *c, const struct key *k, struct span row);
 void check_on_change(struct check *c, const struct key *k, struct span row);
 void check_on_shared(struct check *c, const struct key *k, struct span row);

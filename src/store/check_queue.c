@@ -33,7 +33,7 @@ void check_on_queue(struct check *c, const struct key *k, struct span row)
     struct place prefix = {r->prefix_file, r->prefix_at, r->prefix_bytes};
     struct key d = due_of(r, id);
     c->queued++;
-    if ((err = check_prove_body(c, r->marks, body)) != 0 ||
+    if ((err = check_prove_body(c, body)) != 0 ||
         (prefix.bytes && (err = check_prove(c, prefix)) != 0)) {
         check_finding(c, FINDING_QUEUE, true, "message %llu of the queue, of <%.*s>: %s", ull(id),
                       (int)q.sender.n, q.sender.p ? q.sender.p : "", check_why(err));

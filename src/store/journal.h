@@ -119,6 +119,16 @@ struct journal_reader {
     bool skip_blobs;            /* do not read and prove them */
     bool commits_only;          /* not even their heads: the commit part is all that is wanted */
     bool any_chain; /* believe the chain of the first record: what was before it is not there */
+    /* All bytes are wanted, of a long log: it is read in large steps, and of each blob is said
+     * whether its checksum is right. One that skip_blobs is set for does not end the log if not. */
+    void (*on_blob)(void *arg, struct place at, bool sound);
+    void *arg;
+    struct journal_window { /* what on_blob reads through */
+        char *p;
+        size_t n;
+        uint64_t at, ahead; /* what is in memory; up to where the disk was told to read */
+        int fd;
+    } window;
     struct buf buf;
     struct place *places;
     size_t place_cap;

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,10 +52,53 @@ int blob_read(int fd, uint32_t at, uint32_t bytes, bool prove, struct buf *out)
     return 0;
 }
 
+/* ------------------------------------------------------------------ in large steps */
+enum { WINDOW_BYTES = 1 << 20, AHEAD_BYTES = 8 << 20 };
+
+/* Those bytes of the file, valid until the next call; NULL: not to be had this way. */
+static const char *window_get(struct journal_window *w, int fd, size_t n, uint64_t at)
+{
+    ssize_t got;
+
+    if (n > WINDOW_BYTES)
+        return NULL;
+    if (w->fd == fd && at >= w->at && at + n <= w->at + w->n)
+        return w->p + (at - w->at);
+    if (!w->p) {
+        w->p = malloc(WINDOW_BYTES);
+        CHECK(w->p);
+    }
+    if (w->fd != fd || at < w->at)
+        w->ahead = at;
+    w->fd = fd;
+    w->at = at;
+    w->n = 0;
+    /* The disk works on while what is there is looked at. */
+    if (w->ahead < at + AHEAD_BYTES / 2) {
+        posix_fadvise(fd, (off_t)w->ahead, AHEAD_BYTES, POSIX_FADV_WILLNEED);
+        w->ahead += AHEAD_BYTES;
+    }
+    do {
+        got = pread(fd, w->p, WINDOW_BYTES, (off_t)at);
+    } while (got < 0 && errno == EINTR);
+    w->n = got > 0 ? (size_t)got : 0;
+    return n <= w->n ? w->p : NULL;
+}
+
+static int reader_read(struct journal_reader *r, int fd, void *p, size_t n, uint64_t at)
+{
+    const char *from = r->on_blob ? window_get(&r->window, fd, n, at) : NULL;
+
+    if (!from) /* which also says what is wrong */
+        return read_at(fd, p, n, at);
+    memcpy(p, from, n);
+    return 0;
+}
+
 void journal_reader_init(struct journal_reader *r, struct journal *j,
                          const struct journal_position *at, bool skip_blobs)
 {
-    *r = (struct journal_reader){.j = j, .at = *at, .skip_blobs = skip_blobs};
+    *r = (struct journal_reader){.j = j, .at = *at, .skip_blobs = skip_blobs, .window = {.fd = -1}};
     buf_init(&r->buf, (size_t)UINT32_MAX);
 }
 
@@ -63,6 +107,8 @@ void journal_reader_done(struct journal_reader *r)
     buf_done(&r->buf);
     free(r->places);
     r->places = NULL;
+    free(r->window.p);
+    r->window.p = NULL;
 }
 
 static bool version_known(uint16_t version)
@@ -75,6 +121,24 @@ static bool head_sane(const struct log_head *h, uint64_t room)
     return h->magic == LOG_MAGIC && version_known(h->version) && h->bytes % LOG_ALIGN == 0 &&
            h->bytes >= sizeof(*h) + h->commit_bytes && h->bytes <= room &&
            h->blob_count <= h->bytes / sizeof(struct blob_head);
+}
+
+/* 1: its checksum is right; 0: it is not. */
+static int prove_blob(struct journal_reader *r, int fd, const struct blob_head *b, uint64_t at)
+{
+    const char *p = r->on_blob ? window_get(&r->window, fd, b->bytes, at) : NULL;
+
+    if (!p) {
+        buf_clear(&r->buf);
+        char *to = buf_reserve(&r->buf, b->bytes);
+        if (!to)
+            return 0;
+        int err = read_at(fd, to, b->bytes, at);
+        if (err)
+            return err;
+        p = to;
+    }
+    return XXH3_64bits(p, b->bytes) == b->sum;
 }
 
 /* Goes over the blobs of the record at `at`; where they end the commit part begins: *ret_commit,
@@ -93,25 +157,21 @@ static int read_blobs(struct journal_reader *r, int fd, const struct log_head *h
         struct blob_head b;
         if (pos + sizeof(b) > end)
             return 0;
-        int err = read_at(fd, &b, sizeof(b), at + pos);
+        int err = reader_read(r, fd, &b, sizeof(b), at + pos);
         if (err)
             return err;
         sum = XXH3_64bits_withSeed(&b, sizeof(b), sum);
         pos += sizeof(b);
         if (b.bytes > end - pos)
             return 0;
-        if (!r->skip_blobs) {
-            buf_clear(&r->buf);
-            char *p = buf_reserve(&r->buf, b.bytes);
-            if (!p)
-                return 0;
-            err = read_at(fd, p, b.bytes, at + pos);
-            if (err)
-                return err;
-            if (XXH3_64bits(p, b.bytes) != b.sum)
-                return 0;
-        }
         r->places[i] = (struct place){r->at.file, at + (uint32_t)pos, b.bytes};
+        if (!r->skip_blobs || r->on_blob) {
+            int sound = prove_blob(r, fd, &b, at + pos);
+            if (r->on_blob)
+                r->on_blob(r->arg, r->places[i], sound == 1);
+            if (!r->skip_blobs && sound <= 0)
+                return sound;
+        }
         pos += (b.bytes + UINT64_C(15)) & ~UINT64_C(15);
     }
     if (pos > end || sum != h->blob_sum)
@@ -146,7 +206,7 @@ static int read_record(struct journal_reader *r, struct journal_record *ret)
         return -errno;
     if ((uint64_t)st.st_size < at + sizeof(h) || (uint64_t)st.st_size > UINT32_MAX)
         return 0;
-    got = read_at(fd, &h, sizeof(h), at);
+    got = reader_read(r, fd, &h, sizeof(h), at);
     if (got)
         return got;
     if (!head_sane(&h, (uint64_t)st.st_size - at) || h.sequence != r->at.sequence + 1)
@@ -163,7 +223,7 @@ static int read_record(struct journal_reader *r, struct journal_record *ret)
     char *p = buf_reserve(&r->buf, h.commit_bytes);
     if (!p)
         return 0;
-    got = read_at(fd, p, h.commit_bytes, at + commit_at);
+    got = reader_read(r, fd, p, h.commit_bytes, at + commit_at);
     if (got)
         return got;
     uint64_t chain = XXH3_64bits_withSeed(&h, offsetof(struct log_head, chain), r->at.chain);

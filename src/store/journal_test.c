@@ -311,3 +311,81 @@ TEST(commit_parts_alone)
     journal_close(&j);
     drop_root();
 }
+
+/* Of each blob is said where it lies and whether it is what was written; in large steps, whose ends
+ * fall anywhere. */
+struct seen {
+    struct place places[64];
+    bool sound[64];
+    unsigned n;
+};
+
+static void on_blob(void *arg, struct place at, bool sound)
+{
+    struct seen *s = arg;
+    REQUIRE(s->n < ARRAY_LEN(s->places));
+    s->places[s->n] = at;
+    s->sound[s->n++] = sound;
+}
+
+static uint64_t look_at_blobs(struct journal *j, bool skip, struct seen *ret)
+{
+    struct journal_position start = {1, 0, 0, 0};
+    struct journal_reader r;
+    struct journal_record rec;
+
+    ret->n = 0;
+    journal_reader_init(&r, j, &start, skip);
+    r.on_blob = on_blob;
+    r.arg = ret;
+    while (journal_next(&r, &rec) == 1)
+        ;
+    journal_reader_done(&r);
+    return r.at.sequence;
+}
+
+TEST(every_blob_in_large_steps)
+{
+    static const uint32_t bytes[] = {100,     0,       900000, 300000,  1 << 20, 1,
+                                     3000000, 1048575, 17,     1048577, 64,      500000};
+    enum { COUNT = ARRAY_LEN(bytes), WRONG = 4 };
+    char *text = malloc(3000000);
+    struct place want[COUNT];
+    static struct seen seen;
+    struct journal j;
+    bool rotated;
+
+    make_root();
+    CHECK(text);
+    for (size_t i = 0; i < 3000000; i++)
+        text[i] = (char)(i * i / 7);
+    j = open_again();
+    REQUIRE(journal_create(&j, uuid) == 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        REQUIRE(journal_batch_begin(&j, bytes[i], &rotated) == 0);
+        journal_record_begin(&j);
+        want[i] =
+            journal_blob(&j, BLOB_BODY, span_of(text + i, bytes[i] - (i && bytes[i] > i ? i : 0)));
+        journal_record_end(&j, SPAN("commit"));
+        batch_end(&j);
+    }
+    uint64_t last = j.end.sequence;
+    for (int skip = 0; skip < 2; skip++) {
+        EXPECT_INT(look_at_blobs(&j, skip, &seen), last);
+        EXPECT_INT(seen.n, COUNT);
+        for (size_t i = 0; i < COUNT; i++)
+            EXPECT(memcmp(&seen.places[i], &want[i], sizeof(want[i])) == 0 && seen.sound[i]);
+    }
+    /* A wrong one ends the log where blobs count, and else is only said. */
+    CHECK(pwrite(journal_fd(&j, want[WRONG].file), "!!!", 3, want[WRONG].at + bytes[WRONG] / 2) ==
+          3);
+    EXPECT_INT(look_at_blobs(&j, true, &seen), last);
+    EXPECT_INT(seen.n, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        EXPECT(seen.sound[i] == (i != WRONG));
+    EXPECT(look_at_blobs(&j, false, &seen) < last);
+    EXPECT_INT(seen.n, WRONG + 1);
+    journal_close(&j);
+    drop_root();
+    free(text);
+}

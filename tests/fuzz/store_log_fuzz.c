@@ -39,6 +39,11 @@ static void begin(void)
     buf_done(&answer);
 }
 
+static void on_blob(void *arg, struct place at, bool sound)
+{
+    CHECK(at.at >= sizeof(struct log_head) + sizeof(struct blob_head));
+}
+
 static void as_file(const uint8_t *data, size_t size)
 {
     struct journal_file f = {1, memfd_create("log", MFD_CLOEXEC)};
@@ -46,11 +51,12 @@ static void as_file(const uint8_t *data, size_t size)
     struct buf b = BUF(1 << 20);
 
     CHECK(f.fd >= 0 && write(f.fd, data, size) == (ssize_t)size);
-    for (int skip = 0; skip < 2; skip++) {
+    for (int way = 0; way < 4; way++) {
         struct journal_position start = {1, 0, 0, 0};
         struct journal_reader r;
         struct journal_record rec;
-        journal_reader_init(&r, &j, &start, skip);
+        journal_reader_init(&r, &j, &start, way & 1);
+        r.on_blob = way & 2 ? on_blob : NULL;
         while (journal_next(&r, &rec) == 1)
             ;
         journal_damaged(&r);
