@@ -181,10 +181,13 @@ static const char *const copy_folders[] = {"", "/store", "/store/index"};
 
 static void copy_remove(const char *copy)
 {
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
     char path[600];
 
-    snprintf(path, sizeof(path), "%s/store/index/data.mdb", copy);
-    unlink(path);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/store/index/%s", copy, files[i]);
+        unlink(path);
+    }
     for (size_t i = ARRAY_LEN(copy_folders); i > 0; i--) {
         snprintf(path, sizeof(path), "%s%s", copy, copy_folders[i - 1]);
         rmdir(path);
@@ -203,7 +206,7 @@ static int copy_make(const char *root, const struct file_checkpoint *image, cons
     snprintf(from, sizeof(from), "%s/store/index/data.mdb", root);
     snprintf(to, sizeof(to), "%s/store/index/data.mdb", copy);
     int err = copy_file(from, to);
-    return err ? err : checkpoint_install(to, image);
+    return err || !image ? err : checkpoint_install(to, image);
 }
 
 static int read_state(struct check *c)
@@ -214,62 +217,106 @@ static int read_state(struct check *c)
     return index_get_row(c->index, c->txn, INDEX_STATE, &k, &c->state, sizeof(c->state));
 }
 
-/* Log and index, both open. */
-static int check_both(struct check *c)
+/* What the log has more than the index (stored was killed; mail is answered when the log has it) is
+ * read again at the next start. What that makes of the index is what is looked at. */
+static int read_rest(struct check *c, struct engine *e)
+{
+    struct err why;
+
+    e->state = c->state;
+    mdb_txn_abort(c->txn);
+    c->txn = NULL;
+    int err = replay_copy(e, &why);
+    if (err)
+        check_finding(c, FINDING_INDEX, false, "%s", why.text);
+    return index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &c->txn));
+}
+
+/* Of a store in its first second the checkpoint knows nothing; the log has all of it. */
+static int state_of_nothing(struct check *c, struct engine *e)
+{
+    e->state = (struct row_state){.version = STORE_FORMAT_VERSION,
+                                  .file = 1,
+                                  .answers_file = 1,
+                                  .next_mailbox = 1,
+                                  .next_queue = 1,
+                                  .hash_seed = 1};
+    if (!replay_learn_uuid(e))
+        return -ENOENT;
+    c->state = e->state;
+    return 0;
+}
+
+/* Log and copy of the index, both open. */
+static int check_both(struct check *c, struct engine *e)
 {
     int err = read_state(c);
 
+    if (err == -ENOENT && !c->running)
+        err = state_of_nothing(c, e);
     if (err)
         return err;
     memcpy(c->journal->uuid, c->state.uuid, 16);
-    c->checkpoint = c->state.sequence;
     check_log(c);
-    check_index(c);
-    err = c->err;
+    err = c->running ? 0 : read_rest(c, e);
+    if (!err) {
+        check_index(c);
+        err = c->err;
+    }
+    c->checkpoint = c->state.sequence;
     check_done(c);
     return err;
+}
+
+static int open_copy(struct check *c, struct engine *e, const char *copy)
+{
+    int r = index_open(&e->index, copy, e->options.map_bytes, true);
+
+    c->index = &e->index;
+    c->journal = &e->journal;
+    if (!r)
+        r = index_error(mdb_txn_begin(e->index.env, NULL, 0, &c->txn));
+    if (!r)
+        r = index_tables(&e->index, c->txn, true);
+    if (!r) {
+        r = index_error(mdb_txn_commit(c->txn));
+        c->txn = NULL;
+    }
+    return r ? r : index_error(mdb_txn_begin(e->index.env, NULL, MDB_RDONLY, &c->txn));
 }
 
 int store_check_copy(const char *root, const struct file_checkpoint *image, const char *copy,
                      uint64_t map_bytes, struct check *c, struct err *err)
 {
-    struct index index = {.env = NULL};
-    struct journal journal;
-    MDB_txn *t = NULL;
-    int r = journal_open_read(&journal, root);
+    struct engine_options o = {.root = root, .map_bytes = map_bytes};
+    struct engine *e = engine_new(&o);
+    int r = journal_open_read(&e->journal, root);
 
     if (r) {
-        journal_close(&journal);
+        engine_close(e, false);
         return err_set(err, r, "cannot open the log in %s/store/log: %s", root, strerror(-r));
     }
     if (strlen(copy) > 500)
         r = -ENAMETOOLONG;
     if (!r)
         r = copy_make(root, image, copy);
-    if (r)
+    if (r && r != -ENOENT)
         r = err_set(err, r, "cannot copy the index to %s: %s", copy, strerror(-r));
-    if (!r) {
+    else {
         c->repair = false;
         c->err = 0;
-        c->index = &index;
-        c->journal = &journal;
-        r = index_open(&index, copy, map_bytes, false);
+        r = r ? r : open_copy(c, e, copy);
         if (!r)
-            r = index_error(mdb_txn_begin(index.env, NULL, MDB_RDONLY, &t));
-        if (!r)
-            r = index_tables(&index, t, false);
-        c->txn = t;
-        if (!r)
-            r = check_both(c);
+            r = check_both(c, e);
         if (r) {
             check_finding(c, FINDING_INDEX, false, "the index cannot be read: %s", strerror(-r));
             r = 0;
         }
     }
-    if (t)
-        mdb_txn_abort(t);
-    index_close(&index);
-    journal_close(&journal);
+    if (c->txn)
+        mdb_txn_abort(c->txn);
+    c->txn = NULL;
+    engine_close(e, false);
     copy_remove(copy);
     return r;
 }
@@ -289,6 +336,7 @@ static int lock_store(const char *root, int *ret, struct err *err)
     return err_set(err, -EBUSY, "the store below %s is in use", root);
 }
 
+/* As the next start would find it: the index as it lies there, if that can be believed. */
 static int read_only(const char *root, uint64_t map_bytes, struct check *c, struct err *err)
 {
     struct file_checkpoint image;
@@ -299,12 +347,12 @@ static int read_only(const char *root, uint64_t map_bytes, struct check *c, stru
         return r;
     snprintf(copy, sizeof(copy), "%s/store/check.tmp", root);
     r = checkpoint_read(root, &image);
-    if (r) {
+    if (r)
         check_finding(c, FINDING_INDEX, false, "the checkpoint cannot be read: %s", strerror(-r));
-        r = 0;
-    } else {
-        r = store_check_copy(root, &image, copy, map_bytes, c, err);
-    }
+    if (state_trust(root) == TRUST_INDEX)
+        r = store_check_copy(root, NULL, copy, map_bytes, c, err);
+    else
+        r = r ? 0 : store_check_copy(root, &image, copy, map_bytes, c, err);
     fd_close(&lock);
     return r;
 }

@@ -82,8 +82,9 @@ struct check {
 /* The store below root; nobody else may have it open. Repair: finds, repairs, and looks again.
  * 0: looked at, see findings. Negative: could not. */
 int store_check(const char *root, uint64_t map_bytes, struct check *c, struct err *err);
-/* The log below root with the index as of that checkpoint, copied to the folder `copy` (made, and
- * removed afterwards). */
+/* The log below root with the index as of that checkpoint, or as it lies there (NULL), copied to the
+ * folder `copy` (made, and removed afterwards). Unless c->running, what the log has more than that is
+ * read into the copy first, as a start would. */
 int store_check_copy(const char *root, const struct file_checkpoint *image, const char *copy,
                      uint64_t map_bytes, struct check *c, struct err *err);
 

@@ -250,6 +250,98 @@ TEST(a_sound_store)
     end();
 }
 
+/* What was answered is in the log only: it is looked at as the next start would have it. */
+static void killed(const char *boot)
+{
+    fill();
+    for (uint32_t i = 61; i <= 63; i++)
+        keep_one(i);
+    engine_close(engine, false);
+    state_fake_boot(boot);
+}
+
+static void lose(const char *what);
+enum { FILLED = 50 - 6 + 11 + 6 };
+
+TEST(killed_while_the_index_is_behind)
+{
+    static const char *const boots[] = {NULL, "another run of the machine"};
+    struct check c;
+
+    for (size_t i = 0; i < ARRAY_LEN(boots); i++) {
+        unit_case(boots[i]);
+        killed(boots[i]);
+        for (int again = 0; again < 2; again++) { /* the store itself stays behind */
+            c = look(false);
+            EXPECT_STR(said, "");
+            EXPECT_INT(c.messages, FILLED + 3);
+        }
+        if (!boots[i]) { /* the index as it lies there is what a start believes */
+            lose("checkpoint");
+            c = look(false);
+            EXPECT(c.all == 1 && c.findings[FINDING_INDEX] == 1 && c.messages == FILLED + 3);
+        }
+        c = look(true);
+        EXPECT_STR(said, "");
+        EXPECT_INT(c.messages, FILLED + 3);
+        c = look(false);
+        EXPECT_STR(said, "");
+        EXPECT_INT(c.messages, FILLED + 3);
+        start();
+        EXPECT_INT(append(64), 0);
+        end();
+    }
+    unit_case(NULL);
+    state_fake_boot(NULL);
+}
+
+/* A fault of what the index lacks: the log is damaged where a later record knows of it, and ends
+ * where none does. */
+TEST(killed_and_damaged)
+{
+    for (int last = 0; last < 2; last++) {
+        unit_case(last ? "the last record" : "one before it");
+        fill();
+        keep_one(61);
+        struct journal_position at = engine->journal.end;
+        keep_one(62);
+        if (!last)
+            keep_one(63);
+        engine_close(engine, false);
+        harm_byte(at.file, at.at + 64 + 16 + 100);
+        struct check c = look(false);
+        EXPECT_INT(c.findings[FINDING_LOG], last ? 0 : 1);
+        EXPECT_INT(c.all, last ? 0 : 1);
+        EXPECT_INT(c.messages, FILLED + 1);
+        remove_folder();
+    }
+    unit_case(NULL);
+}
+
+/* The index is of another history than what the log goes on with. */
+TEST(killed_and_the_rest_does_not_fit)
+{
+    struct key k = key_u64(1);
+    struct row_mailbox m;
+    char room[2000];
+
+    fill();
+    size_t n = row(INDEX_MAILBOX, &k, room);
+    memcpy(&m, room, sizeof(m));
+    m.uidnext += 1000;
+    memcpy(room, &m, sizeof(m));
+    keep_one(61);
+    mdb_txn_abort(engine->txn);
+    engine->txn = NULL;
+    engine->behind = false;
+    change(INDEX_MAILBOX, &k, room, n);
+    engine_close(engine, false);
+    struct check c = look(false);
+    EXPECT_INT(c.findings[FINDING_INDEX], 1);
+    EXPECT(strstr(said, "does not fit the index") != NULL);
+    remove_folder();
+}
+
 TEST(every_fault_has_its_name)
 {
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {

@@ -482,10 +482,9 @@ static int open_parts(struct engine *e, struct err *err)
     return replay(e, err);
 }
 
-int engine_open(struct engine **ret, const struct engine_options *o, struct err *err)
+struct engine *engine_new(const struct engine_options *o)
 {
     struct engine *e = calloc(1, sizeof(*e));
-    int r;
 
     CHECK(e);
     e->options = *o;
@@ -509,7 +508,14 @@ int engine_open(struct engine **ret, const struct engine_options *o, struct err 
     /* the largest MULTIAPPEND: its blocks are copied */
     e->arena =
         arena_new(STORE_BODIES_MAX * (size_t)message_limits_default.summary_bytes + (4 << 20));
-    r = open_parts(e, err);
+    return e;
+}
+
+int engine_open(struct engine **ret, const struct engine_options *o, struct err *err)
+{
+    struct engine *e = engine_new(o);
+    int r = open_parts(e, err);
+
     if (r) {
         engine_close(e, false);
         return r;

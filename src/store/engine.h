@@ -146,6 +146,8 @@ struct engine {
 
 /* Opens, recovers, replays. `e` says in words what is wrong. */
 int engine_open(struct engine **ret, const struct engine_options *o, struct err *err);
+/* With nothing open yet, for replay_copy; engine_close ends it. */
+struct engine *engine_new(const struct engine_options *o);
 /* clean: a last checkpoint, and the mark that the index is whole. */
 void engine_close(struct engine *e, bool clean);
 
@@ -290,6 +292,11 @@ int checkpoint_read(const char *root, struct file_checkpoint *ret); /* -ENOENT, 
 /* Makes it the newest state of that file of LMDB. */
 int checkpoint_install(const char *mdb, const struct file_checkpoint *f);
 int replay(struct engine *e, struct err *err);
+/* An index made anew learns the store's uuid from the first record. Is there one? */
+bool replay_learn_uuid(struct engine *e);
+/* The same as replay for a copy of the index: what the log has more is applied to it, and nothing is done to
+ * the log, which may be damaged behind that. */
+int replay_copy(struct engine *e, struct err *err);
 /* Says why the log alone does not lead to the index, and what of it is there. -EBADMSG. */
 int replay_refuse(struct engine *e, struct err *err);
 /* The log is ahead of the index (there was no room to commit): the rest of it is applied again. */

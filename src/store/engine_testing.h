@@ -142,13 +142,53 @@ HELPER void begin(void)
     buf_done(&b);
 }
 
-HELPER void end(void)
+HELPER void remove_folder(void)
 {
     char command[100];
 
-    engine_close(engine, true);
     snprintf(command, sizeof(command), "rm -rf %s", root);
     CHECK(system(command) == 0);
+}
+
+HELPER void end(void)
+{
+    engine_close(engine, true);
+    remove_folder();
+}
+
+HELPER int execute_append(uint32_t number)
+{
+    static struct buf answer = BUF(1 << 16);
+    struct msg_item item = {
+        .body.body = {AREA_RING, text_at(number), BODY}
+    };
+    struct msg_append a = {
+        {++counter, counter},
+        buf_span(&grant), 1, &item, 1, 0, 0
+    };
+    struct buf b = BUF(4096);
+
+    wr_append(&b, &a);
+    struct intent i = {.role = ROLE_ACCESS,
+                       .kind = MSG_STORE_APPEND,
+                       .client = 7,
+                       .areas = {{memory, sizeof(memory)}},
+                       .payload = buf_span(&b),
+                       .answer = &answer};
+    int status = engine_execute(engine, &i);
+    buf_done(&answer);
+    buf_done(&b);
+    return status;
+}
+
+/* Durable and answered; the index gets it with a later commit. */
+HELPER void keep_one(uint32_t number)
+{
+    EXPECT_INT(engine_batch_begin(engine, 0), 0);
+    EXPECT_INT(execute_append(number), 0);
+    EXPECT_INT(engine_batch_sync(engine), 0);
+    engine_batch_keep(engine);
+    EXPECT(engine->behind);
 }
 
 HELPER uint64_t live_sum(void)

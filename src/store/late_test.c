@@ -1,40 +1,6 @@
 /* Batches that are durable and answered, and in the index only with a later commit. */
 #include "store/engine_testing.h"
 
-static int execute_append(uint32_t number)
-{
-    static struct buf answer = BUF(1 << 16);
-    struct msg_item item = {
-        .body.body = {AREA_RING, text_at(number), BODY}
-    };
-    struct msg_append a = {
-        {++counter, counter},
-        buf_span(&grant), 1, &item, 1, 0, 0
-    };
-    struct buf b = BUF(4096);
-
-    wr_append(&b, &a);
-    struct intent i = {.role = ROLE_ACCESS,
-                       .kind = MSG_STORE_APPEND,
-                       .client = 7,
-                       .areas = {{memory, sizeof(memory)}},
-                       .payload = buf_span(&b),
-                       .answer = &answer};
-    int status = engine_execute(engine, &i);
-    buf_done(&answer);
-    buf_done(&b);
-    return status;
-}
-
-static void keep_one(uint32_t number)
-{
-    EXPECT_INT(engine_batch_begin(engine, 0), 0);
-    EXPECT_INT(execute_append(number), 0);
-    EXPECT_INT(engine_batch_sync(engine), 0);
-    engine_batch_keep(engine);
-    EXPECT(engine->behind);
-}
-
 /* Flags of a message; *ret_told: the answer says what it is now. */
 static int execute_flags(uint32_t uid, uint64_t flags, uint64_t known, bool *ret_told)
 {

@@ -172,9 +172,9 @@ static int first_start(struct engine *e, struct err *err)
     return r ? err_set(err, r, "cannot write the index: %s", strerror(-r)) : 0;
 }
 
-/* An index made anew learns the store's uuid from the first record. */
-static void learn_uuid(struct engine *e)
+bool replay_learn_uuid(struct engine *e)
 {
+    static const unsigned char none[16];
     struct journal_position start = {1, 0, 0, 0};
     struct journal_record rec;
     struct journal_reader r;
@@ -183,6 +183,7 @@ static void learn_uuid(struct engine *e)
     if (journal_next(&r, &rec) == 1 && rec.type == LOG_FILE && rec.commit.n == 20)
         memcpy(e->state.uuid, rec.commit.p, 16);
     journal_reader_done(&r);
+    return memcmp(e->state.uuid, none, 16) != 0;
 }
 
 /* How far the log goes from the first file that is there. */
@@ -249,6 +250,23 @@ int replay_rest(struct engine *e)
     return r;
 }
 
+int replay_copy(struct engine *e, struct err *err)
+{
+    struct journal_position from = {e->state.file, e->state.at, e->state.sequence, e->state.chain};
+    struct journal_reader reader;
+    int r;
+
+    e->replaying = true;
+    journal_reader_init(&reader, &e->journal, &from, false);
+    r = replay_all(e, &reader, err);
+    journal_reader_done(&reader);
+    e->replaying = false;
+    if (e->txn)
+        mdb_txn_abort(e->txn);
+    e->txn = NULL;
+    return r;
+}
+
 int replay(struct engine *e, struct err *err)
 {
     struct journal_position from;
@@ -257,12 +275,10 @@ int replay(struct engine *e, struct err *err)
     int r;
 
     if (e->state.sequence == 0 && !first) {
-        static const unsigned char none[16];
         if (journal_fd(&e->journal, 1) < 0)
             return replay_refuse(e, err);
-        learn_uuid(e);
         /* The first file has its name but not its first record: nothing was ever acknowledged. */
-        first = memcmp(e->state.uuid, none, 16) == 0;
+        first = !replay_learn_uuid(e);
         if (first && e->journal.file_count > 1)
             return err_set(
                 err, -EBADMSG,
