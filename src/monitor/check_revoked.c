@@ -18,11 +18,11 @@ enum { LIST_MAX = 16 << 20, ANSWER_MAX = 64 << 10 };
 struct judging {
     struct probe_run *run;
     const struct probe_seen *seen;
-    STACK_OF(X509) * chain;
     X509 *x, *issuer;
     const char *subject;
     bool first; /* nothing was said of this certificate yet */
     unsigned good, bad;
+    const struct certificate *orphan; /* the first whose issuer is neither sent nor trusted */
     char first_bad[PROBE_DETAIL_MAX]; /* the first source that is of no use */
     struct buf words;                 /* what is good, by what */
 };
@@ -97,8 +97,7 @@ static bool by_staple(struct judging *j, bool must)
                              "browsers refuse it (RFC 7633)");
         return !must;
     }
-    revoked_by_ocsp(buf_span(&j->seen->staple), NULL, j->x, j->issuer, run_trust(j->run)->store,
-                    j->chain, &w);
+    revoked_by_ocsp(buf_span(&j->seen->staple), NULL, j->x, j->issuer, &w);
     if (w.state == REVOKED_UNUSABLE) {
         run_fail(j->run, "the stapled OCSP answer is of no use: %s", w.why);
         return false;
@@ -126,8 +125,7 @@ static bool by_responder(struct judging *j, const char *url)
     else if (got.status != 200)
         bad(j, source, "it answers with %u", got.status);
     else {
-        revoked_by_ocsp(buf_span(&got.body), question, j->x, j->issuer, run_trust(j->run)->store,
-                        j->chain, &w);
+        revoked_by_ocsp(buf_span(&got.body), question, j->x, j->issuer, &w);
         on = take_word(j, "OCSP", &w);
     }
     OCSP_REQUEST_free(question);
@@ -204,7 +202,16 @@ static bool judge_one(struct judging *j, size_t i, bool *ret_any)
 /* Of other people's servers it is enough that one source works; of ours all should. */
 static void conclude(struct judging *j, bool any)
 {
-    if (!any)
+    const struct certificate *leaf = j->seen->chain.v[0], *orphan = j->orphan;
+
+    if (!any && leaf->self_issued)
+        run_skip(j->run, "it is signed by itself: there is no CA that could revoke it");
+    else if (!any && orphan != NULL)
+        run_skip(j->run,
+                 "nobody can say: the certificate of %.200s, which has issued %.100s, is neither "
+                 "sent nor trusted here",
+                 orphan->issuer, orphan->subject);
+    else if (!any)
         run_skip(j->run, "the certificates name no OCSP responder and no list of revoked ones");
     else if (j->good == 0 || (j->bad > 0 && !j->run->target->foreign))
         run_fail(j->run, "%s", j->first_bad);
@@ -224,19 +231,17 @@ void check_revoked(struct probe_run *p)
     j = calloc(1, sizeof *j);
     CHECK(j != NULL);
     *j = (struct judging){.run = p, .seen = p->seen, .words = BUF(2000)};
-    j->chain = sk_X509_new_null();
-    CHECK(j->chain != NULL);
-    for (size_t i = 0; i < p->seen->chain.n; i++)
-        sk_X509_push(j->chain, p->seen->chain.v[i]->x509);
     for (size_t i = 0; on && i < p->seen->chain.n; i++) {
-        if ((j->issuer = find_issuer(run_trust(p), p->seen, i)) == NULL)
+        if ((j->issuer = find_issuer(run_trust(p), p->seen, i)) == NULL) {
+            if (!p->seen->chain.v[i]->self_issued && j->orphan == NULL)
+                j->orphan = p->seen->chain.v[i];
             continue;
+        }
         on = judge_one(j, i, &any);
         X509_free(j->issuer);
     }
     if (on)
         conclude(j, any);
-    sk_X509_free(j->chain);
     buf_done(&j->words);
     free(j);
 }

@@ -1,5 +1,6 @@
 #include "monitor/revoked.h"
 
+#include "base/check.h"
 #include "pki/crl.h"
 
 #include <openssl/err.h>
@@ -178,16 +179,27 @@ static void read_status(OCSP_BASICRESP *basic, X509 *x, X509 *issuer, struct rev
     ERR_clear_error();
 }
 
+/* The issuer alone, as an anchor. */
+static X509_STORE *only(X509 *issuer)
+{
+    X509_STORE *store = X509_STORE_new();
+
+    CHECK(store != NULL && X509_STORE_add_cert(store, issuer) == 1);
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    return store;
+}
+
 void revoked_by_ocsp(struct span der, const OCSP_REQUEST *question, X509 *x, X509 *issuer,
-                     X509_STORE *roots, STACK_OF(X509) * chain, struct revoked_word *ret)
+                     struct revoked_word *ret)
 {
     OCSP_BASICRESP *basic;
-    STACK_OF(X509) *helpers = chain == NULL ? sk_X509_new_null() : sk_X509_dup(chain);
+    X509_STORE *anchor = only(issuer);
+    STACK_OF(X509) *helpers = sk_X509_new_null();
 
     *ret = (struct revoked_word){.state = REVOKED_UNUSABLE};
     if ((basic = parse_answer(der, ret)) != NULL) {
         if (helpers == NULL || sk_X509_push(helpers, issuer) <= 0 ||
-            OCSP_basic_verify(basic, helpers, roots, 0) != 1)
+            OCSP_basic_verify(basic, helpers, anchor, 0) != 1)
             unusable(ret, "the answer is not signed by the CA");
         else if (question != NULL &&
                  OCSP_check_nonce((OCSP_REQUEST *)(uintptr_t)question, basic) == 0)
@@ -196,6 +208,7 @@ void revoked_by_ocsp(struct span der, const OCSP_REQUEST *question, X509 *x, X50
             read_status(basic, x, issuer, ret);
     }
     sk_X509_free(helpers);
+    X509_STORE_free(anchor);
     OCSP_BASICRESP_free(basic);
     ERR_clear_error();
 }

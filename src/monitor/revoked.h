@@ -37,10 +37,10 @@ void revoked_sources_of(X509 *x, struct revoked_sources *ret);
 
 /* A question with a nonce; NULL: none can be made. *ret_der appended. */
 OCSP_REQUEST *revoked_question(X509 *x, X509 *issuer, struct buf *ret_der);
-/* question NULL: it was stapled. chain: what the server sent, from which a responder's issuer may
- * come. */
+/* question NULL: it was stapled. Believed is the issuer itself, and whom it has named (RFC 6960
+ * section 4.2.2.2): whether anybody trusts that issuer is another question. */
 void revoked_by_ocsp(struct span der, const OCSP_REQUEST *question, X509 *x, X509 *issuer,
-                     X509_STORE *roots, STACK_OF(X509) * chain, struct revoked_word *ret);
+                     struct revoked_word *ret);
 /* url: where it was fetched, which a list of a part must name. */
 void revoked_by_crl(struct span der, const char *url, X509 *x, X509 *issuer, int64_t now,
                     struct revoked_word *ret);

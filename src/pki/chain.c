@@ -143,29 +143,46 @@ static const struct {
     [CHAIN_CA] = {X509_PURPOSE_ANY,         0,              "CA"               },
 };
 
+/* RFC 5280: without the extension the key may be used for anything (section 4.2.1.12; but code and
+ * OCSP signing are never meant by silence), and without key usage in any way (4.2.1.3). */
 static enum chain_fault check_purpose(const struct chain *c, const struct chain_want *w,
                                       struct err *e)
 {
     const struct certificate *leaf = c->v[0];
-    bool fit;
+    bool strict = w->purpose == CHAIN_CODE || w->purpose == CHAIN_OCSP;
+    bool extended = leaf->ext_usage == UINT32_MAX
+                        ? !strict
+                        : (leaf->ext_usage & purposes[w->purpose].ext_usage) != 0;
 
-    if (w->purpose == CHAIN_CA) {
-        fit = leaf->is_ca;
-    } else {
-        /* an absent extension allows everything but code and OCSP signing */
-        bool strict = w->purpose == CHAIN_CODE || w->purpose == CHAIN_OCSP;
-        fit = leaf->ext_usage == UINT32_MAX
-                  ? !strict
-                  : (leaf->ext_usage & purposes[w->purpose].ext_usage) != 0;
-        fit = fit && !leaf->is_ca &&
-              (leaf->key_usage == UINT32_MAX || (leaf->key_usage & KU_DIGITAL_SIGNATURE));
-    }
-    if (fit)
+    if (w->purpose == CHAIN_CA)
+        return leaf->is_ca ? CHAIN_FAULT_NONE
+                           : fault(CHAIN_FAULT_PURPOSE, e,
+                                   "%s is not made for the use as CA; request one with that "
+                                   "purpose (basic constraints CA:TRUE)",
+                                   who(leaf, 0));
+    if (!extended)
+        return fault(
+            CHAIN_FAULT_PURPOSE, e,
+            "%s is not made for the use as %s; request one with that purpose (extended key usage)",
+            who(leaf, 0), purposes[w->purpose].text);
+    if (leaf->key_usage != UINT32_MAX && !(leaf->key_usage & KU_DIGITAL_SIGNATURE))
+        return fault(CHAIN_FAULT_PURPOSE, e,
+                     "%s is not made for the use as %s: its key may not sign what is sent; request "
+                     "one with digitalSignature (key usage)",
+                     who(leaf, 0), purposes[w->purpose].text);
+    return CHAIN_FAULT_NONE;
+}
+
+/* RFC 5280 does not forbid it, many clients do; and such a key should not be where strangers are. */
+static enum chain_fault check_leaf(const struct chain *c, const struct chain_want *w, struct err *e)
+{
+    if (w->purpose == CHAIN_CA || !c->v[0]->is_ca)
         return CHAIN_FAULT_NONE;
-    return fault(
-        CHAIN_FAULT_PURPOSE, e,
-        "%s is not made for the use as %s; request one with that purpose (extended key usage)",
-        who(leaf, 0), purposes[w->purpose].text);
+    return fault(CHAIN_FAULT_CA_LEAF, e,
+                 "%s is a CA's own (basic constraints CA:TRUE): with its key anybody could sign "
+                 "certificates, and many clients take none such as %s; have one issued that is no "
+                 "CA's",
+                 who(c->v[0], 0), purposes[w->purpose].text);
 }
 
 static bool names_equal(const struct certificate *child, const struct certificate *parent)
@@ -245,6 +262,11 @@ static enum chain_fault check_links(const struct chain *c, const struct chain_wa
         return check_pair(top, root, c->n - 1, e);
     if (w->system_roots)
         return CHAIN_FAULT_NONE; /* OpenSSL looks there */
+    if (top->self_issued)
+        return fault(CHAIN_FAULT_UNTRUSTED, e,
+                     "%s is signed by itself, and not trusted here; have one issued by a CA that "
+                     "is, or trust it (--root)",
+                     who(top, c->n - 1));
     return fault(CHAIN_FAULT_UNTRUSTED, e,
                  "%s leads to %.200s, which is not trusted here; add the missing intermediate "
                  "certificates to the file, or that root to the trusted ones (--root)",
@@ -363,7 +385,8 @@ enum chain_fault chain_check(const struct chain *c, const struct chain_want *w, 
         (f = check_strength(c, e)) != CHAIN_FAULT_NONE ||
         (f = check_purpose(c, w, e)) != CHAIN_FAULT_NONE ||
         (f = check_names(c, w, e)) != CHAIN_FAULT_NONE ||
-        (f = check_links(c, w, e)) != CHAIN_FAULT_NONE)
+        (f = check_links(c, w, e)) != CHAIN_FAULT_NONE ||
+        (f = check_leaf(c, w, e)) != CHAIN_FAULT_NONE)
         return f;
     return check_openssl(c, w, e);
 }

@@ -1,3 +1,4 @@
+#include "base/codec.h"
 #include "pki/world_test.h"
 
 #include <openssl/x509v3.h>
@@ -336,5 +337,106 @@ TEST(chain_arranged)
     EXPECT_STR(chain.v[1]->common_name, "Example Issuing 1");
     chain_done(&chain);
     EVP_PKEY_free(stranger);
+    world_done(&w);
+}
+
+/* ---- certificates of administrators' own making ---------------------------------------------- */
+
+/* `openssl req -x509` and the like: signed by itself, with these extensions. */
+static void self_signed(const struct world *w, const char *const (*extensions)[2],
+                        struct chain *ret)
+{
+    struct buf bytes BUF_AUTO = BUF(8192);
+    X509 *x = X509_new();
+    unsigned char *der = NULL;
+    X509V3_CTX ctx;
+    struct err e;
+    int n;
+
+    CHECK(x && X509_set_version(x, X509_VERSION_3) == 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 4711);
+    ASN1_TIME_set(X509_getm_notBefore(x), (time_t)WORLD_NOW - 86400);
+    ASN1_TIME_set(X509_getm_notAfter(x), (time_t)WORLD_NOW + 86400);
+    CHECK(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+                                     (const unsigned char *)"mail.example.org", -1, -1, 0) == 1);
+    CHECK(X509_set_issuer_name(x, X509_get_subject_name(x)) == 1 &&
+          X509_set_pubkey(x, w->leaf_key) == 1);
+    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+    for (unsigned i = 0; extensions[i][0]; i++) {
+        X509_EXTENSION *one = X509V3_EXT_conf(NULL, &ctx, extensions[i][0], extensions[i][1]);
+        CHECK(one && X509_add_ext(x, one, -1) == 1);
+        X509_EXTENSION_free(one);
+    }
+    CHECK(X509_sign(x, w->leaf_key, EVP_sha256()) > 0);
+    n = i2d_X509(x, &der);
+    wr_span(&bytes, span_of(der, (size_t)n));
+    OPENSSL_free(der);
+    X509_free(x);
+    CHECK(chain_parse(buf_span(&bytes), ret, &e) == 0);
+}
+
+TEST(signed_by_itself)
+{
+    static const char *const ca[][2] = {
+        {"subjectKeyIdentifier",   "hash"                },
+        {"authorityKeyIdentifier", "keyid"               },
+        {"basicConstraints",       "critical,CA:TRUE"    },
+        {"subjectAltName",         "DNS:mail.example.org"},
+        {NULL,                     NULL                  }
+    };
+    static const char *const plain[][2] = {
+        {"subjectKeyIdentifier", "hash"                },
+        {"basicConstraints",     "critical,CA:FALSE"   },
+        {"subjectAltName",       "DNS:mail.example.org"},
+        {NULL,                   NULL                  }
+    };
+    static const char *const signs_only[][2] = {
+        {"basicConstraints", "critical,CA:TRUE"    },
+        {"keyUsage",         "critical,keyCertSign"},
+        {"subjectAltName",   "DNS:mail.example.org"},
+        {NULL,               NULL                  }
+    };
+    static const struct {
+        const char *name;
+        const char *const (*extensions)[2];
+        bool trusted;
+        enum chain_purpose purpose;
+        enum chain_fault want;
+        const char *says;
+    } rows[] = {
+        {"no usage, no CA, trusted", plain,      true,  CHAIN_SERVER, CHAIN_FAULT_NONE,      ""                       },
+        {"no usage, no CA",          plain,      false, CHAIN_SERVER, CHAIN_FAULT_UNTRUSTED, "signed by itself"       },
+        {"no usage, CA, trusted",    ca,         true,  CHAIN_SERVER, CHAIN_FAULT_CA_LEAF,   "a CA's own"             },
+        {"no usage, CA",             ca,         false, CHAIN_SERVER, CHAIN_FAULT_UNTRUSTED, "signed by itself"       },
+        {"CA as client",             ca,         true,  CHAIN_CLIENT, CHAIN_FAULT_CA_LEAF,   "none such as TLS client"},
+        {"CA as CA",                 ca,         true,  CHAIN_CA,     CHAIN_FAULT_NONE,      ""                       },
+        {"no usage, for code",       plain,      true,  CHAIN_CODE,   CHAIN_FAULT_PURPOSE,   "extended key usage"     },
+        {"signs certificates only",  signs_only, true,  CHAIN_SERVER, CHAIN_FAULT_PURPOSE,
+         "digitalSignature"                                                                                           },
+    };
+    struct world w;
+
+    world_init(&w, "p256");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct chain chain, roots;
+        struct err e = {""};
+        unit_case(rows[i].name);
+        self_signed(&w, rows[i].extensions, &chain);
+        self_signed(&w, rows[i].extensions, &roots);
+        if (rows[i].trusted) {
+            certificate_free(roots.v[0]);
+            roots.v[0] = dup(chain.v[0]);
+        }
+        struct chain_want want = {
+            .purpose = rows[i].purpose, .roots = rows[i].trusted ? &roots : NULL, .now = WORLD_NOW};
+        EXPECT_STR(chain_fault_name(chain_check(&chain, &want, &e)),
+                   chain_fault_name(rows[i].want));
+        EXPECT(strstr(e.text, rows[i].says) != NULL);
+        if (e.text[0] != '\0' && strstr(e.text, rows[i].says) == NULL)
+            unit_fail(__FILE__, __LINE__, "the sentence is <%s>", e.text);
+        chain_done(&chain);
+        chain_done(&roots);
+    }
+    unit_case(NULL);
     world_done(&w);
 }
