@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "manager/control.h"
+#include "manager/store_index.h"
 #include "manager/table.h"
 #include "manager/text.h"
 #include "manager/view.h"
@@ -308,6 +309,18 @@ static bool is_ready(const json_t *status, const char *role)
     return false;
 }
 
+void store_count_accounts(struct control *control, json_t *store)
+{
+    struct err ignored;
+    json_t *authd = ask_process(control, ROLE_AUTHD, MSG_CHILD_STATUS, &ignored), *n;
+
+    if ((n = json_object_get(authd, "accounts")) != NULL)
+        json_object_set(store, "accounts", n);
+    else
+        json_object_del(store, "accounts");
+    json_decref(authd);
+}
+
 int cmd_status(struct call *c, struct err *e)
 {
     struct control *control = call_control(c, e);
@@ -321,6 +334,8 @@ int cmd_status(struct call *c, struct err *e)
         return -EIO;
     if (is_ready(status, "stored"))
         store = ask_process(control, ROLE_STORED, MSG_STORE_STAT, &why);
+    if (store != NULL)
+        store_count_accounts(control, store);
     if (is_ready(status, "watchd"))
         watch = ask_process(control, ROLE_WATCHD, MSG_CHILD_STATUS, &why);
     if (has_option(c, OPT_JSON)) {

@@ -59,6 +59,7 @@ int cmd_store_stat(struct call *c, struct err *e)
 
     if (stat == NULL)
         return -ENOTCONN;
+    store_count_accounts(c->control, stat);
     search = store_index_state(c->control, &none);
     if (search == NULL)
         search = json_pack("{s:s}", "state", "away: messages are searched without it");
