@@ -84,6 +84,8 @@ static int probe(struct verify_plan *v, bool foreign, struct verify_report *repo
         buf_printf(warnings, "warning: %s\n", why.text);
     probe_all(&v->plan, &results, &report->count);
     report->results = results;
+    if (!foreign)
+        verify_plan_settle(v, results, report->count);
     if (probe_was_ended(&v->plan)) {
         buf_printf(warnings, "error: ended by a signal, before all was tried\n");
         r = -EINTR;

@@ -28,6 +28,9 @@ struct verify_plan {
 /* Endpoints of virtual servers that are not wanted are in it too, as helpers. */
 int verify_plan_make(struct call *c, const char *const *wanted, unsigned count,
                      struct verify_plan **ret, struct err *e);
+/* After a probe of them: what it found may come of a certificate that was replaced meanwhile, or is
+ * about to be, because the names of the configuration have changed. Asks certd again and says so. */
+void verify_plan_settle(struct verify_plan *v, struct probe_result *results, unsigned count);
 /* USER1, PASS1, … and NEWSGROUP of its settings. */
 int verify_plan_logins(struct verify_plan *v, struct err *e);
 void verify_plan_dns(struct verify_plan *v);  /* whom to ask: of configuration and options */

@@ -3,16 +3,21 @@
 import fcntl
 import json
 import os
+import pty
+import re
 import signal
 import socket
+import ssl
+import struct
 import subprocess
 import sys
+import termios
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from leaks import Authority, Proxy, clear_behind, keep_buffer, strip, terminate  # noqa: E402
 from sealpost import Server, main, wait_for  # noqa: E402
-import ssl  # noqa: E402
 
 if os.geteuid():
     print("skipped: capturing packets needs root")
@@ -72,9 +77,36 @@ def frames(file, *fields, only=""):
     return rows
 
 
+class Others:
+    """Other servers' traffic meanwhile, with a password of ours in clear: at another port, and at the same port of another address, which no filter of
+    ports keeps away."""
+
+    def __enter__(self):
+        self.mark, self.said, self.over = b"of-others:" + scene.server.passwords["alice"].encode(), 0, threading.Event()
+        self.there = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.77", scene.server.port("imaps")))]
+        self.thread = threading.Thread(target=self.talk)
+        self.thread.start()
+        return self
+
+    def talk(self):
+        while not self.over.wait(0.1):
+            for there in self.there:
+                with socket.create_connection(there.getsockname()) as c, there.accept()[0] as s:
+                    c.sendall(self.mark)
+                    assert s.recv(100) == self.mark
+                    self.said += 1
+
+    def __exit__(self, *why):
+        self.over.set()
+        self.thread.join()
+        for there in self.there:
+            there.close()
+
+
 def test_real_server_is_proved():
     file = scene.server.folder / "all.pcapng"
-    answer = scene.audit("--write", str(file))
+    with Others() as others:
+        answer = scene.audit("--write", str(file))
     assert answer["proved"] and answer["verdict"] == "clean", answer["verdict"]
     assert not scene.offences(answer)
     assert answer["probe"]["failed"] == 0 and answer["probe"]["passed"] > 100, answer["probe"]
@@ -91,8 +123,9 @@ def test_real_server_is_proved():
     for _, frame in rows:
         tcp = frame[16 + 20:]
         assert {int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[2:4], "big")} & ports
-    # the passwords are in none of them (a search of its own)
+    # the passwords are in none of them (a search of its own), though others on this machine said one of them all the time
     everything = b"".join(f for _, f in rows)
+    assert others.said > 5 and others.mark not in everything
     for password in scene.server.passwords.values():
         assert password.encode() not in everything
 
@@ -151,6 +184,8 @@ def test_nothing_stays():
             assert name != "capture" or json.loads(out)["proved"] is False
             assert left() == before, (name, how, left())
     assert not report.exists()
+    # accounts that were are counted no more, though the store keeps their numbers
+    assert server.json("status")["store"]["accounts"] == server.json("store", "stat")["accounts"] == 2
     # while it waits for another one to end
     with open(server.conf) as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -232,6 +267,11 @@ def test_old_tls():
         assert "old-version" in scene.offences(answer), scene.offences(answer)
         bad = [x for x in answer["offences"] if x["offence"] == "old-version"][0]
         assert bad["text"] == "TLS 1.1" and bad["packet"] > 0 and bad["remedy"], bad
+        # in words: which packet, from whom to whom, what, what to do, and by what it was seen
+        r = scene.server.run("capture", "--audit", port(p, "imaps"), "--root", str(scene.roots), "--settings", str(scene.settings), check=False)
+        line = next(x for x in r.stdout.splitlines() if "the server chooses a version below TLS 1.2" in x)
+        assert r.returncode == 1 and int(line.split()[0]) > 0 and f"127.0.0.1:{p.port} " in line and "Remedy: set tls_min" in line, r.stdout
+        assert "s by packet capture: " in r.stdout and "NOT PROVED: " in r.stdout, r.stdout
 
 
 def test_where_packets_may_not_be_captured():
@@ -264,10 +304,46 @@ def test_live_view_and_filter():
     assert p.returncode == 0, out
     assert "asked for localhost" in out and "TLS 1.3" in out and "100.00 %" in out, out
     assert "smtp-default" not in out
+    records, names = table(out, "TLS RECORDS AT"), table(out, "ASKED FOR")
+    assert any(x.startswith(f"127.0.0.1:{scene.server.port('imaps')} ") and "1.2: " in x for x in records), out
+    serial = scene.server.json("cert", "show", "imap4-default")["current"]["serial"]
+    assert all(x.startswith("localhost") and f"({serial})" in x for x in names) and names, out
     bad = scene.server.run("capture", "--filter", "no such words", "--for", "1s", check=False)
     assert bad.returncode == 1 and "filter" in bad.stderr, bad.stderr
     assert scene.server.run("capture", "--audit", "--filter", "port 1", check=False).returncode == 2
     assert scene.server.run("capture", "--for", "never", check=False).returncode == 2
+
+
+def table(out, title):
+    """The rows of the table whose head begins so."""
+    lines = out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(title)) + 1
+    return [line for line in lines[at:lines.index("", at) if "" in lines[at:] else None] if line and not line.startswith("In brackets")]
+
+
+def test_on_a_terminal():
+    """80 columns: nothing is broken by the edge; the line below says what kinds of records came, and is taken back."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+        os.execl(scene.server.bin / "sealpost", "sealpost", "--config", str(scene.server.conf), "capture", "--vserver", "imap4-default", "--for", "3s")
+    end, text = time.monotonic() + 20, b""
+    scene.server.imap().logout()
+    while time.monotonic() < end:
+        try:
+            text += os.read(fd, 65536)
+        except OSError:
+            break
+        if b"packets kept" not in text and text.count(b"asked for") < 3:
+            scene.server.imap().logout()
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    shown = text.decode().replace("\r\n", "\n")
+    status = [x for x in re.findall("\\r?\n?([^\r\n\x1b]*)", shown) if x.startswith("records: ")]
+    assert status and any("handshake" in x and "data" in x for x in status), shown
+    assert "\r\x1b[K\x1b[A\r\x1b[K" in shown, repr(shown)
+    for line in re.sub("\x1b\\[[KA]", "", shown).replace("\r", "\n").splitlines():
+        assert len(line) <= 80, repr(line)
 
 
 def test_page():

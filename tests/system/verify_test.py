@@ -436,6 +436,30 @@ def test_stapled():
         assert got[0] == result and words in got[1], got
 
 
+def test_issuer_that_is_not_trusted():
+    """Whether a certificate is revoked is one thing, whether its root is trusted another."""
+    s, web = scene, scene.web
+    s.ca.index("by-both")
+    web.answers["/list.crl"], web.answers["/ocsp"] = s.ca.crl(), s.ca.ocsp
+    other = ["--root", s.server.ca_file]
+    with Proxy(terminate(s.ca.context("by-both"), s.server.port("imaps"))) as p:
+        answer = s.verify(f"imaps://localhost:{p.port}", *other)
+        (chain,), (revoked,) = rows(answer, "chain"), rows(answer, "revoked")
+        assert chain[0] == "FAIL" and "not trusted here" in chain[1] and revoked[0] == "PASS" and "OCSP" in revoked[1], (chain, revoked)
+    # nobody can say whose word would count
+    with Proxy(terminate(s.ca.context("alone", chain=()), s.server.port("imaps"))) as p:
+        (revoked,) = rows(s.verify(f"imaps://localhost:{p.port}", *other), "revoked")
+        assert revoked[0] == "SKIP" and "leak issuing" in revoked[1] and "neither sent nor trusted" in revoked[1], revoked
+    # as `openssl req -x509` makes it: no extended key usage, and CA:TRUE
+    s.ca.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", "-out", "self.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    for roots, words in ((s.server.ca_file, "signed by itself"), (s.ca.folder / "self.pem", "a CA's own (basic constraints CA:TRUE)")):
+        with Proxy(terminate(s.ca.context("self", chain=()), s.server.port("imaps"))) as p:
+            answer = s.verify(f"imaps://localhost:{p.port}", "--root", str(roots))
+        (chain,), (revoked,) = rows(answer, "chain"), rows(answer, "revoked")
+        assert chain[0] == "FAIL" and words in chain[1], chain
+        assert revoked[0] == "SKIP" and "signed by itself" in revoked[1], revoked
+
+
 def test_root_that_was_given():
     """A certificate of another CA is trusted as it was when it was installed."""
     s, server = scene, scene.server
@@ -454,5 +478,22 @@ def test_root_that_was_given():
     assert answer["passed_all"] and all(r == "PASS" for r, _ in chains), [x for x in answer["results"] if x["result"] == "FAIL"]
 
 
+def test_names_that_are_new():
+    """Directly after a reload the certificate may be of before, be replaced while it is looked at, or be the new one: it is told as what it is."""
+    s, server = scene, scene.server
+    text = server.conf.read_text()
+    for n in range(4):
+        name = f"new{n}.localhost"
+        server.conf.write_text(text.replace('name = "nntp-default";', f'name = "nntp-default"; names = ( "localhost", "{name}" );'))
+        server.run("reload")
+        failed = [x for x in s.verify("nntp-default")["results"] if x["result"] == "FAIL"]
+        for x in failed:
+            assert x["check"] == "names" and name in x["detail"] and "of the earlier names" in x["detail"], failed
+            assert "look again in a moment" in x["remedy"] or "replaced meanwhile" in x["remedy"], failed
+        wait_for("the certificate has the name", lambda: s.verify("nntp-default")["passed_all"], 20)
+    server.conf.write_text(text)
+    server.run("reload")
+
+
 with Scene() as scene:
-    main(test_all_of_ours, test_nothing_stays, test_wrong_tlsa, test_wrong_mta_sts, test_enforce_and_the_own_ca, test_certificates_that_wait, test_without_dns, test_revoked, test_stapled, test_root_that_was_given)
+    main(test_all_of_ours, test_nothing_stays, test_wrong_tlsa, test_wrong_mta_sts, test_enforce_and_the_own_ca, test_certificates_that_wait, test_without_dns, test_revoked, test_stapled, test_issuer_that_is_not_trusted, test_names_that_are_new, test_root_that_was_given)
