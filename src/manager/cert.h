@@ -41,6 +41,9 @@ int cert_check_out(const char *file, struct err *e);
 json_t *cert_request(struct call *c, const struct cert_request_msg *m, const char *file,
                      struct err *e);
 
+/* The request that waits, into a file once more. */
+int cert_write_pending(struct call *c, const char *vserver, const char *file, struct err *e);
+
 /* --- orders (cert_order.c) */
 
 /* The request goes to m->authority at once. Waits until the certificate is installed, or for some minutes; progress on
@@ -98,6 +101,8 @@ struct cert_import {
 json_t *cert_import_look(struct call *c, struct cert_import *i, struct err *e);
 /* The key goes to keyd, the rest to certd, and live. */
 json_t *cert_import_install(struct call *c, struct cert_import *i, struct err *e);
+/* -EPERM with what to do: the key was not made exportable. */
+int cert_may_export(struct call *c, const char *key_id, struct err *e);
 int cert_export(struct call *c, const char *vserver, const char *file, struct span passphrase,
                 struct err *e);
 

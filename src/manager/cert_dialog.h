@@ -35,6 +35,9 @@ void dialog_title(struct wizard *w, const char *title, const char *words);
 enum move dialog_text(struct wizard *w, const char *label, char *value, size_t size);
 /* A file to be written, w->file: another name, or it is overwritten. */
 enum move dialog_out(struct wizard *w, const char *label);
+/* Files that are there, with commas between, or none: as dialog_text, until each can be read. */
+enum move dialog_given(struct wizard *w, const char *label, char *value, size_t size);
+enum move dialog_exportable(struct wizard *w, bool *value);
 /* Numbered rows were shown; a number from 1 to count. */
 enum move dialog_choice(struct wizard *w, unsigned count, unsigned usual, unsigned *ret);
 enum move dialog_yes(struct wizard *w, const char *question);

@@ -264,6 +264,31 @@ static int write_export(const json_t *v, struct span key, const char *file, stru
     return r;
 }
 
+int cert_may_export(struct call *c, const char *key_id, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(64), reply BUF_AUTO = BUF(2048);
+    unsigned char raw[KEY_ID_BYTES];
+    struct key_info key;
+    struct rd r;
+    int rc;
+
+    if (!key_id_parse(key_id, raw))
+        return err_set(e, -EPROTO, "the answer of certd makes no sense");
+    wr_raw(&body, raw, sizeof raw);
+    rc = control_call(c->control, ROLE_KEYD, 0, MSG_KEY_GET, buf_span(&body), &reply, e);
+    if (rc < 0)
+        return rc;
+    r = rd_of(buf_span(&reply));
+    rd_key_info(&r, &key);
+    if (!rd_done(&r))
+        return err_set(e, -EPROTO, "the answer of keyd makes no sense");
+    return key.exportable ? 0
+                          : err_set(e, -EPERM,
+                                    "its key was not marked as exportable when it was made, so "
+                                    "keyd does not give it away; that can be chosen for a new "
+                                    "request, or when a key is imported");
+}
+
 int cert_export(struct call *c, const char *vserver, const char *file, struct span passphrase,
                 struct err *e)
 {

@@ -137,6 +137,15 @@ static int write_pem(const json_t *v, const char *file, struct err *e)
                             why.text, view_string(v, "vserver"));
 }
 
+int cert_write_pending(struct call *c, const char *vserver, const char *file, struct err *e)
+{
+    json_t *v = cert_ask(c, MSG_CERT_PENDING, vserver, e);
+    int r = v == NULL ? -EIO : write_pem(v, file, e);
+
+    json_decref(v);
+    return r;
+}
+
 json_t *cert_request(struct call *c, const struct cert_request_msg *m, const char *file,
                      struct err *e)
 {

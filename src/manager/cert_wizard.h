@@ -13,8 +13,19 @@ enum move wizard_installed(struct wizard *w, json_t *take_v, const char *words);
 /* cert_wizard_create.c: Delayed or Immediate Request, and the pages that follow from the answer */
 enum move wizard_page_when(struct wizard *w);
 enum move wizard_page_create(struct wizard *w);
-enum move wizard_page_file(struct wizard *w); /* where the request goes */
+enum move wizard_page_issue(struct wizard *w); /* at once, by an authority that is chosen */
+enum move wizard_page_file(struct wizard *w);  /* where the request goes */
 /* The request as it stands, to that authority over the network. */
 enum move wizard_submit(struct wizard *w, const char *authority);
+
+/* cert_wizard_modify.c */
+enum move wizard_page_renew(struct wizard *w);
+enum move wizard_page_replace(struct wizard *w);
+enum move wizard_page_assign(struct wizard *w);
+enum move wizard_page_copy(struct wizard *w);
+enum move wizard_page_import_file(struct wizard *w);
+enum move wizard_page_import_install(struct wizard *w);
+enum move wizard_page_export(struct wizard *w);
+enum move wizard_page_remove(struct wizard *w);
 
 #endif

@@ -53,9 +53,10 @@ static enum move page_name(struct wizard *w)
             usual = i + 1;
     }
     m = dialog_choice(w, ARRAY_LEN(key_types), usual, &usual);
-    if (m == MOVE_NEXT)
-        snprintf(w->request.key_type, sizeof w->request.key_type, "%s", key_types[usual - 1].type);
-    return m;
+    if (m != MOVE_NEXT)
+        return m;
+    snprintf(w->request.key_type, sizeof w->request.key_type, "%s", key_types[usual - 1].type);
+    return dialog_exportable(w, &w->request.exportable);
 }
 
 /* The fields as they are now, or the reason on the terminal. */
@@ -274,14 +275,15 @@ static void summarize(struct wizard *w)
     list_names(&w->request.names, list, sizeof list);
     cert_say(w->tty,
              "  Virtual server       %s\n  Name                 %s\n"
-             "  Key                  %s\n  Organization         %s\n"
+             "  Key                  %s%s\n  Organization         %s\n"
              "  Organizational unit  %s\n  Common name          %s\n"
              "  Alternative names    %s\n  Country/Region       %s%s%s%s\n"
              "  State/Province       %s\n  City/Locality        %s\n"
              "  File name            %s\n",
-             w->vserver->name, w->request.name, w->request.key_type, f->organization, f->unit,
-             f->common_name, list, f->country, country ? " (" : "", country ? country : "",
-             country ? ")" : "", f->state, f->locality, w->file);
+             w->vserver->name, w->request.name, w->request.key_type,
+             w->request.exportable ? ", exportable" : "", f->organization, f->unit, f->common_name,
+             list, f->country, country ? " (" : "", country ? country : "", country ? ")" : "",
+             f->state, f->locality, w->file);
 }
 
 static enum move page_request_summary(struct wizard *w)
@@ -359,7 +361,7 @@ static enum move page_order(struct wizard *w)
     return m == MOVE_NEXT ? wizard_submit(w, a->name) : m;
 }
 
-static enum move page_issue(struct wizard *w)
+enum move wizard_page_issue(struct wizard *w)
 {
     static const page_fn at_authority[] = {page_common_name, page_order, NULL};
     struct err e = {""};
@@ -372,6 +374,9 @@ static enum move page_issue(struct wizard *w)
         cert_say(w->tty, "  %u  %s (%s, %s)\n", i + 2, w->conf->authorities[i].name,
                  w->conf->authorities[i].kind == AUTHORITY_EST ? "EST" : "ACME",
                  w->conf->authorities[i].url);
+    if (w->conf->authority_count == 0)
+        cert_say(w->tty, "Others (ACME, EST) are here when they stand in `authorities` of the "
+                         "configuration.\n");
     m = dialog_choice(w, 1 + w->conf->authority_count, 1, &w->choice);
     if (m != MOVE_NEXT)
         return m;
@@ -407,7 +412,7 @@ enum move wizard_page_create(struct wizard *w)
                                       wizard_page_file,
                                       page_request_summary,
                                       NULL};
-    static const page_fn at_once[] = {page_issue, NULL};
+    static const page_fn at_once[] = {wizard_page_issue, NULL};
 
     return dialog_run(w, w->wants_own_ca ? at_once : delayed);
 }

@@ -288,6 +288,8 @@ def main():
                     one(*row, others)
                     assert not clients.failures, (row, clients.failures[:3])
             handshakes += clients.count
+            if LONG:
+                print(f"     {min(i + 8, len(rows))} of {len(rows)} kills; {time.monotonic() - begin:.0f} s", flush=True)
             # what is started again waits longer each time
             s.stop()
             s.start()

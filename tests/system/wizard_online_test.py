@@ -42,11 +42,12 @@ Enter takes what stands in brackets, - empties it, b goes back, q leaves. Nothin
 In use: CN=localhost,O=Test, issued by CN=Test Issuing CA 1,O=Test
   1  Create a new certificate
   2  Renew the current certificate
-  3  Assign the certificate of another virtual server
-  4  Copy the certificate of another virtual server
-  5  Import a certificate from a file
-  6  Export the current certificate to a file
-  7  Remove the current certificate
+  3  Replace the current certificate
+  4  Assign the certificate of another virtual server
+  5  Copy the certificate of another virtual server
+  6  Import a certificate from a file
+  7  Export the current certificate to a file
+  8  Remove the current certificate
 Number [1]: 1
 
 --- Delayed or Immediate Request ---

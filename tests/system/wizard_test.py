@@ -602,11 +602,12 @@ Enter takes what stands in brackets, - empties it, b goes back, q leaves. Nothin
 In use: CN=localhost,O=Test, issued by CN=Test Issuing CA 1,O=Test
   1  Create a new certificate
   2  Renew the current certificate
-  3  Assign the certificate of another virtual server
-  4  Copy the certificate of another virtual server
-  5  Import a certificate from a file
-  6  Export the current certificate to a file
-  7  Remove the current certificate
+  3  Replace the current certificate
+  4  Assign the certificate of another virtual server
+  5  Copy the certificate of another virtual server
+  6  Import a certificate from a file
+  7  Export the current certificate to a file
+  8  Remove the current certificate
 Number [1]: 1
 
 --- Delayed or Immediate Request ---
@@ -626,6 +627,9 @@ Bit length. A longer key length will affect performance and, as a result, can be
   6  rsa4096  RSA, 4096 bit; costs seven times as much
 Number [1]: 7
   ! a number from 1 to 6, please; b goes back, q leaves
+Number [1]: 2
+  1  The key stays with keyd for ever
+  2  Mark this certificate as exportable
 Number [1]: 2
 
 --- Organization Information ---
@@ -668,15 +672,15 @@ File name [certreq.txt]: there.txt
   1  Give another name
   2  Overwrite it
 Number [1]: 
-File name [there.txt]: nowhere/news.txt
+File name [there-2.txt]: nowhere/news.txt
   ! nowhere/news.txt cannot be written: No such file or directory
-File name [nowhere/news.txt]: news.txt
+File name [there-2.txt]: news.txt
 
 --- Request File Summary ---
 If something is not correct, go back until you reach the page.
   Virtual server       nntp-default
   Name                 News
-  Key                  p384
+  Key                  p384, exportable
   Organization         Contoso
   Organizational unit  News
   Common name          localhost
@@ -712,10 +716,18 @@ def wizard_prepares_a_request():
     # it waits, and so does the wizard; leaving changes nothing
     t = Terminal("nntp-default")
     t.expect("--- Pending Certificate Request ---")
+    t.expect("Requested: News, on 20")
     t.expect("1  Process the pending request and install the certificate")
     t.expect("Number [1]: ", "q")
     assert t.end() == 1 and "nothing more was changed" in t.text
     assert server.json("cert", "pending", "nntp-default")["name"] == "News"
+    # a file that was lost
+    t = Terminal("nntp-default")
+    t.expect("2  Write the pending request to a file again")
+    t.expect("Number [1]: ", "2")
+    t.expect("File name [certreq.txt]: ", "again.txt")
+    t.expect("was written")
+    assert t.end() == 0 and (work / "again.txt").read_text() == (work / "news.txt").read_text()
 
 
 def wizard_processes_the_answer():
@@ -728,7 +740,9 @@ def wizard_processes_the_answer():
     t = Terminal("nntp-default")
     t.expect("Number [1]: ", "1")
     t.expect("--- Process a Pending Request ---")
-    t.expect("file name []: ", str(lacking))
+    t.expect("file name []: ", f"{lacking}, {work}/nonesuch.pem")
+    t.expect("nonesuch.pem: No such file")
+    t.expect("]: ", str(lacking))
     t.expect("publicly trusted []: ", str(ca.root))
     t.expect("not for the DNS name news.example.test")
     t.expect("]: ", f"{leaf}, {ca.issuing}")
@@ -755,12 +769,21 @@ def wizard_does_the_rest():
     t.expect("successfully installed")
     assert t.end() == 0
     now = served("nntps")
+    # a key that was not made to be given away is not asked for in vain
+    t = Terminal("nntp-default")
+    t.expect("7  Export")
+    t.expect("Number [1]: ", "7")
+    t.expect("was not marked as exportable")
+    t.expect("Number [1]: ", "q")
+    assert t.end() == 1
     # a file with a key, its passphrase without echo
     ca = CA("WizardImport")
     p12 = pkcs12("wizard.p12", *key_and_leaf(ca, "wizard"), ca.issuing)
     t = Terminal("nntp-default")
-    t.expect("5  Import a certificate from a file")
-    t.expect("Number [1]: ", "5")
+    t.expect("3  Replace the current certificate")
+    t.expect("Number [1]: ", "3")
+    t.expect("3  By one from a file, with its key")
+    t.expect("Number [1]: ", "3")
     t.expect("file name []: ", str(p12))
     t.expect("publicly trusted []: ", str(ca.root))
     t.expect("Passphrase of", None)
@@ -778,8 +801,8 @@ def wizard_does_the_rest():
     # out again
     t = Terminal("nntp-default")
     (work / "out2.p12").write_text("an older one")
-    t.expect("6  Export")
-    t.expect("Number [1]: ", "6")
+    t.expect("7  Export")
+    t.expect("Number [1]: ", "7")
     t.expect("File name []: ", str(work / "out2.p12"))
     t.expect("is there already")
     t.expect("2  Overwrite it")
@@ -792,28 +815,28 @@ def wizard_does_the_rest():
     assert t.end() == 0 and (work / "out2.p12").stat().st_size > 500
     # copy, assign, renew, remove
     t = Terminal("nntp-default")
-    t.expect("Number [1]: ", "4")
+    t.expect("Number [1]: ", "5")
     t.expect("what becomes of it there changes nothing here")
     t.expect("4  that of imap4-default (own CA, until 20")
     t.expect("Number [1]: ", "4")
     t.expect("Copy it?")
     t.expect("[yes/b/q]: ", "yes")
-    t.expect("In time the own CA renews it here, with a new key")
     t.expect("successfully installed")
+    t.expect("In time the own CA renews it here, with a new key")
     assert t.end() == 0 and served("nntps") == served("imaps") and state("nntp-default")["current"]["source"] == "own CA"
     t = Terminal("nntp-default")
-    t.expect("Number [1]: ", "3")
+    t.expect("Number [1]: ", "4")
     t.expect("that of smtp-default")
     t.expect("Number [1]: ", "b")
     t.expect("Modify the Current")
-    t.expect("Number [1]: ", "3")
+    t.expect("Number [1]: ", "4")
     t.expect("Number [1]: ", "4")
     t.expect("[yes/b/q]: ", "yes")
     t.expect("successfully installed")
     assert t.end() == 0 and served("nntps") == served("imaps") != now
     t = Terminal("nntp-default")
-    t.expect("7  Remove")
-    t.expect("Number [1]: ", "7")
+    t.expect("8  Remove")
+    t.expect("Number [1]: ", "8")
     t.expect("Remove it?")
     t.expect("[yes/b/q]: ", "yes")
     t.expect("is removed")
