@@ -47,16 +47,30 @@ static void check_lives(const struct conf *c, const config_setting_t *root, stru
             c->ca_days, c->root_days);
 }
 
+/* Does one of the networks hold all addresses that begin as `a` does, or do several together? What
+ * is left below `deepest` bits is one owner's. */
+static bool holds_all(const struct conf_networks *v, struct in6_addr a, unsigned bits,
+                      unsigned deepest)
+{
+    struct in6_addr upper = a;
+
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->v[i].bits <= bits && conf_networks_match(&(struct conf_networks){&v->v[i], 1}, &a))
+            return true;
+    if (bits == deepest)
+        return false;
+    upper.s6_addr[bits / 8] |= (uint8_t)(0x80 >> bits % 8);
+    return holds_all(v, a, bits + 1, deepest) && holds_all(v, upper, bits + 1, deepest);
+}
+
+/* All of IPv4, or of the IPv6 that is given out: ::/0, 2000::/3, 0.0.0.0/0, or 0.0.0.0/1 with
+ * 128.0.0.0/1. */
 static bool is_everybody(const struct conf_networks *v)
 {
-    for (uint32_t i = 0; i < v->n; i++) {
-        /* ::/0 and 0.0.0.0/0 */
-        if (v->v[i].bits == 0)
-            return true;
-        if (v->v[i].bits == 96 && IN6_IS_ADDR_V4MAPPED(&v->v[i].address))
-            return true;
-    }
-    return false;
+    static const struct in6_addr four = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}},
+                                 six = {{{0x20}}};
+
+    return holds_all(v, four, 96, 104) || holds_all(v, six, 3, 11);
 }
 
 static void check_server(const struct conf *c, const config_setting_t *root, struct report *r)
@@ -193,7 +207,13 @@ static void check_anonymous(const struct conf_vserver *v, const config_setting_t
                      "anonymous_read is for news (nntp) only: mail is never read without login. "
                      "Remove it from virtual server %s",
                      v->name);
-    if (v->protocol != PROTOCOL_NNTP && v->anonymous_post)
+    if (v->protocol == PROTOCOL_SMTP && v->anonymous_post)
+        report_error(r, line_of(group, "anonymous_post"),
+                     "anonymous_post would make virtual server %s an open relay: mail of strangers "
+                     "for others is never taken without login. Remove it; who sends mail logs in "
+                     "at a virtual server with smtp_kind = \"submission\"",
+                     v->name);
+    else if (v->protocol != PROTOCOL_NNTP && v->anonymous_post)
         report_error(r, line_of(group, "anonymous_post"),
                      "anonymous_post is for news (nntp) only: mail is never relayed without login. "
                      "Remove it from virtual server %s",

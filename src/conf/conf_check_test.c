@@ -83,6 +83,10 @@ TEST(strangers)
          "x.conf:2: 'local_domains': \"*.com\" is not a domain name. Write it as in \"mail.example.org\", "
          "without wildcards, international names in their xn-- form.\n"},
         {VSERVER("protocol = \"smtp\"; anonymous_post = true;", "port = 1;"),
+         "x.conf:2: anonymous_post would make virtual server v an open relay: mail of strangers for others "
+         "is never taken without login. Remove it; who sends mail logs in at a virtual server with smtp_kind "
+         "= \"submission\".\n"},
+        {VSERVER("protocol = \"pop3\"; anonymous_post = true;", "port = 1;"),
          "x.conf:2: anonymous_post is for news (nntp) only: mail is never relayed without login. Remove it "
          "from virtual server v.\n"},
         {VSERVER("protocol = \"imap4\"; anonymous_read = true;", "port = 1;"),
@@ -96,6 +100,13 @@ TEST(strangers)
         {VSERVER("protocol = \"nntp\"; anonymous_post = true; allow = [\"::/0\"];", "port = 1;"),
          "x.conf:2: anonymous_post would let every stranger post. Name the networks that may in 'allow' of "
          "virtual server v, or remove it.\n"},
+        {VSERVER("protocol = \"nntp\"; anonymous_post = true; allow = [\"0.0.0.0/1\", \"128.0.0.0/2\", \"192.0.0.0/2\"];", "port = 1;"),
+         "x.conf:2: anonymous_post would let every stranger post. Name the networks that may in 'allow' of "
+         "virtual server v, or remove it.\n"},
+        {VSERVER("protocol = \"nntp\"; anonymous_post = true; allow = [\"2000::/4\", \"3000::/4\"];", "port = 1;"),
+         "x.conf:2: anonymous_post would let every stranger post. Name the networks that may in 'allow' of "
+         "virtual server v, or remove it.\n"},
+        {VSERVER("protocol = \"nntp\"; anonymous_post = true; allow = [\"0.0.0.0/1\", \"192.0.0.0/2\", \"2000::/4\"];", "port = 1;"), ""},
         {VSERVER("protocol = \"pop3\"; quota_reply = \"temporary\";", "port = 1;"),
          "x.conf:2: quota_reply is for smtp only. Remove it from virtual server v.\n"},
         {VSERVER("protocol = \"pop3\"; smtp_kind = \"submission\";", "port = 1;"),

@@ -13,7 +13,7 @@ static const struct {
     {"nothing", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1143; policy = \"starttls\";") ");", ""},
     {"own networks", HEAD "trusted = (\"10.0.0.0/8\", \"::1\", \"2001:db8::/32\"); vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");", ""},
     {"too wide", HEAD "trusted = (\"64.0.0.0/4\"); vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");", "names 64.0.0.0/4, more than any one owner has"},
-    {"too wide 6", HEAD "trusted = (\"2000::/3\"); vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");", "names 2000::/3, more than"},
+    {"too wide 6", HEAD "trusted = (\"2000::/4\"); vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");", "names 2000::/4, more than"},
     {"not required", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; require_secure_channel = false;", "port = 1; policy = \"starttls\";") ");", "does not require a secure channel"},
     {"address greets", HEAD "ca_ip = (\"192.0.2.0/24\"); vservers = (" SERVER("v", "protocol = \"imap4\"; names = (\"192.0.2.1\", \"mail.example.org\");", "port = 1;") ");", "greets with the address 192.0.2.1"},
     {"two servers", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1; address = \"0.0.0.0\";") ", " SERVER("w", "protocol = \"imap4\";", "port = 1; address = \"127.0.0.1\";") ");", "127.0.0.1 port 1 is of virtual server w, all other addresses of the machine are of v"},
@@ -84,6 +84,59 @@ static void expect_warning(const char *name, const char *text, const char *want)
         EXPECT(span_find_span(line, span_cstr(want)) != SPAN_NONE);
     }
     conf_free(c);
+    unit_case(NULL);
+}
+
+/* What the linter is for, a line each: refused (a part of the error), or said (of the warning). */
+/* clang-format off */
+static const struct {
+    const char *fault, *text, *error, *warning;
+} faults[] = {
+    {"open relay", HEAD "vservers = (" SERVER("v", "protocol = \"smtp\"; anonymous_post = true;", "port = 1; policy = \"opportunistic\";") ");",
+     "would make virtual server v an open relay: mail of strangers for others is never taken without login. Remove it", NULL},
+    {"open relay of news", HEAD "vservers = (" SERVER("v", "protocol = \"nntp\"; anonymous_post = true; allow = (\"0.0.0.0/1\", \"128.0.0.0/1\");", "port = 1;") ");",
+     "anonymous_post would let every stranger post. Name the networks", NULL},
+    {"login without TLS", HEAD "vservers = (" SERVER("v", "protocol = \"smtp\"; smtp_kind = \"submission\";", "port = 1; policy = \"opportunistic\";") ");",
+     "Use \"starttls\" or \"tls\": logins need TLS", NULL},
+    {"login without TLS, imap4", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; require_secure_channel = false;", "port = 1; policy = \"opportunistic\";") ");",
+     "Use \"tls\" or \"starttls\": logins need TLS", NULL},
+    {"login without TLS, web", HEAD "vservers = (" SERVER("v", "protocol = \"http\"; require_secure_channel = true;", "port = 1; policy = \"public\";") ");",
+     "Use \"tls\", or set require_secure_channel = false", NULL},
+    {"names that do not fit", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; names = (\"mail.example.net\");", "port = 1;") ");",
+     NULL, "the own CA may not issue for mail.example.net. Add it to ca_dns"},
+    {"names that are no host", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; names = (\"127.0.0.1\", \"mail.example.org\");", "port = 1;") ");",
+     NULL, "greets with the address 127.0.0.1. Put a DNS name first"},
+    {"two on one address", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ", " SERVER("w", "protocol = \"pop3\";", "port = 1;") ");",
+     "0.0.0.0 port 1 is already taken by virtual server v. Choose another address or port", NULL},
+    {"two on one address, one on all", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1; address = \"0.0.0.0\";") ", " SERVER("w", "protocol = \"pop3\";", "port = 1; address = \"127.0.0.1\";") ");",
+     NULL, "Give each its own address or port"},
+    {"trust of another CA", HEAD "vservers = (" SERVER("v", "protocol = \"imap4\"; client_trust = (\"partner.pem\");", "port = 1;") ");",
+     NULL, "Keep \"own-ca\" only, unless that CA issues to your people alone"},
+    {"outlives its issuer", HEAD "cert_days = 400; ca_days = 300; vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");",
+     "but no certificate outlives its issuer. Lower cert_days or raise ca_days", NULL},
+    {"CA outlives its root", HEAD "ca_days = 3000; root_days = 2000; vservers = (" SERVER("v", "protocol = \"imap4\";", "port = 1;") ");",
+     "but no CA outlives its root. Lower ca_days or raise root_days", NULL},
+    {"certificate and MTA-STS", HEAD STS("mode = \"enforce\"; mx = (\"mail.example.org\");") BOTH,
+     "senders would not deliver to it. Add the name that stands in the MX record to 'mx'", NULL},
+};
+/* clang-format on */
+
+TEST(each_line_of_the_linter)
+{
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        BUF_AUTO struct buf problems = BUF(1 << 16);
+        struct conf *c = conf_parse(span_cstr(faults[i].text), "x.conf", &problems);
+        const char *want = faults[i].error != NULL ? faults[i].error : faults[i].warning;
+        struct span all = buf_span(&problems), line;
+        bool found = false;
+        unit_case(faults[i].fault);
+        EXPECT_INT(c == NULL, faults[i].error != NULL);
+        while (span_split(&all, '\n', &line))
+            found |= span_find_span(line, span_cstr(want)) != SPAN_NONE &&
+                     span_starts(line, SPAN("warning: ")) == (faults[i].error == NULL);
+        EXPECT(found);
+        conf_free(c);
+    }
     unit_case(NULL);
 }
 

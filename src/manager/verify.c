@@ -5,7 +5,7 @@
  */
 #include "base/check.h"
 #include "base/clock.h"
-#include "conf/lint.h"
+#include "conf/check.h"
 #include "conf/mta_sts.h"
 #include "manager/verify_foreign.h"
 #include "manager/verify_guest.h"
@@ -58,7 +58,7 @@ static void lint(const struct verify_plan *v, struct buf *out)
     struct report r;
 
     report_init(&r, "the running configuration");
-    conf_lint(v->conf, NULL, &r);
+    conf_check(v->conf, NULL, &r);
     lint_policies(v, &r);
     report_write(&r, out);
     report_done(&r);
