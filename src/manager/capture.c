@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "manager/capture_child.h"
 #include "manager/capture_server.h"
+#include "manager/capture_tables.h"
 #include "manager/capture_tap.h"
 #include "manager/capture_view.h"
 #include "manager/table.h"
@@ -393,7 +394,7 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
     };
     /* that endpoints were not tried is told as what it is */
     const char *verdict = verdict_of(k, !k->ended);
-    struct buf *out = &k->call->out;
+    struct buf *out = &k->call->out, line BUF_AUTO = BUF(4096);
     json_t *failures = json_object_get(probe, "failures");
 
     if (verdict == NULL && n[PROBE_FAIL] > 0)
@@ -411,14 +412,15 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
     buf_printf(out, "Probe: %u checks passed, %u failed, %u skipped.\n", n[PROBE_PASS],
                n[PROBE_FAIL], n[PROBE_SKIP]);
     if (verdict == NULL)
-        buf_printf(out,
+        buf_printf(&line,
                    "PROVED: none of %u marked secrets (passwords, a message, an article; in any "
                    "encoding) can be read in any captured byte; all that the server said outside "
                    "TLS is of the plain grammar; what clients said beyond it, the probe among "
-                   "them on purpose, was refused.\n",
+                   "them on purpose, was refused.",
                    secrets_count(k->secrets));
     else
-        buf_printf(out, "NOT PROVED: %s.\n", verdict);
+        buf_printf(&line, "NOT PROVED: %s.", verdict);
+    capture_put_wrapped(out, buf_span(&line), k->call->columns, 0);
     return verdict == NULL ? 0 : -EPROTO;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "manager/capture_tables.h"
 #include "manager/table.h"
 #include "manager/text.h"
 
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+enum { WIDE_COLUMNS = 130 };
 
 void capture_view_init(struct capture_view *v, struct call *c,
                        const struct observe_endpoint *endpoints, const char *const *serials,
@@ -108,7 +111,6 @@ static void put_event(struct buf *b, const struct capture_view *v, const json_t 
         buf_printf(b, "%s packet %" PRIu64 ": %s ", row->whose == WHOSE_SERVER ? "!!" : "!",
                    number(event, "packet"), row->meaning);
     text_put_safe(b, span_cstr(text_of(event, "text")), false);
-    buf_putc(b, '\n');
 }
 
 static double share(uint64_t part, uint64_t whole)
@@ -127,23 +129,38 @@ static void sum(const struct capture_view *v, const char *name, uint64_t *ret)
 
 static void clear_status(struct capture_view *v)
 {
-    if (v->status_up)
-        fputs("\r\033[K", stdout);
-    v->status_up = false;
+    for (; v->status_lines > 0; v->status_lines--)
+        fputs(v->status_lines > 1 ? "\r\033[K\033[A" : "\r\033[K", stdout);
+}
+
+/* A line that goes on below would not be taken back. */
+static void put_status_line(struct capture_view *v, const struct buf *line)
+{
+    struct buf cut BUF_AUTO = BUF(16384);
+
+    text_put_cut(&cut, buf_span(line), v->call->columns - 1);
+    printf("%s%s", v->status_lines > 0 ? "\n" : "", buf_cstr(&cut));
+    v->status_lines++;
 }
 
 static void show_status(struct capture_view *v)
 {
+    struct buf line BUF_AUTO = BUF(4096), records BUF_AUTO = BUF(4096);
     uint64_t bytes, tls;
 
     clear_status(v);
     sum(v, "bytes", &bytes);
     sum(v, "tls_bytes", &tls);
-    printf("%5.1f s  %" PRIu64 " packets  %" PRIu64 " bytes, %.2f %% of them TLS  %zu offences  "
-           "%" PRIu64 " dropped   (ends with Ctrl-C)",
-           (double)(clock_mono_ms() - v->start_ms) / 1000, number(v->totals, "packets"), bytes,
-           share(tls, bytes), json_array_size(v->offences), number(v->totals, "dropped"));
-    v->status_up = true;
+    buf_printf(&line,
+               "%5.1f s  %" PRIu64 " packets  %" PRIu64
+               " bytes  TLS %.2f %%  %zu offences  %" PRIu64 " dropped   (ends with Ctrl-C)",
+               (double)(clock_mono_ms() - v->start_ms) / 1000, number(v->totals, "packets"), bytes,
+               share(tls, bytes), json_array_size(v->offences), number(v->totals, "dropped"));
+    put_status_line(v, &line);
+    buf_put_cstr(&records, "records: ");
+    capture_put_records(v->totals, &records);
+    if (records.n > sizeof "records: " - 1)
+        put_status_line(v, &records);
     fflush(stdout);
 }
 
@@ -160,7 +177,7 @@ static void take_event(struct capture_view *v, json_t *event)
     const struct offence_row *row = row_of(event);
     const char *type = text_of(event, "type");
     uint64_t endpoint = number(event, "endpoint");
-    struct buf line BUF_AUTO = BUF(16384);
+    struct buf line BUF_AUTO = BUF(16384), text BUF_AUTO = BUF(32768);
 
     if (endpoint >= v->count)
         return;
@@ -179,7 +196,8 @@ static void take_event(struct capture_view *v, json_t *event)
         return;
     clear_status(v);
     put_event(&line, v, event, (unsigned)endpoint);
-    fwrite(line.p, 1, line.n, stdout);
+    capture_put_wrapped(&text, buf_span(&line), v->call->columns, 4);
+    fwrite(text.p, 1, text.n, stdout);
     fflush(stdout);
 }
 
@@ -277,6 +295,27 @@ const char *capture_view_verdict(const struct capture_view *v, bool every_endpoi
 
 /* ---- summary ----------------------------------------------------------------------------- */
 
+/* The same where a table would leave no room for the words. */
+static void list_offences(struct capture_view *v)
+{
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->offences, i, one)
+    {
+        struct buf line BUF_AUTO = BUF(16384);
+        buf_printf(&line,
+                   "packet %" PRIu64 ", offset %" PRIu64
+                   "  %s  %s  %s \xe2\x86\x92 %s  fault of the "
+                   "%s: ",
+                   number(one, "packet"), number(one, "offset"), text_of(one, "at"),
+                   text_of(one, "vserver"), text_of(one, "from"), text_of(one, "to"),
+                   text_of(one, "whose"));
+        text_put_safe(&line, span_cstr(text_of(one, "what")), false);
+        capture_put_wrapped(&v->call->out, buf_span(&line), v->call->columns, 4);
+    }
+}
+
 static void show_offences(struct capture_view *v)
 {
     static const struct view columns[] = {
@@ -308,7 +347,10 @@ static void show_offences(struct capture_view *v)
     }
     if (json_array_size(v->offences) == 0)
         return;
-    view_table(v->call, v->offences, VIEW(columns));
+    if (v->call->columns > 0 && v->call->columns < WIDE_COLUMNS)
+        list_offences(v);
+    else
+        view_table(v->call, v->offences, VIEW(columns));
     buf_putc(&v->call->out, '\n');
 }
 
@@ -357,12 +399,27 @@ static void show_endpoints(struct capture_view *v)
         {"OFFENCES",       "offence_count", VIEW_NUMBER, COLUMN_RIGHT},
     };
 
-    view_table(v->call, json_object_get(v->totals, "endpoints"), VIEW(columns));
+    static const struct view narrow[] = {
+        {"SERVER",     "vserver",       VIEW_TEXT,   COLUMN_WRAP },
+        {"ENDPOINT",   "endpoint",      VIEW_TEXT,   COLUMN_WHOLE},
+        {"CONN",       "connections",   VIEW_NUMBER, COLUMN_RIGHT},
+        {"HANDSHAKES", "versions",      VIEW_TEXT,   COLUMN_WRAP },
+        {"BYTES",      "bytes",         VIEW_NUMBER, COLUMN_RIGHT},
+        {"TLS",        "tls_share",     VIEW_TEXT,   COLUMN_RIGHT},
+        {"LINES",      "lines",         VIEW_NUMBER, COLUMN_RIGHT},
+        {"FAULTS",     "offence_count", VIEW_NUMBER, COLUMN_RIGHT},
+    };
+    const json_t *rows = json_object_get(v->totals, "endpoints");
+
+    if (v->call->columns > 0 && v->call->columns < WIDE_COLUMNS)
+        view_table(v->call, rows, VIEW(narrow));
+    else
+        view_table(v->call, rows, VIEW(columns));
 }
 
 void capture_view_show(struct capture_view *v, const char *mode, const char *verdict, json_t *more)
 {
-    struct buf *out = &v->call->out;
+    struct buf *out = &v->call->out, line BUF_AUTO = BUF(4096);
     uint64_t bytes, tls, clear, unsynced;
     json_t *all;
 
@@ -388,12 +445,16 @@ void capture_view_show(struct capture_view *v, const char *mode, const char *ver
     json_decref(more);
     show_offences(v);
     show_endpoints(v);
-    buf_printf(out,
-               "\n%.1f s by %s: %" PRIu64 " packets kept, %" PRIu64 " dropped; %" PRIu64
+    capture_show_records(v);
+    capture_show_names(v);
+    buf_printf(&line,
+               "%.1f s by %s: %" PRIu64 " packets kept, %" PRIu64 " dropped; %" PRIu64
                " bytes: %" PRIu64 " in TLS (%.2f %%), %" PRIu64 " in clear, %" PRIu64
-               " of sessions that had begun before\n",
+               " of sessions that had begun before",
                (double)(clock_mono_ms() - v->start_ms) / 1000, mode, number(v->totals, "kept"),
                number(v->totals, "dropped"), bytes, tls, share(tls, bytes), clear, unsynced);
+    buf_putc(out, '\n');
+    capture_put_wrapped(out, buf_span(&line), v->call->columns, 0);
     if (v->ready[0] != '\0')
         buf_printf(out, "The jail of the parser is lower than it could be: %s\n", v->ready);
 }

@@ -15,8 +15,8 @@ struct capture_view {
     const struct observe_endpoint *endpoints;
     const char *const *serials; /* in service, one an endpoint; "" not known */
     unsigned count;
-    bool live;      /* lines as they come */
-    bool status_up; /* a status line stands on the terminal */
+    bool live;             /* lines as they come */
+    unsigned status_lines; /* so many stand on the terminal and are taken back */
     uint64_t start_ms;
     json_t *lines, *handshakes, *offences; /* the first CAPTURE_EVENTS_KEPT of each */
     json_t *totals;                        /* the last ones */

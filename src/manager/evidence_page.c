@@ -14,7 +14,8 @@
 /* Beside the style of all pages: what was and what is, and long text that keeps its lines. */
 static const char style[] =
     "section{overflow-x:auto}td code,td.old,td.new,td.what{overflow-wrap:anywhere}"
-    "table.since{table-layout:fixed}table.since col.where{width:20%}table.since col.what{width:20%}"
+    "table.since{table-layout:fixed;min-width:640px}table.since col.where{width:20%}table.since "
+    "col.what{width:20%}"
     "td.old{color:var(--bad)}td.new{color:var(--good)}td.none{color:var(--soft)}"
     "h3{font-size:14px;margin:18px 0 2px}h3 span{color:var(--soft);font-weight:400}"
     "pre.settings{white-space:pre-wrap;overflow-wrap:anywhere;margin:0}"

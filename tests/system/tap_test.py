@@ -99,6 +99,15 @@ def test_leak_of_another_client():
     assert all(x["server"].endswith(f":{server.port('imap')}") and x["packet"] > 0 for x in found)
 
 
+def test_leak_in_words():
+    """Which packet, from whom to whom, and that it was no capture of packets."""
+    with meanwhile(lambda: say("imap", f'1 LOGIN {server.address("alice")} {server.passwords["alice"]}')):
+        r = server.run("capture", "--audit", "--tap", "--settings", str(settings), check=False)
+    line = next(x for x in r.stdout.splitlines() if "password of alice" in x)
+    assert r.returncode == 1 and int(line.split()[0]) > 0 and f"127.0.0.1:{server.port('imap')}" in line and "a marked secret can be read" in line, r.stdout
+    assert "s by a tap in the server, as asked: " in r.stdout and "NOT PROVED: " in r.stdout, r.stdout
+
+
 def test_leak_of_the_server():
     """A message in clear on port 25, which a stranger may send: the words of an account's password in it are found, base64 or not."""
     import base64
