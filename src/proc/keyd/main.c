@@ -72,7 +72,8 @@ int main(void)
     keyd_on_export(c->state, on_export, c);
     child_jail(c, "keyd");
     status = child_run(c);
-    if (keyd_idle(c->state))
-        keyd_close(c->state);
+    if (!keyd_idle(c->state))
+        _exit(status); /* a thread signs yet: what exit() calls would take OpenSSL away from it */
+    keyd_close(c->state);
     return status;
 }
