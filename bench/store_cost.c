@@ -3,7 +3,7 @@
  * count its instructions. Works on the store's folder by itself: no other process may have it open.
  *
  *     store_cost fill FOLDER MESSAGES BYTES [MAILBOXES [ACCOUNT]]    into INBOX (or Bulk 1 … n) of the account (16)
- *     store_cost append|flag|expunge|fetch|status|select FOLDER TIMES
+ *     store_cost append|flag|expunge|marked|fetch|status|select FOLDER TIMES
  *
  * bench/cost and bench/big run it.
  */
@@ -286,7 +286,18 @@ static int change(const char *what, unsigned times)
               .grant = buf_span(&grant), .mailbox = box, .uids = set
         };
         buf_clear(&b);
-        if (kind == MSG_STORE_APPEND)
+        if (*what == 'm') { /* one is marked, and all that are marked go */
+            struct range all = {1, count};
+            f.flags = STORE_DELETED;
+            wr_flags(&b, &f);
+            int err = ask(MSG_STORE_FLAGS, ROLE_ACCESS, &b, true);
+            if (err)
+                die(what, err);
+            buf_clear(&b);
+            x.uids = (struct rangeset){&all, 1, 1};
+            x.only_deleted = true;
+            wr_expunge(&b, &x);
+        } else if (kind == MSG_STORE_APPEND)
             put_append(&b, box, 1, 2048, 1000000000 + count + n);
         else if (kind == MSG_STORE_FLAGS)
             wr_flags(&b, &f);
@@ -377,7 +388,7 @@ int main(int argc, char **argv)
 {
     if (argc < 4 || (strcmp(argv[1], "fill") == 0 && argc < 5)) {
         fprintf(stderr, "store_cost fill FOLDER MESSAGES BYTES [MAILBOXES [ACCOUNT]]\n"
-                        "store_cost append|flag|expunge|fetch|status|select FOLDER TIMES\n");
+                        "store_cost append|flag|expunge|marked|fetch|status|select FOLDER TIMES\n");
         return 2;
     }
     const char *what = argv[1], *root = argv[2];

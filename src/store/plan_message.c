@@ -250,24 +250,61 @@ int plan_flags(struct engine *e, struct intent *i)
 }
 
 /* ------------------------------------------------------------------ EXPUNGE */
+/* A set that is no longer is looked through. */
+enum { DELETED_FEW = 64, DELETED_LOOK = 1024, DELETED_SHARE = 16 };
+
+/*
+ * Which messages of the set carry \Deleted, without looking at all of them: they were mostly marked
+ * lately, so they are among the last of the change log, and how many there are in the mailbox is
+ * known. False: not all were found near its end.
+ */
+static bool find_deleted(struct engine *e, const struct mbox *m, const struct rangeset *uids,
+                         struct rangeset *ret)
+{
+    struct key k = key_change(m->id, UINT64_MAX, UINT32_MAX);
+    uint32_t look = DELETED_LOOK + m->row.messages / DELETED_SHARE, left = m->row.deleted;
+    MDB_val key = {k.n, k.b}, v;
+    MDB_cursor *c;
+
+    if (left > DELETED_LOOK || mdb_cursor_open(e->txn, e->index.dbi[INDEX_CHANGE], &c) != 0)
+        return false;
+    int err = left ? mdb_cursor_get(c, &key, &v, MDB_SET_RANGE) : 0;
+    err = left ? mdb_cursor_get(c, &key, &v, err ? MDB_LAST : MDB_PREV) : 0;
+    while (left && look-- && err == 0 && key.mv_size == 20 && memcmp(key.mv_data, k.b, 8) == 0) {
+        uint32_t uid = key_get_u32((const char *)key.mv_data + 16);
+        struct key mk = key_message(m->id, uid);
+        struct row_message row;
+        if (index_get_row(&e->index, e->txn, INDEX_MESSAGE, &mk, &row, sizeof(row)) == 0 &&
+            row.flags & STORE_DELETED) {
+            left--;
+            if (rangeset_has(uids, uid))
+                rangeset_add(ret, uid, uid);
+        }
+        err = mdb_cursor_get(c, &key, &v, MDB_PREV);
+    }
+    mdb_cursor_close(c);
+    return left == 0;
+}
+
 static int expunge_piece(struct engine *e, struct intent *i, const struct msg_expunge *x,
                          struct mbox *m)
 {
     uint32_t gone[ENGINE_PIECE_MAX], uid, from = (uint32_t)i->progress, next = 0;
-    struct rangeset all = RANGESET_EMPTY;
+    struct rangeset all = RANGESET_EMPTY, deleted = RANGESET_EMPTY;
+    bool few = x->only_deleted && rangeset_count(&x->uids) > DELETED_FEW &&
+               find_deleted(e, m, &x->uids, &deleted);
     uint64_t modseq = m->row.highestmodseq;
     struct row_message row;
     size_t count = 0;
     struct walk w;
     int err;
 
-    if (i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &all)) {
-        rangeset_done(&all);
-        return -EIO;
-    }
-    err = walk_begin(e, m->id, &x->uids, from, &w);
+    err = i->answer->n && !rd_flagged(buf_span(i->answer), &modseq, &all) ? -EIO : 0;
+    if (!err)
+        err = walk_begin(e, m->id, few ? &deleted : &x->uids, from, &w);
     if (err) {
         rangeset_done(&all);
+        rangeset_done(&deleted);
         return err;
     }
     while (walk_next(&w, from, &uid, &row)) {
@@ -281,6 +318,7 @@ static int expunge_piece(struct engine *e, struct intent *i, const struct msg_ex
         rangeset_add(&all, uid, uid);
     }
     mdb_cursor_close(w.c);
+    rangeset_done(&deleted);
     i->more = next != 0;
     i->progress = next;
     if (count) {

@@ -239,6 +239,57 @@ TEST(flags_are_told)
     with_store(flags_are_told);
 }
 
+/* EXPUNGE of whatever is marked, in a large mailbox: marked lately, long ago, or from the beginning. */
+static void marked_go(void *arg)
+{
+    static const struct {
+        const char *name, *early, *other, *late, *set, *want;
+    } rows[] = {
+        {"none",               "",       "",      "",           "1:*",    ""          },
+        {"lately",             "",       "2:9",   "5,100,7",    "1:*",    "5,7,100"   },
+        {"not of the set",     "",       "",      "15,110,120", "16:115", "110"       },
+        {"of the set before",  "",       "",      "8",          "1:*",    "8,15,120"  },
+        {"long ago",           "11",     "12:99", "",           "1:*",    "11"        },
+        {"both",               "20,101", "30:90", "102",        "1:*",    "20,101:102"},
+        {"from the beginning", "",       "",      "40",         "1:*",    "40,131"    },
+        {"only these",         "50,51",  "",      "",           "51",     "51"        },
+        {"what is left",       "",       "",      "",           "1:*",    "50"        },
+    };
+    uint64_t inbox = mailbox(ALICE, "INBOX");
+    struct rangeset gone = RANGESET_EMPTY;
+    struct store_appended a;
+
+    for (int i = 0; i < 130; i++)
+        EXPECT_INT(append(inbox, "m", 0, &a), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rangeset uids = set(rows[i].set);
+        struct buf b = BUF(1000);
+        unit_case(rows[i].name);
+        if (strcmp(rows[i].name, "from the beginning") == 0)
+            EXPECT_INT(append(inbox, "m", STORE_DELETED, &a),
+                       0); /* no change of it is in the log */
+        if (rows[i].early[0])
+            flag(inbox, rows[i].early, FLAGS_ADD, STORE_DELETED, UINT64_MAX, NULL, NULL);
+        if (rows[i].other[0])
+            flag(inbox, rows[i].other, FLAGS_ADD, STORE_FLAGGED, UINT64_MAX, NULL, NULL);
+        if (rows[i].late[0])
+            flag(inbox, rows[i].late, FLAGS_ADD, STORE_DELETED, UINT64_MAX, NULL, NULL);
+        EXPECT_INT(store_expunge(s, buf_span(&alice), inbox, &uids, true, &gone), 0);
+        rangeset_print(&gone, &b);
+        EXPECT_SPAN(buf_span(&b), span_cstr(rows[i].want));
+        rangeset_clear(&gone);
+        buf_done(&b);
+        rangeset_done(&uids);
+    }
+    EXPECT_INT(info(inbox).deleted, 0);
+    EXPECT_INT(info(inbox).messages, 131 - 15);
+    rangeset_done(&gone);
+}
+TEST(marked_go)
+{
+    with_store(marked_go);
+}
+
 TEST(flags_and_changes)
 {
     with_store(flags_and_changes);

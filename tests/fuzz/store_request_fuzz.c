@@ -83,6 +83,45 @@ static void begin(void)
     account();
 }
 
+/* The answer to a change of flags: whole, and what it tells of messages is what they are. */
+static void flags_answer(struct span request, struct span answer)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct rangeset modified = RANGESET_EMPTY;
+    struct store_told told;
+    struct msg_flags f;
+    uint64_t modseq;
+
+    CHECK(rd_flagged_told(answer, &modseq, &modified, &told));
+    CHECK(rd_flags(request, a, &f) && (told.count == 0 || f.known));
+    CHECK(told.count == 0 || told.count == rangeset_count(&f.uids));
+    for (size_t i = 0; i < told.count; i++) {
+        struct key k = key_message(f.mailbox, told.message[i].uid);
+        struct row_message row;
+        MDB_txn *t;
+        CHECK(rangeset_has(&f.uids, told.message[i].uid));
+        CHECK(mdb_txn_begin(engine->index.env, NULL, MDB_RDONLY, &t) == 0);
+        CHECK(index_get_row(&engine->index, t, INDEX_MESSAGE, &k, &row, sizeof(row)) == 0);
+        CHECK(row.flags == told.message[i].flags && row.modseq == told.message[i].modseq);
+        mdb_txn_abort(t);
+    }
+    rangeset_done(&modified);
+    rangeset_done(&f.uids);
+    arena_free(a);
+}
+
+/* Any bytes as such an answer. */
+static void any_answer(struct span s)
+{
+    struct rangeset modified = RANGESET_EMPTY;
+    struct store_told told;
+    uint64_t modseq;
+
+    if (!rd_flagged_told(s, &modseq, &modified, &told))
+        CHECK(told.count == 0);
+    rangeset_done(&modified);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf payload = BUF(1 << 17), answer = BUF(1 << 17);
@@ -114,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[1] & 2)
         wr_span(&payload, buf_span(&grant));
     wr_raw(&payload, data + 2, size - 2);
+    any_answer(span_of(data + 2, size - 2));
     i.payload = buf_span(&payload);
     if (data[1] & 4) {
         int fd;
@@ -122,9 +162,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (fd >= 0)
             close(fd);
     } else {
+        uint64_t repeats =
+            engine->stats.repeats; /* then the answer may be that of another request */
         int status = engine_run(engine, &i);
         /* The account may have been disabled or deleted by now; the engine may not have failed. */
         CHECK(status <= 0 && !engine->failed);
+        if (i.kind == MSG_STORE_FLAGS && status == 0 && engine->stats.repeats == repeats)
+            flags_answer(i.payload, buf_span(&answer));
     }
     if (runs % 50 == 0)
         engine_housekeep(engine);
