@@ -4,6 +4,7 @@
 #include "base/span.h"
 
 #include <netinet/in.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 enum { NAME_TEXT_MAX = 253 }; /* 255 bytes in wire form */
@@ -113,11 +114,18 @@ void answer_tlsa(struct dns_records r, struct dns_tlsa_answer *ret)
     for (size_t i = 0; r.data[i] && ret->count < DNS_TLSA_MAX; i++) {
         struct dns_tlsa *t = &ret->v[ret->count];
         const unsigned char *p = (const unsigned char *)r.data[i];
-        if (r.len[i] < 4 || (size_t)r.len[i] - 3 > sizeof(t->data))
+        size_t n = r.len[i] < 4 ? 0 : (size_t)r.len[i] - 3;
+        bool whole = n > sizeof(t->data) && n <= DNS_TLSA_BYTES_MAX && p[2] == 0;
+        if (n == 0 || (n > sizeof(t->data) && !whole))
             continue;
-        *t = (struct dns_tlsa){
-            .usage = p[0], .selector = p[1], .matching = p[2], .bytes = (size_t)r.len[i] - 3};
-        memcpy(t->data, p + 3, t->bytes);
+        *t = (struct dns_tlsa){.usage = p[0], .selector = p[1], .matching = p[2], .bytes = n};
+        if (whole) {
+            t->whole = n;
+            t->bytes = SHA512_DIGEST_LENGTH;
+            SHA512(p + 3, n, t->data);
+        } else {
+            memcpy(t->data, p + 3, n);
+        }
         ret->count++;
     }
 }

@@ -4,6 +4,7 @@
 #include "base/span.h"
 #include "unit/unit.h"
 #include <netinet/in.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 
 #define WIRE(s) ((const unsigned char *)(s)), sizeof(s) - 1
@@ -129,8 +130,50 @@ TEST(tlsa)
     struct dns_tlsa_answer a = {0};
 
     answer_tlsa((struct dns_records){data, len}, &a);
-    REQUIRE(a.count == 1);
+    REQUIRE(a.count == 2);
     EXPECT(a.v[0].usage == 3 && a.v[0].selector == 1 && a.v[0].matching == 1 && a.v[0].bytes == 4);
+    EXPECT_INT(a.v[0].whole, 0);
+    EXPECT_INT(a.v[1].whole, 65);
+}
+
+/* Matching type 0: a whole certificate, as far as there are such; a digest is never so long. */
+TEST(tlsa_of_whole_certificates)
+{
+    static const struct {
+        const char *name;
+        unsigned char matching;
+        int n;
+        size_t count, bytes, whole;
+    } rows[] = {
+        {"as much as a digest", 0, 64,    1, 64, 0    },
+        {"a short key",         0, 65,    1, 64, 65   },
+        {"a certificate",       0, 900,   1, 64, 900  },
+        {"the largest",         0, 16384, 1, 64, 16384},
+        {"too large",           0, 16385, 0, 0,  0    },
+        {"no SHA-256",          1, 65,    0, 0,  0    },
+        {"no SHA-512",          2, 900,   0, 0,  0    },
+    };
+    static char record[3 + 16385];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *const data[] = {record, NULL};
+        const int len[] = {rows[i].n + 3};
+        struct dns_tlsa_answer a = {0};
+        unsigned char digest[SHA512_DIGEST_LENGTH];
+        unit_case(rows[i].name);
+        memset(record, 'x', sizeof record);
+        record[0] = 3;
+        record[1] = 0;
+        record[2] = (char)rows[i].matching;
+        answer_tlsa((struct dns_records){data, len}, &a);
+        EXPECT_INT(a.count, rows[i].count);
+        EXPECT_INT(a.v[0].bytes, rows[i].bytes);
+        EXPECT_INT(a.v[0].whole, rows[i].whole);
+        SHA512((const unsigned char *)record + 3, (size_t)rows[i].n, digest);
+        if (rows[i].whole > 0)
+            EXPECT(memcmp(a.v[0].data, digest, sizeof digest) == 0);
+    }
+    unit_case(NULL);
 }
 
 TEST(txt)

@@ -22,7 +22,7 @@ struct dns_tlsa dane_record(uint8_t usage, struct span spki)
 bool dane_same(const struct dns_tlsa *a, const struct dns_tlsa *b)
 {
     return a->usage == b->usage && a->selector == b->selector && a->matching == b->matching &&
-           a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+           a->whole == b->whole && a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
 }
 
 bool dane_has(const struct dns_tlsa_answer *a, const struct dns_tlsa *t)

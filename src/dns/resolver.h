@@ -51,10 +51,13 @@ struct dns_addresses {
 enum dns_result dns_addresses(struct resolver *r, const char *host,
                               struct dns_addresses *ret); /* suspends */
 
+enum { DNS_TLSA_BYTES_MAX = 16384 }; /* of a record: a whole certificate has room */
 struct dns_tlsa {
     uint8_t usage, selector, matching;
     unsigned char data[64];
-    size_t bytes;
+    size_t bytes; /* of data */
+    size_t whole; /* matching type 0 and more than data holds: so many bytes, and data is their
+                     SHA-512, which tells as well whether something is the same; else 0 */
 };
 struct dns_tlsa_answer {
     struct dns_tlsa v[DNS_TLSA_MAX];

@@ -31,8 +31,10 @@ static bool is_it(const struct dns_tlsa *t, const struct certificate *c)
             return false;
         whole = buf_span(&spki);
     }
-    if (t->matching == EXACT)
+    if (t->matching == EXACT && t->whole == 0)
         return span_eq(whole, span_of(t->data, t->bytes));
+    if (t->matching == EXACT && t->whole != whole.n)
+        return false;
     if (t->matching == SHA_256)
         SHA256((const unsigned char *)whole.p, whole.n, digest);
     else
@@ -92,6 +94,10 @@ enum tlsa_fit tlsa_judge(const struct tlsa_question *q, const struct dns_tlsa *t
 void tlsa_print(const struct dns_tlsa *t, struct buf *out)
 {
     buf_printf(out, "%u %u %u ", t->usage, t->selector, t->matching);
+    if (t->whole != 0) {
+        buf_printf(out, "(%zu bytes)", t->whole);
+        return;
+    }
     for (size_t i = 0; i < t->bytes; i++)
         buf_printf(out, "%02x", t->data[i]);
 }

@@ -34,8 +34,9 @@ static struct dns_tlsa record(unsigned usage, unsigned selector, unsigned matchi
 
     if (selector == 1 && certificate_spki(c, &spki))
         whole = buf_span(&spki);
-    t.bytes = matching == 2 ? SHA512_DIGEST_LENGTH : SHA256_DIGEST_LENGTH;
-    if (matching == 2)
+    t.bytes = matching != 1 ? SHA512_DIGEST_LENGTH : SHA256_DIGEST_LENGTH;
+    t.whole = matching == 0 ? whole.n : 0;
+    if (matching != 1)
         SHA512((const unsigned char *)whole.p, whole.n, t.data);
     else
         SHA256((const unsigned char *)whole.p, whole.n, t.data);
@@ -54,6 +55,10 @@ TEST(records)
         {3, 1, 2, 'l', true,  false, TLSA_FITS    },
         {3, 0, 1, 'l', true,  false, TLSA_FITS    },
         {3, 0, 2, 'l', true,  false, TLSA_FITS    },
+        {3, 0, 0, 'l', true,  false, TLSA_FITS    },
+        {3, 1, 0, 'l', true,  false, TLSA_FITS    },
+        {2, 0, 0, 'i', true,  false, TLSA_FITS    },
+        {3, 0, 0, 'o', true,  false, TLSA_DIFFERS },
         {3, 1, 1, 'o', true,  false, TLSA_FITS    },
         {3, 0, 1, 'o', true,  false, TLSA_DIFFERS },
         {3, 1, 1, 'i', true,  true,  TLSA_DIFFERS },
@@ -95,7 +100,8 @@ TEST(records)
         if (rows[i].want == TLSA_FITS)
             EXPECT_INT(tlsa_judge(&q, &t), TLSA_DIFFERS);
         t.bytes--;
-        EXPECT_INT(tlsa_judge(&q, &t), TLSA_UNUSABLE);
+        if (t.matching != 0)
+            EXPECT_INT(tlsa_judge(&q, &t), TLSA_UNUSABLE);
     }
     unit_case(NULL);
     certificate_free(leaf);
