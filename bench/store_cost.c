@@ -270,6 +270,8 @@ static int change(const char *what, unsigned times)
     /* The first ones make what is made once. */
     for (unsigned n = 0; n < times + 4; n++) {
         uint32_t uid = n < 4 ? 1 + n : pick(count, n - 4, times);
+        if (*what == 'm') /* those went by "expunge" */
+            uid += n < 4 ? 4 : 1;
         struct range one = {uid, uid};
         struct rangeset set = {&one, 1, 1};
         struct msg_flags f = {
@@ -303,6 +305,7 @@ static int change(const char *what, unsigned times)
             wr_flags(&b, &f);
         else
             wr_expunge(&b, &x);
+        uint32_t before = mbox_get(engine, box)->row.messages;
         struct change c = {kind, &b, 0};
         if (n < 4)
             do_change(&c);
@@ -310,6 +313,8 @@ static int change(const char *what, unsigned times)
             counted(do_change, &c);
         if (c.status)
             die(what, c.status);
+        if (*what == 'm' && mbox_get(engine, box)->row.messages != before - 1)
+            die("the marked one did not go", 0);
     }
     buf_done(&b);
     return 0;
