@@ -5,8 +5,10 @@ import email.parser
 import io
 import os
 import pathlib
+import re
 import sys
 
+import store_reader
 from sealpost import Server, main
 
 server = None
@@ -103,5 +105,35 @@ def post_and_read():
     print(f"     {len(posted)} articles by NNTP")
 
 
+def read_without_the_server():
+    """The folder of the stopped server has what IMAP shows, for who knows its documents only."""
+    c = server.imap("alice")
+    for n, flags in enumerate(("", "\\Seen", "\\Answered \\Flagged work", "\\Draft later work")):
+        assert c.append("INBOX", f"({flags})", None, f"Subject: {n}\r\n\r\n{n}\r\n".encode())[0] == "OK"
+    c.select("INBOX")
+    c.store("1", "+FLAGS", "(\\Seen later)")
+    c.copy("2:4", "Archive")
+    c.store("3", "+FLAGS", "\\Deleted")
+    c.expunge()
+    c.store("1", "+FLAGS", "\\Deleted")
+    c.logout()
+    want = {}
+    for name in ("alice", "bob"):
+        c = server.imap(name)
+        for box in ("INBOX", "Archive"):
+            if c.select(box, readonly=True)[1][0] != b"0":
+                parts = [p for p in c.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[])")[1] if isinstance(p, tuple)]
+                want[name, box] = {int(re.search(rb"UID (\d+)", p[0]).group(1)): (frozenset(re.search(rb"FLAGS \(([^)]*)\)", p[0]).group(1).decode().split()) - {"\\Recent"}, p[1]) for p in parts}
+        c.logout()
+    ids = {name: server.json("account", "show", server.address(name)) for name in ("alice", "bob")}
+    ids = {name: (a["accounts"][0] if "accounts" in a else a)["id"] for name, a in ids.items()}
+    server.stop()
+    found = store_reader.messages(server.data)
+    assert len(want) == 3 and len(want["alice", "INBOX"]) == 3, want.keys()
+    for (name, box), rows in want.items():
+        assert found[ids[name], box] == rows, (name, box, len(found[ids[name], box]), len(rows))
+    print(f"     {sum(map(len, want.values()))} messages with flags, from the log alone")
+
+
 with Server(sys.argv[1]) as server:
-    main(deliver_and_read, post_and_read)
+    main(deliver_and_read, post_and_read, read_without_the_server)
