@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATES_MAX = 65000, FORM_BYTES_MAX = 3 * SECRET_BYTES_MAX, NAME_BYTES = 80, ROW = 256 };
+enum {
+    STATES_MAX = 65000,
+    FORM_BYTES_MAX = 3 * SECRET_BYTES_MAX,
+    NAME_BYTES = 80,
+    ROW = 256,
+    STRIDE = SECRET_BYTES_MIN -
+             1, /* no form is shorter: in so many places at least it has two bytes in a row */
+};
 
 /* What a state means when it is reached. */
 struct leaf {
@@ -24,7 +31,8 @@ struct secrets {
     struct leaf *leaves;
     unsigned states, room;
     bool linked;
-    unsigned char pairs[65536 / 8]; /* of two bytes: does a form begin so? */
+    unsigned char
+        pairs[65536 / 8]; /* of two bytes: do they stand in the first STRIDE places of a form? */
 };
 
 struct secrets *secrets_new(void)
@@ -70,6 +78,11 @@ static unsigned new_state(struct secrets *s)
     return s->states++;
 }
 
+static unsigned pair_of(const char *two)
+{
+    return (unsigned)(unsigned char)two[0] << 8 | (unsigned char)two[1];
+}
+
 static void add_form(struct secrets *s, const char *form, struct span bytes)
 {
     unsigned at = 0;
@@ -83,6 +96,10 @@ static void add_form(struct secrets *s, const char *form, struct span bytes)
             s->next[at][c] = (uint16_t)fresh;
         }
         at = s->next[at][c];
+    }
+    for (size_t i = 0; i < STRIDE; i++) {
+        unsigned pair = pair_of(bytes.p + i);
+        s->pairs[pair / 8] |= (unsigned char)(1u << pair % 8);
     }
     if (s->leaves[at].secret == 0)
         s->leaves[at] = (struct leaf){(uint8_t)s->count, form, (uint16_t)bytes.n};
@@ -174,14 +191,6 @@ bool secrets_add(struct secrets *s, const char *name, struct span secret)
     return true;
 }
 
-static void note_pairs(struct secrets *s)
-{
-    for (unsigned a = 0; a < ROW; a++)
-        for (unsigned b = 0; s->next[0][a] != 0 && b < ROW; b++)
-            if (s->next[s->next[0][a]][b] != 0)
-                s->pairs[(a << 8 | b) / 8] |= (unsigned char)(1u << b % 8);
-}
-
 /* Where no path goes on, the longest suffix that is the beginning of a form does. */
 static void link_states(struct secrets *s)
 {
@@ -190,7 +199,6 @@ static void link_states(struct secrets *s)
     unsigned head = 0, tail = 0;
 
     CHECK(queue != NULL && suffix != NULL);
-    note_pairs(s);
     for (unsigned c = 0; c < ROW; c++)
         if (s->next[0][c] != 0)
             queue[tail++] = s->next[0][c];
@@ -250,14 +258,15 @@ static bool fold_step(const struct secrets *s, struct secret_scan *scan, char c,
     return hit(s, scan->folded, end, ret);
 }
 
-static bool begins(const struct secrets *s, const char *two)
+static bool is_in_form(const struct secrets *s, const char *two)
 {
-    unsigned pair = (unsigned)(unsigned char)two[0] << 8 | (unsigned char)two[1];
+    unsigned pair = pair_of(two);
 
     return s->pairs[pair / 8] >> pair % 8 & 1;
 }
 
-/* Without folding, the way of all ciphertext: nearly every byte leads back to the beginning. */
+/* Without folding, the way of all ciphertext: nearly every byte leads back to the beginning. There, a form that begins within the next STRIDE
+ * bytes has the last of these and the one behind it; if no form has such a pair, all of them are passed by. */
 static bool scan_raw(const struct secrets *s, struct secret_scan *scan, struct span bytes,
                      size_t *at, struct secret_hit *ret)
 {
@@ -265,9 +274,8 @@ static bool scan_raw(const struct secrets *s, struct secret_scan *scan, struct s
     size_t i = *at;
 
     while (i < bytes.n) {
-        /* a byte that no form begins with, with the one behind it, changes nothing */
-        while (state == 0 && i + 1 < bytes.n && !begins(s, bytes.p + i))
-            i++;
+        while (state == 0 && bytes.n - i > STRIDE && !is_in_form(s, bytes.p + i + STRIDE - 1))
+            i += STRIDE;
         state = s->next[state][(unsigned char)bytes.p[i++]];
         if (state != 0 && hit(s, state, i, ret)) {
             scan->raw = state;

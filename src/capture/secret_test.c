@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "unit/unit.h"
 
 #define SECRET "geheim/Wort=17ü"
@@ -106,4 +107,37 @@ TEST(chance)
     while (b.n < 1 << 20)
         buf_putc(&b, (char)unit_random());
     EXPECT_INT(find(buf_span(&b), true, 1 << 20, &h), 0);
+}
+
+/* Ciphertext is passed by in strides: none of them may step over a secret, wherever it stands and wherever packets cut it. */
+TEST(no_stride_steps_over_it)
+{
+    static const struct span forms[] = {SPAN("12345678"), SPAN("MTIzNDU2Nz"),
+                                        SPAN("3132333435363738")};
+    struct secrets *s = secrets_new();
+
+    secrets_add(s, "one", SPAN("12345678"));
+    for (unsigned round = 0; round < 2000; round++) {
+        struct buf b BUF_AUTO = BUF(400);
+        struct span form = forms[round % ARRAY_LEN(forms)], rest;
+        struct secret_scan scan = {0};
+        size_t before = unit_random() % 60, after = unit_random() % 30, begun = 0, end = 0;
+        struct secret_hit h;
+        for (size_t i = 0; i < before; i++)
+            buf_putc(&b, (char)(unit_random() | 0x80)); /* of no form */
+        buf_put_span(&b, form);
+        for (size_t i = 0; i < after; i++)
+            buf_putc(&b, (char)(unit_random() | 0x80));
+        rest = buf_span(&b);
+        while (rest.n > 0 && end == 0) {
+            struct span piece = span_head(rest, 1 + unit_random() % 40);
+            size_t at = 0;
+            if (secrets_scan(s, &scan, piece, false, &at, &h))
+                end = begun + h.end;
+            begun += piece.n;
+            rest = span_skip(rest, piece.n);
+        }
+        EXPECT_INT(end, before + form.n);
+    }
+    secrets_free(s);
 }
