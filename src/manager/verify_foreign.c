@@ -206,7 +206,10 @@ static int read_roots(struct verify_plan *v, struct err *e)
 static void add_place(struct verify_plan *v, const struct foreign_url *u, struct place *p,
                       struct cert_names *names)
 {
-    snprintf(p->name, sizeof p->name, "%s://%s", u->scheme->name, u->host);
+    bool six = strchr(u->host, ':') != NULL;
+
+    snprintf(p->name, sizeof p->name, "%s://%s%s%s", u->scheme->name, six ? "[" : "", u->host,
+             six ? "]" : "");
     p->vserver.name = p->name;
     p->vserver.protocol = (uint8_t)u->scheme->protocol;
     p->vserver.smtp_kind = (uint8_t)u->scheme->kind;

@@ -442,6 +442,10 @@ def test_what_keeps_from_looking():
             assert found, (scheme, detail, remedy, [(k, results[k]["detail"], results[k]["remedy"]) for k in failed])
             assert not [x for x in results.values() if "first name" in x["remedy"]], results
         side_by_side(one, rows)
+    # an address of IPv6 is shown as it was given
+    r = subprocess.run([sealpost, "verify", f"smtp://[::1]:{closed}", "--root", str(ca.root), "--json"], capture_output=True, text=True, timeout=60)
+    x = json.loads(r.stdout)["results"][0]
+    assert r.returncode == 1 and (x["vserver"], x["endpoint"]) == ("smtp://[::1]", f"[::1]:{closed}"), x
 
 
 bin_folder = pathlib.Path(sys.argv[1]).resolve()
