@@ -103,6 +103,10 @@ def test_seen_through_the_name():
     with There(through(server.port("imaps")), server.port("imaps")):
         wait_for("all is well", lambda: (o := outside()) and o["up"] and o["expected"] and not o["alarmed"], 30)
         assert f"mail.example.test at {OUTSIDE}:{server.port('imaps')} is well again" in server.log.read_text()
+        # whoever was told of it is told of its end
+        end = wait_for("its end by webhook", lambda: told("imap4-default is well again", before), 20)[-1]
+        assert end["event"] == "endpoint" and f"mail.example.test at {OUTSIDE}" in end["text"] and "is over" in end["text"], end
+        wait_for("its end by mail", lambda: mails("is well again"), 20)
 
 
 def watched(scheme):

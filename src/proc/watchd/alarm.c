@@ -53,13 +53,31 @@ enum watch_fault watchd_fault(const struct watched *w)
     return !w->last.fits ? WATCH_UNFIT : !w->is_expected ? WATCH_OTHER : WATCH_FINE;
 }
 
+/* Whoever was told of a fault is told of its end. */
+static void tell_end(struct watchd *d, struct watched *w)
+{
+    char subject[ORDER_SUBJECT_MAX + 1], text[ORDER_TEXT_MAX], where[400];
+    const char *was = fault_words[w->alarmed];
+
+    if (w->alarmed == WATCH_FINE)
+        return;
+    w->alarmed = WATCH_FINE;
+    watched_name(w, where);
+    snprintf(subject, sizeof subject, "%s is well again", w->target.vserver->name);
+    snprintf(text, sizeof text,
+             "What the standing probe had told of %s of virtual server %s, that it %s, is over: it "
+             "shows what it should.\n",
+             where, w->target.vserver->name, was);
+    send_alarm(d, w->target.vserver->name, "endpoint", subject, text);
+}
+
 void watchd_alarm(struct watchd *d, struct watched *w, int64_t now)
 {
     enum watch_fault fault = watchd_fault(w);
     char subject[ORDER_SUBJECT_MAX + 1], text[ORDER_TEXT_MAX], where[400];
 
     if (fault == WATCH_FINE) {
-        w->alarmed = WATCH_FINE;
+        tell_end(d, w);
         return;
     }
     if (fault == w->alarmed && now - w->alarmed_at < WATCH_REMIND_S)
