@@ -41,7 +41,8 @@ static bool reported(const struct worker_vserver *v)
 enum { UNCOVERED_MAX = 40 };
 
 struct uncovered {
-    struct buf *json; /* NULL: only counted */
+    struct buf *json;       /* NULL: only counted */
+    uint64_t at_least, max; /* which names: by how often they were asked for; 0: no end */
     uint64_t count;
     unsigned names;
 };
@@ -50,7 +51,7 @@ static void on_sni(const char *name, uint64_t count, bool covered, void *arg)
 {
     struct uncovered *u = arg;
 
-    if (covered || count == 0)
+    if (covered || count == 0 || count < u->at_least || (u->max > 0 && count > u->max))
         return;
     u->count += count;
     if (u->json == NULL || u->names >= UNCOVERED_MAX || u->json->n > u->json->max * 3 / 4)
@@ -105,8 +106,12 @@ void worker_status(struct worker *w, struct buf *json)
         VSERVER_METRICS(ROW)
 #undef ROW
         (void)t;
-        struct uncovered u = {.json = json};
+        struct uncovered u = {.json = json, .at_least = 2};
         buf_put_cstr(json, ",\"uncovered\":[");
+        tls_context_sni_each(v->tls, on_sni, &u);
+        /* a flood of names that are asked for once hides none that comes again */
+        u.at_least = 0;
+        u.max = 1;
         tls_context_sni_each(v->tls, on_sni, &u);
         buf_printf(json, "],\"sni_uncovered_total\":%" PRIu64 "}", u.count);
     }

@@ -359,13 +359,20 @@ def test_page():
 def test_names_that_nothing_covers():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for name in ("mail.other.example", "MAIL.other.example", "localhost"):
+    for name in ("mail.other.example", "MAIL.other.example", "mail.other.example", "mail.other.example", "localhost"):
         with socket.create_connection(("127.0.0.1", scene.server.port("imaps"))) as s, context.wrap_socket(s, server_hostname=name) as t:
             t.recv(100)
     rows = scene.server.json("vserver", "show", "imap4-default")["uncovered"]
-    assert [(r["name"], r["count"]) for r in rows] == [("mail.other.example", 2)], rows
+    assert [(r["name"], r["count"]) for r in rows] == [("mail.other.example", 4)], rows
     assert "sealpost cert issue imap4-default" in rows[0]["add"]
     assert scene.server.json("vserver", "show", "pop3-default")["uncovered"] == []
+    # a flood of random names: what is kept of them is bounded, and what nobody can tell apart is no name to add
+    for i in range(300):
+        with socket.create_connection(("127.0.0.1", scene.server.port("imaps"))) as s, context.wrap_socket(s, server_hostname=f"r{i}.flood.example") as t:
+            t.recv(100)
+    rows = scene.server.json("vserver", "show", "imap4-default")["uncovered"]
+    assert 10 < len(rows) < 150 and not any(r["add"] for r in rows if r["name"].startswith("(")), len(rows)
+    assert sum(r["count"] for r in rows if r["name"] == "mail.other.example") >= 2, rows[:3]
 
 
 def test_from_address():
