@@ -287,7 +287,7 @@ enum hello_kind hello_parse(struct span bytes, struct hello_answer *ret)
     if (bytes.n > 0 && bytes.p[0] & 0x80 && (bytes.n < 3 || bytes.p[2] == SSL_2_SERVER_HELLO))
         return read_ssl_2(bytes, ret);
     while (bytes.n > 0) {
-        unsigned type, version, n, level = 0, alert;
+        unsigned type, version, n, level = 0, alert = 0;
         struct span body = SPAN_EMPTY;
         enum hello_kind kind;
         if (bytes.p[0] != RECORD_ALERT && bytes.p[0] != RECORD_HANDSHAKE)
