@@ -141,13 +141,21 @@ static void put_extensions(const struct hello_offer *o, struct buf *out)
     end(out, all);
 }
 
+/* A server that goes by the client's order must not be led to what it cannot do after all: one that
+ * has no parameters for finite Diffie-Hellman ends the handshake where that stands first. So elliptic
+ * curves come first, which have the higher numbers. */
+static const uint8_t order[] = {HELLO_GOOD,      HELLO_CBC,       HELLO_RSA_KEY,
+                                HELLO_OLD,       HELLO_SHORT,     HELLO_PLAIN,
+                                HELLO_FIXED_KEY, HELLO_ANONYMOUS, HELLO_FINITE};
+
 static void put_suites(const struct hello_offer *o, struct buf *out)
 {
     size_t all = begin(out);
 
-    for (size_t i = 0; i < ARRAY_LEN(suites); i++)
-        if (o->groups >> suites[i].group & 1)
-            put_16(out, suites[i].number);
+    for (unsigned g = 0; g < ARRAY_LEN(order); g++)
+        for (size_t i = ARRAY_LEN(suites); (o->groups >> order[g] & 1) && i-- > 0;)
+            if (suites[i].group == order[g])
+                put_16(out, suites[i].number);
     if (o->version ==
         HELLO_SSL_3) /* it has no extensions: the way to ask for RFC 5746 all the same */
         put_16(out, 0x00ff);
