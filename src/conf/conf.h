@@ -38,6 +38,7 @@ enum conf_challenge {
 };
 enum conf_tsig { TSIG_SHA256, TSIG_SHA384, TSIG_SHA512 };
 enum conf_dane_mode { DANE_OFF, DANE_PRINT, DANE_PUBLISH };
+enum conf_stapling { STAPLING_OFF, STAPLING_ON, STAPLING_PRIVATE };
 enum conf_tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 /* What is done about certificates of clients. */
 enum conf_client_certificates {
@@ -107,6 +108,7 @@ struct conf_vserver {
     struct conf_networks allow, deny; /* connection control; empty allow: everybody */
     const char *second_source;        /* "own-ca", "none", or an authority */
     uint8_t dane;                     /* enum conf_dane_mode */
+    uint8_t ocsp_stapling;            /* enum conf_stapling */
     struct conf_limits limits;
     bool
         anonymous_read; /* NNTP: read without login (after TLS where a secure channel is required) */

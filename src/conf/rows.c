@@ -14,6 +14,7 @@ static const char *const authority_kind_names[] = {"acme", "est", NULL};
 static const char *const challenge_names[] = {"http-01", "tls-alpn-01", "dns-command", "dns-update",
                                               NULL};
 static const char *const dane_names[] = {"off", "print", "publish", NULL};
+static const char *const stapling_names[] = {"off", "on", "private", NULL};
 static const char *const tsig_names[] = {"hmac-sha256", "hmac-sha384", "hmac-sha512", NULL};
 static const char *const mta_sts_names[] = {"none", "testing", "enforce", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};

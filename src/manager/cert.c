@@ -33,6 +33,8 @@ static const struct view cert_fields[] = {
     {"Valid from",     "current.not_before",              VIEW_TIME,  0},
     {"Valid until",    "current.not_after",               VIEW_TIME,  0},
     {"Ends",           "current.not_after",               VIEW_UNTIL, 0},
+    {"Stapled until",  "stapled.until",                   VIEW_TIME,  0},
+    {"Not stapled",    "stapled.failure",                 VIEW_TEXT,  0},
     {"Renewal",        "renew_at",                        VIEW_UNTIL, 0},
     {"Next slot",      "next.state",                      VIEW_TEXT,  0},
     {"Next serial",    "next.serial",                     VIEW_TEXT,  0},

@@ -1,5 +1,8 @@
 #include "pki/cert_msg.h"
 #include "base/utf8.h"
+#include "pki/ocsp.h"
+
+#include <string.h>
 
 static struct span rest(struct rd *r)
 {
@@ -190,6 +193,29 @@ bool rd_cert_identity(struct span body, struct cert_identity_msg *ret)
     if (m.slot > 1)
         rd_fail(&r);
     if (!rd_done(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+void wr_cert_staple(struct buf *b, const struct cert_staple_msg *m)
+{
+    wr_cstr(b, m->vserver);
+    wr_cstr(b, m->sha256);
+    wr_i64(b, m->until);
+    wr_span(b, m->answer);
+}
+
+bool rd_cert_staple(struct span body, struct cert_staple_msg *ret)
+{
+    struct rd r = rd_of(body);
+    struct cert_staple_msg m;
+
+    rd_cstr(&r, m.vserver, sizeof(m.vserver));
+    rd_cstr(&r, m.sha256, sizeof(m.sha256));
+    m.until = rd_i64(&r);
+    m.answer = rd_span(&r, OCSP_ANSWER_MAX);
+    if (!rd_done(&r) || strspn(m.sha256, "0123456789abcdef") != 64)
         return false;
     *ret = m;
     return true;

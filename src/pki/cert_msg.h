@@ -112,6 +112,15 @@ struct cert_identity_msg {
 void wr_cert_identity(struct buf *b, const struct cert_identity_msg *m);
 bool rd_cert_identity(struct span body, struct cert_identity_msg *ret);
 
+/* CERT_STAPLE: cstr virtual server, cstr SHA-256 of the certificate (hex), i64 until, span OCSPResponse (empty: none any more). */
+struct cert_staple_msg {
+    char vserver[CERT_MSG_WORD_MAX + 1], sha256[65];
+    int64_t until;
+    struct span answer; /* into the body */
+};
+void wr_cert_staple(struct buf *b, const struct cert_staple_msg *m);
+bool rd_cert_staple(struct span body, struct cert_staple_msg *ret);
+
 struct cert_request_msg {
     char vserver[CERT_MSG_WORD_MAX + 1];
     char name[CERT_MSG_LABEL_MAX + 1];

@@ -414,6 +414,8 @@ static int step_swap(struct life *l, const char *why, struct err *e)
         show_next(l); /* going back, or a worker has come since */
         rc = prove(l, false, &id->next, e);
     }
+    if (rc == 0 && l->ops->staple && !l->going_back)
+        rc = l->ops->staple(l->ops->arg, id->vserver, &id->next, e);
     if (rc < 0)
         return rc;
     rc = life_make_room(l, e);

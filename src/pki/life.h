@@ -57,6 +57,9 @@ struct life_ops {
     int (*may_swap)(void *arg, const struct identity_slot *current,
                     const struct identity_slot *next, char note[IDENTITY_NOTE_MAX + 1],
                     struct err *e);
+    /* The last before `next` goes live: what its CA says of it, to be shown with it (RFC 6066). A failure with the
+     * reason: it demands such an answer (RFC 7633), and there is none. NULL: none is shown. suspends */
+    int (*staple)(void *arg, const char *vserver, const struct identity_slot *next, struct err *e);
     /* Something else is in service from now on, or nothing any more: once for each swap, for the log. NULL: nobody is told. */
     void (*swapped)(void *arg, const struct identity *id);
 };

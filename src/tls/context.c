@@ -1,6 +1,7 @@
 #include "tls/context.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/codec.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -18,6 +19,7 @@ enum {
     ALPN_BYTES_MAX = 64,
     TICKET_LIFE_SECONDS = 8 * 3600, /* two of keyd's rotations */
     SID_CONTEXT_BYTES = 32,
+    STAPLES = 4, /* current, next, and what was replaced a moment ago */
 };
 
 struct sni_entry {
@@ -32,6 +34,13 @@ struct tls_slot_state {
     EVP_PKEY *key;
 };
 
+struct staple {
+    char sha256[65]; /* of the certificate, hex; "": free */
+    unsigned char *answer;
+    size_t n;
+    int64_t until;
+};
+
 struct tls_context {
     unsigned refs;
     char *name;
@@ -41,6 +50,7 @@ struct tls_context {
     bool alpn_strict;
     bool require; /* of clients: a certificate that holds */
     struct tls_slot_state slots[2];
+    struct staple staples[STAPLES];
     X509_STORE *trust; /* NULL: clients are not asked for certificates */
     STACK_OF(X509_NAME) * trust_names;
     uint64_t trust_epoch;
@@ -107,12 +117,20 @@ static void slot_clear(struct tls_slot_state *s)
     *s = (struct tls_slot_state){NULL, NULL, NULL};
 }
 
+static void staple_clear(struct staple *s)
+{
+    free(s->answer);
+    *s = (struct staple){.answer = NULL};
+}
+
 void tls_context_unref(struct tls_context *c)
 {
     if (c == NULL || --c->refs > 0)
         return;
     slot_clear(&c->slots[TLS_SLOT_CURRENT]);
     slot_clear(&c->slots[TLS_SLOT_NEXT]);
+    for (unsigned i = 0; i < STAPLES; i++)
+        staple_clear(&c->staples[i]);
     X509_STORE_free(c->trust);
     sk_X509_NAME_pop_free(c->trust_names, X509_NAME_free);
     map_each(c->sni, free_sni, NULL);
@@ -270,6 +288,70 @@ static int on_verify_step(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
+/* --- stapled OCSP answers */
+
+static struct staple *staple_of(struct tls_context *c, const char *sha256)
+{
+    for (unsigned i = 0; i < STAPLES; i++)
+        if (strcmp(c->staples[i].sha256, sha256) == 0)
+            return &c->staples[i];
+    return NULL;
+}
+
+/* That which ends first makes room. */
+static struct staple *staple_room(struct tls_context *c)
+{
+    struct staple *least = &c->staples[0];
+
+    for (unsigned i = 1; i < STAPLES; i++)
+        if (c->staples[i].until < least->until)
+            least = &c->staples[i];
+    return least;
+}
+
+void tls_context_staple(struct tls_context *c, const char *sha256, struct span answer,
+                        int64_t until)
+{
+    struct staple *s = staple_of(c, sha256);
+
+    CHECK(strlen(sha256) == 64);
+    if (s == NULL && answer.n == 0)
+        return;
+    if (s == NULL)
+        s = staple_room(c);
+    staple_clear(s);
+    if (answer.n == 0)
+        return;
+    s->answer = malloc(answer.n);
+    CHECK(s->answer != NULL);
+    memcpy(s->answer, answer.p, answer.n);
+    s->n = answer.n;
+    s->until = until;
+    memcpy(s->sha256, sha256, sizeof s->sha256);
+}
+
+/* Called for a client that asks, and for no other. By the certificate of this connection, which may be one that was replaced
+ * since it began. */
+static int on_status_request(SSL *ssl, void *arg)
+{
+    struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    X509 *leaf = SSL_get_certificate(ssl);
+    unsigned char md[EVP_MAX_MD_SIZE], *copy;
+    char sha256[2 * 32 + 1];
+    const struct staple *s;
+
+    if (leaf == NULL || X509_digest(leaf, EVP_sha256(), md, NULL) != 1)
+        return SSL_TLSEXT_ERR_NOACK;
+    tls_hex(md, 32, sha256);
+    s = staple_of(c, sha256);
+    if (s == NULL || clock_seconds() >= s->until)
+        return SSL_TLSEXT_ERR_NOACK;
+    copy = OPENSSL_memdup(s->answer, s->n);
+    CHECK(copy != NULL);
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)s->n); /* takes it */
+    return SSL_TLSEXT_ERR_OK;
+}
+
 /* --- SSL_CTX */
 
 static void set_trust(SSL_CTX *ctx, const struct tls_context *c)
@@ -307,6 +389,7 @@ static SSL_CTX *server_ctx(struct tls_context *c)
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, c);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, c);
+    SSL_CTX_set_tlsext_status_cb(ctx, on_status_request);
     set_trust(ctx, c);
     return ctx;
 }
@@ -355,6 +438,11 @@ void tls_context_take_identities(struct tls_context *c, const struct tls_context
 {
     struct err e = {""};
 
+    for (unsigned i = 0; i < STAPLES; i++)
+        if (from->staples[i].sha256[0] != '\0')
+            tls_context_staple(c, from->staples[i].sha256,
+                               span_of(from->staples[i].answer, from->staples[i].n),
+                               from->staples[i].until);
     for (int slot = TLS_SLOT_CURRENT; slot <= TLS_SLOT_NEXT; slot++) {
         const struct tls_slot_state *s = &from->slots[slot];
         if (s->chain != NULL &&

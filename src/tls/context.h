@@ -24,6 +24,10 @@ enum tls_slot { TLS_SLOT_CURRENT, TLS_SLOT_NEXT };
  * handshakes. The empty chain empties the slot. */
 int tls_context_identity(struct tls_context *c, enum tls_slot slot, struct span chain,
                          const char *key_id, struct err *e);
+/* The OCSP answer for the certificate with that SHA-256 (hex), shown to clients that ask (RFC 6066 section 8) as long as it holds: never after
+ * `until` (seconds). It may come before its certificate. Empty: none any more. The rest of a handshake is not touched by it. */
+void tls_context_staple(struct tls_context *c, const char *sha256, struct span answer,
+                        int64_t until);
 /* What `from` shows, for a context with other rules that takes its place. */
 void tls_context_take_identities(struct tls_context *c, const struct tls_context *from);
 bool tls_context_has_identity(const struct tls_context *c);

@@ -19,13 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ca_list_msg list;
     struct ca_revoke_msg revoke;
     struct cert_identity_msg identity;
+    struct cert_staple_msg staple;
     char word[CERT_MSG_WORD_MAX + 1];
     int64_t ca;
 
     if (size < 1)
         return 0;
     in = span_of(data + 1, size - 1);
-    switch (data[0] % 8) {
+    switch (data[0] % 9) {
     case 0:
         if (rd_ca_issue(in, &issue)) { /* names are made canonical: the second round is equal */
             struct ca_issue_msg again;
@@ -72,6 +73,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 5:
         if (rd_cert_word(in, word)) {
             wr_cert_word(&b, word);
+            same(&b, in);
+        }
+        break;
+    case 8:
+        if (rd_cert_staple(in, &staple)) {
+            wr_cert_staple(&b, &staple);
             same(&b, in);
         }
         break;

@@ -10,6 +10,7 @@
 #include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 #include "proc/certd/proofs.h"
+#include "proc/certd/staple.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -126,8 +127,10 @@ static void on_peer(struct child *c, struct link *l)
     struct showing s = {d, l};
 
     if (link_peer(l) == ROLE_CAD) {
-        for (unsigned i = 0; i < d->life_count; i++)
+        for (unsigned i = 0; i < d->life_count; i++) {
             d->lives[i]->state_known = false;
+            staple_wake(d->lives[i], true);
+        }
         fiber_start(c->loop, run_roots, d, "certd.roots");
         return;
     }
@@ -136,6 +139,7 @@ static void on_peer(struct child *c, struct link *l)
     if (!(link_peer(l) & ROLE_SESSIOND))
         return;
     proofs_show(d, l);
+    staple_show(d, l);
     for (unsigned i = 0; i < d->life_count; i++)
         if (d->lives[i]->loaded && d->lives[i]->wanted)
             life_show(&d->lives[i]->life, show_one, &s);
@@ -178,6 +182,7 @@ static void on_metrics(struct child *c, struct buf *text)
                        d->lives[i]->name, d->lives[i]->life.failures);
     orders_metrics(d, text);
     dane_metrics(d, text);
+    staple_metrics(d, text);
 }
 
 const struct child_ops certd_ops = {

@@ -8,6 +8,7 @@
 
 struct certd;
 struct leader;
+struct stapler;
 struct resolver;
 
 struct vserver_life {
@@ -25,6 +26,7 @@ struct vserver_life {
     int64_t reconciled_at, sweep_at; /* sweep_at: when keys are looked for that nobody remembers */
     struct leader *orders;           /* at other CAs: orders.c */
     struct dane *dane;               /* dane.c */
+    struct stapler *stapler;         /* staple.c */
 };
 
 enum { CERTD_VSERVERS_MAX = 256, CERTD_TRUST_MAX = 8 << 20, CERTD_ASLEEP_MAX = 1024 };
@@ -114,6 +116,8 @@ extern const struct life_ops certd_life_ops; /* arg: struct vserver_life */
 /* Has our own CA revoked that serial? 1, 0 (also for one that is not ours), negative errno.
  * suspends */
 int state_ask(struct certd *d, const char *serial, struct err *e);
+/* An OCSPRequest to our own CA. suspends */
+int ocsp_ask(struct certd *d, struct span question, struct buf *ret_answer, struct err *e);
 int roots_load(struct certd *d, struct err *e); /* suspends */
 /* Reads what has left an identity and has no life (yet). Before the jail. */
 void asleep_find(struct certd *d, int folder);

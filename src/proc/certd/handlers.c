@@ -6,6 +6,7 @@
 #include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
 #include "proc/certd/proofs.h"
+#include "proc/certd/staple.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -54,6 +55,7 @@ void certd_put_life(const struct vserver_life *v, struct buf *out)
         buf_truncate(out, out->n - 1); /* its closing brace */
         orders_json(v, out);
         dane_json(v, out);
+        staple_json(v, out);
         buf_putc(out, '}');
     }
     if (out->overflow) {
@@ -206,8 +208,11 @@ static void msg_ca_revoked(void *arg, struct msg *m)
     if (!rd_ca_revoke(m->body, &in))
         return;
     for (unsigned i = 0; i < d->life_count; i++)
-        if (d->lives[i]->loaded && life_revoked(&d->lives[i]->life, in.serial))
+        if (d->lives[i]->loaded && life_revoked(&d->lives[i]->life, in.serial)) {
             fiber_cond_broadcast(&d->lives[i]->wake);
+            staple_wake(d->lives[i],
+                        true); /* until there is another, nothing says that this one is good */
+        }
 }
 
 const struct msg_handler certd_handlers[] = {

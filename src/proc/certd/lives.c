@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "proc/certd/dane.h"
 #include "proc/certd/orders.h"
+#include "proc/certd/staple.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -327,6 +328,7 @@ static void begin(struct certd *d, const char *name)
     fiber_start(d->child->loop, lead, v, "certd.life");
     orders_begin(v);
     dane_begin(v);
+    staple_begin(v);
 }
 
 void lives_follow_conf(struct certd *d)

@@ -5,6 +5,7 @@
 #include "pki/cert_msg.h"
 #include "pki/key.h"
 #include "proc/certd/dane.h"
+#include "proc/certd/staple.h"
 #include "proc/child/evidence.h"
 
 #include <dirent.h>
@@ -278,6 +279,11 @@ int roots_load(struct certd *d, struct err *e)
     return rc;
 }
 
+int ocsp_ask(struct certd *d, struct span question, struct buf *ret_answer, struct err *e)
+{
+    return call_cad(d, MSG_CA_OCSP, question, ret_answer, e);
+}
+
 int state_ask(struct certd *d, const char *serial, struct err *e)
 {
     struct buf body BUF_AUTO = BUF(256), reply BUF_AUTO = BUF(65536);
@@ -408,6 +414,7 @@ static void op_show(void *arg, const char *vserver, unsigned slot, const char *k
     snprintf(m.serial, sizeof(m.serial), "%s", serial);
     wr_cert_identity(&body, &m);
     CHECK(!body.overflow);
+    staple_wake(v, false);
     for (size_t r = 0; r < ARRAY_LEN(workers); r++)
         for (unsigned i = 0; i < CHILD_INSTANCES_MAX; i++) {
             struct link *l = c->peers[role_index(workers[r])][i];
@@ -453,5 +460,6 @@ const struct life_ops certd_life_ops = {
     .show = op_show,
     .prove = certd_prove,
     .may_swap = dane_may_swap,
+    .staple = staple_before,
     .swapped = op_swapped,
 };

@@ -43,6 +43,21 @@ static void msg_cert_identity(void *arg, struct msg *m)
     sessiond_identities(arg);
 }
 
+static void msg_cert_staple(void *arg, struct msg *m)
+{
+    struct worker *w = worker_of(arg);
+    struct cert_staple_msg s;
+    struct worker_vserver *v;
+
+    if (!rd_cert_staple(m->body, &s)) {
+        log_error("certd sent an OCSP answer that cannot be read");
+        return;
+    }
+    v = worker_vserver(w, s.vserver);
+    if (v && v->protocol)
+        tls_context_staple(v->tls, s.sha256, s.answer, s.until);
+}
+
 static bool read_memfd(int fd, struct buf *out)
 {
     struct stat st;
@@ -207,6 +222,7 @@ const struct msg_handler sessiond_handlers[] = {
     {MSG_AUTH_CHANGED,     msg_auth_changed,  false},
     {MSG_CERT_IDENTITY,    msg_cert_identity, false},
     {MSG_CERT_PROOF,       msg_cert_proof,    false},
+    {MSG_CERT_STAPLE,      msg_cert_staple,   false},
     {MSG_CERT_TRUST,       msg_cert_trust,    false},
     {MSG_KEY_TICKETS_NEW,  msg_tickets_new,   false},
     {MSG_SESSION_LIST,     msg_session_list,  false},
