@@ -230,7 +230,7 @@ static void put_node(struct session *s, const struct list_args *a, const struct 
     buf_put_span(out, buf_span(&wire));
     put_child_info(a, n, out);
     buf_put_cstr(out, "\r\n");
-    if (a->options & RETURN_STATUS && n->selectable)
+    if (a->options & RETURN_STATUS && n->readable)
         status_print(buf_span(&wire), a->items, &n->info, s, out);
 }
 
@@ -272,7 +272,8 @@ static bool reaches_public(const struct list_args *a)
     return false;
 }
 
-static int read_tree(struct session *s, enum mailbox_tree_scope scope, struct mailbox_tree *t)
+static int read_tree(struct session *s, enum mailbox_tree_scope scope, bool rights,
+                     struct mailbox_tree *t)
 {
     struct store_read r;
     struct grant g;
@@ -282,6 +283,8 @@ static int read_tree(struct session *s, enum mailbox_tree_scope scope, struct ma
         return e;
     imap_grant_of(s, &g);
     e = mailbox_tree_read(t, &r, &g, scope);
+    if (e == 0 && rights)
+        mailbox_tree_look_at_rights(t, &r, &g);
     store_read_end(&r);
     return e;
 }
@@ -305,7 +308,7 @@ void cmd_list(struct session *s, struct command_line *c)
     if (a->options & RETURN_STATUS && status_has_modseq(a->items))
         modseq_enable(s);
     resolve_patterns(s, a);
-    e = read_tree(s, reaches_public(a) ? TREE_ALL : TREE_OWN, &t);
+    e = read_tree(s, reaches_public(a) ? TREE_ALL : TREE_OWN, a->options & RETURN_STATUS, &t);
     if (e < 0) {
         imap_fail(s, c, e);
         return;
@@ -348,7 +351,7 @@ void cmd_lsub(struct session *s, struct command_line *c)
     resolve_patterns(s, a);
     /* "%" at the end also shows the parents of names that it does not reach (RFC 3501 6.3.9) */
     level = a->patterns && a->pattern[0].p[a->pattern[0].n - 1] == '%';
-    e = read_tree(s, TREE_SUBSCRIPTIONS, &t);
+    e = read_tree(s, TREE_SUBSCRIPTIONS, false, &t);
     if (e < 0) {
         imap_fail(s, c, e);
         return;

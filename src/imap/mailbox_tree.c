@@ -226,3 +226,12 @@ int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, const struct
         mailbox_tree_build(t);
     return e;
 }
+
+void mailbox_tree_look_at_rights(struct mailbox_tree *t, struct store_read *r,
+                                 const struct grant *g)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct mailbox_node *n = &t->v[i];
+        n->readable = n->selectable && store_acl_rights(r, &n->info, g) & ACL_READ;
+    }
+}

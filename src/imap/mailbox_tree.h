@@ -15,6 +15,7 @@ struct mailbox_node {
     bool children;                 /* by mailbox_tree_build: some descendant exists */
     bool selected, selected_below; /* by mailbox_tree_select: it, or some descendant */
     struct mailbox_info info;      /* if it exists; its name is not valid */
+    bool readable;                 /* by mailbox_tree_look_at_rights: its counts may be told */
 };
 
 struct mailbox_tree {
@@ -36,6 +37,9 @@ enum mailbox_tree_scope {
  * them up, with the account's subscriptions. */
 int mailbox_tree_read(struct mailbox_tree *t, struct store_read *r, const struct grant *g,
                       enum mailbox_tree_scope scope);
+/* Which of them the grant may read; for what tells of their messages (RFC 4314 section 4). */
+void mailbox_tree_look_at_rights(struct mailbox_tree *t, struct store_read *r,
+                                 const struct grant *g);
 void mailbox_tree_done(struct mailbox_tree *t);
 
 /* For tests and the above: adds a name; then build sorts, merges doubles, adds parents. */

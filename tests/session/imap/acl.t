@@ -43,6 +43,10 @@ C2: b5 SELECT "Other Users/alice@example.test/Work"
 S2: /^b5 NO \[NOPERM\] /
 C2: b6 STATUS "Other Users/alice@example.test/Work" (MESSAGES)
 S2: /^b6 NO \[NOPERM\] /
+C2: b6a LIST "" "Other Users/*" RETURN (STATUS (MESSAGES UNSEEN SIZE UIDNEXT))
+S2: /^\* LIST \(.*Other Users\/alice@example.test"$/
+S2: * LIST (\HasNoChildren) "/" "Other Users/alice@example.test/Work"
+S2: b6a OK List completed
 C2: b7 GETACL "Other Users/alice@example.test/Work"
 S2: /^b7 NO \[NOPERM\] /
 C2: b8 SETACL "Other Users/alice@example.test/Work" bob lrswipkxtea
@@ -57,6 +61,11 @@ C1:
 C1: y
 C1:
 S1: /^a10 OK /
+C2: b9 LIST "" "Other Users/*" RETURN (STATUS (MESSAGES SIZE))
+S2: /^\* LIST \(.*Other Users\/alice@example.test"$/
+S2: * LIST (\HasNoChildren) "/" "Other Users/alice@example.test/Work"
+S2: * STATUS "Other Users/alice@example.test/Work" (MESSAGES 1 SIZE 17)
+S2: b9 OK List completed
 C2: c1 SELECT "Other Users/alice@example.test/Work"
 S2: /^\* FLAGS /
 S2: * OK [PERMANENTFLAGS (\Seen)] Flags that are kept
