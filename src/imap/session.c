@@ -47,6 +47,15 @@ static void imap_tls_started(struct session *s)
     m->rev2 = m->condstore = m->qresync = m->utf8 = false;
 }
 
+/* tag = 1*<any ASTRING-CHAR except "+"> */
+static bool imap_tag_valid(struct span tag)
+{
+    for (size_t i = 0; i < tag.n; i++)
+        if (tag.p[i] == '+' || !arg_is_astring_char((unsigned char)tag.p[i]))
+            return false;
+    return tag.n != 0;
+}
+
 /*
  * Is the literal that is announced the message of APPEND or REPLACE? Then all before it stands:
  * "APPEND" SP mailbox SP, ["UID" SP] "REPLACE" SP number SP mailbox SP. The mailbox may be a literal
@@ -130,6 +139,7 @@ const struct protocol imap_protocol = {
     .command_count = ARRAY_LEN(imap_commands),
     .tagged = true,
     .literals = true,
+    .tag_valid = imap_tag_valid,
     .data_bytes = sizeof(struct imap),
     .initial_state = IMAP_NEW,
     .alpn = alpn,

@@ -137,16 +137,25 @@ static int wait_line(struct session *s, size_t max, struct span *ret, size_t *re
     return 1;
 }
 
+static bool tag_valid(const struct session *s, struct span tag)
+{
+    return tag.n && (!s->protocol->tag_valid || s->protocol->tag_valid(tag));
+}
+
 static void split_tag(struct session *s, struct command_line *c)
 {
     struct span rest = c->whole;
-    if (s->protocol->tagged && !parse_word(&rest, 200, &c->tag))
+    if (s->protocol->tagged && (!parse_word(&rest, 200, &c->tag) || !tag_valid(s, c->tag)))
         c->tag = SPAN_EMPTY;
 }
 
 static enum command_result refuse_too_long(struct session *s, struct span begin)
 {
     struct command_line c = {.whole = begin};
+    if (s->engine->diverted) { /* its begin is no command and has no tag */
+        s->protocol->line(s, begin);
+        return COMMAND_REFUSED;
+    }
     split_tag(s, &c);
     s->protocol->say(s, SESSION_TOO_LONG, &c, SPAN_EMPTY);
     session_error(s);
@@ -378,7 +387,7 @@ void command_dispatch(struct session *s, struct command_line *c)
 
     if (s->protocol->tagged) {
         size_t blank = span_find(rest, ' ');
-        if (blank == SPAN_NONE || blank == 0) {
+        if (blank == SPAN_NONE || !tag_valid(s, span_head(rest, blank))) {
             refuse(s, SESSION_UNKNOWN_COMMAND, c, "a tag and a command");
             return;
         }

@@ -78,8 +78,10 @@ struct protocol {
     const char *name; /* "imap4" */
     const struct command *commands;
     size_t command_count;
-    bool tagged;       /* "tag SP verb" */
-    bool literals;     /* {n} and {n+} at the end of a line */
+    bool tagged;   /* "tag SP verb" */
+    bool literals; /* {n} and {n+} at the end of a line */
+    /* With `tagged`: may replies begin with it? Else they are untagged. NULL: whatever it is. */
+    bool (*tag_valid)(struct span tag);
     size_t data_bytes; /* of the protocol's private, zeroed state: session_data() */
     unsigned initial_state;
     const char *const *alpn; /* NULL-ended */

@@ -32,3 +32,12 @@ C:
 S: /^a6 OK \[APPENDUID [0-9]+ 1\]/
 C: a7 NOOP
 S: a7 OK Completed
+# in IDLE such a line is no command with a tag: it ends IDLE, and the next command is one
+C: b1 IDLE
+S: /^\+ /
+C+ y DONE 
+C* 2000 x
+C: 
+S: b1 BAD DONE expected
+C: b2 NOOP
+S: b2 OK Completed
