@@ -192,15 +192,15 @@ bool arg_day(struct span *c, int64_t *ret_day)
     return true;
 }
 
-static bool add_keyword(struct arg_flags *f, struct span word)
+static void add_keyword(struct arg_flags *f, struct span word)
 {
     for (size_t i = 0; i < f->keyword_count; i++)
         if (span_eq_nocase(f->keywords[i], word))
-            return true;
-    if (f->keyword_count == STORE_KEYWORDS_MAX)
-        return false;
-    f->keywords[f->keyword_count++] = word;
-    return true;
+            return;
+    if (f->keyword_count < STORE_KEYWORDS_MAX)
+        f->keywords[f->keyword_count++] = word;
+    else
+        f->too_many = true;
 }
 
 bool arg_flag(struct span *c, struct arg_flags *f)
@@ -221,8 +221,7 @@ bool arg_flag(struct span *c, struct arg_flags *f)
     if (!arg_atom(&at, STORE_KEYWORD_BYTES_MAX, &word))
         return false;
     if (!system) {
-        if (!add_keyword(f, word))
-            return false;
+        add_keyword(f, word);
         *c = at;
         return true;
     }

@@ -45,6 +45,7 @@ struct arg_flags {
     uint64_t system; /* STORE_SEEN … */
     struct span keywords[STORE_KEYWORDS_MAX];
     size_t keyword_count;
+    bool too_many; /* there were more: well-formed, but no mailbox can have so many */
 };
 /* flag = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / keyword; added to f. Others
  * that begin with "\" fail. */

@@ -147,10 +147,14 @@ TEST(flags_limit)
     c = buf_span(&b);
     EXPECT(arg_flag_list(&c, &f));
     EXPECT_INT(f.keyword_count, STORE_KEYWORDS_MAX);
+    EXPECT(!f.too_many);
     buf_truncate(&b, b.n - 1);
     buf_put_cstr(&b, " more)");
     c = buf_span(&b);
-    EXPECT(!arg_flag_list(&c, &g));
+    EXPECT(arg_flag_list(&c, &g));
+    EXPECT(g.too_many);
+    EXPECT_INT(g.keyword_count, STORE_KEYWORDS_MAX);
+    EXPECT_SPAN(c, SPAN_EMPTY);
 }
 
 TEST(announcement)

@@ -112,6 +112,8 @@ static void admit(struct session *s, struct append *a, const struct announced *l
         refuse(a, "[CANNOT] A message cannot be empty");
     else if (a->n >= STORE_BODIES_MAX)
         refuse(a, "[LIMIT] Too many messages in one command");
+    else if (a->v[a->n - 1].flags.too_many)
+        refuse(a, "[LIMIT] Too many keywords in this mailbox");
 }
 
 /* One message. False: the command is over (refused before its literal was asked for, or the

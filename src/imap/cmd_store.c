@@ -314,6 +314,8 @@ void cmd_store(struct session *s, struct command_line *c)
         imap_syntax(s, c);
     } else if (m->read_only) {
         imap_no(s, c, "[NOPERM] The mailbox is open for reading only");
+    } else if (a->flags.too_many) {
+        imap_fail(s, c, -E2BIG);
     } else {
         if (a->unchanged_since != UINT64_MAX)
             modseq_enable(s);

@@ -31,3 +31,14 @@ S: a4 OK Search completed
 C: a5 STORE 1 FLAGS (K3 \Seen)
 S: * 1 FETCH (FLAGS (\Seen k3))
 S: a5 OK Store completed
+# more than any mailbox can have is no error of syntax
+C: b1 STORE 1 +FLAGS (m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16 m17 m18 m19 m20 m21 m22 m23 m24 m25 m26 m27 m28 m29 m30 m31 m32 m33 m34 m35 m36 m37 m38 m39 m40 m41 m42 m43 m44 m45 m46 m47 m48 m49 m50 m51 m52 m53 m54 m55 m56 m57 m58 m59)
+S: b1 NO [LIMIT] Too many keywords in this mailbox
+C: b2 STORE 1 +FLAGS.SILENT m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16 m17 m18 m19 m20 m21 m22 m23 m24 m25 m26 m27 m28 m29 m30 m31 m32 m33 m34 m35 m36 m37 m38 m39 m40 m41 m42 m43 m44 m45 m46 m47 m48 m49 m50 m51 m52 m53 m54 m55 m56 m57 m58 m59
+S: b2 NO [LIMIT] Too many keywords in this mailbox
+C: b3 APPEND INBOX (m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16 m17 m18 m19 m20 m21 m22 m23 m24 m25 m26 m27 m28 m29 m30 m31 m32 m33 m34 m35 m36 m37 m38 m39 m40 m41 m42 m43 m44 m45 m46 m47 m48 m49 m50 m51 m52 m53 m54 m55 m56 m57 m58 m59) {5+}
+C: abc
+C: 
+S: /^b3 NO \[LIMIT\]/
+C: b4 NOOP
+S: b4 OK Completed
