@@ -56,6 +56,8 @@ struct client {
     uint64_t size_limit; /* 0: none said */
     struct smtp_facts facts;
     bool is_8bit;          /* the message */
+    bool header_8bit;      /* its header, not counting those of its parts */
+    bool utf8;             /* it can be sent with SMTPUTF8 only */
     struct buf made;       /* the message with 7-bit bodies, if that was needed */
     char reply[REPLY_MAX]; /* the last reply's lines, joined by blanks, the code in front */
     char problem[300];     /* why the connection is of no use */
@@ -324,7 +326,7 @@ static void put_mail(struct client *c, const struct smtp_outgoing *m, struct buf
         buf_printf(out, " SIZE=%" PRIu64, c->made.p ? c->made.n : m->size);
     if (c->is_8bit && c->extensions & HAS_8BITMIME)
         buf_put_cstr(out, " BODY=8BITMIME");
-    if (m->smtputf8)
+    if (c->utf8)
         buf_put_cstr(out, " SMTPUTF8");
     if (c->extensions & HAS_DSN) {
         if (m->ret_headers)
@@ -526,21 +528,54 @@ static void settle(struct client *c, const struct smtp_outgoing *m,
     }
 }
 
+/* The state of a search for the empty line that ends the header, across chunks. */
+struct header_end {
+    bool found, line_has_text;
+};
+
+/* How much of the chunk is header. */
+static size_t header_part(struct header_end *h, struct span chunk)
+{
+    size_t i = 0;
+
+    while (i < chunk.n && !h->found) {
+        char b = chunk.p[i++];
+        h->found = b == '\n' && !h->line_has_text;
+        h->line_has_text = b != '\n' && (h->line_has_text || b != '\r');
+    }
+    return i;
+}
+
 /* What was said of it when it came need not be true. */
 static bool look_for_8bit(struct client *c, const struct smtp_outgoing *m)
 {
     char *chunk = malloc(CHUNK_BYTES);
+    struct header_end end = {.found = false};
     ssize_t n = 0;
 
     CHECK(chunk);
-    for (uint64_t at = 0; !c->is_8bit; at += (uint64_t)n) {
+    for (uint64_t at = 0; !c->is_8bit || !end.found; at += (uint64_t)n) {
         n = pread(m->body_fd, chunk, CHUNK_BYTES, (off_t)at);
         if (n <= 0)
             break;
-        c->is_8bit = downgrade_is_8bit((struct span){chunk, (size_t)n});
+        struct span all = {chunk, (size_t)n};
+        if (downgrade_is_8bit(span_head(all, header_part(&end, all))))
+            c->header_8bit = true;
+        c->is_8bit = c->is_8bit || downgrade_is_8bit(all);
     }
     free(chunk);
     return n >= 0 || broken(c, "the message cannot be read: %s", strerror(errno));
+}
+
+/* What came with SMTPUTF8 goes on without it where all of envelope and header is ASCII: it is mail
+ * as any other (RFC 6531 section 3.1 item 8), and the next server need not know the extension. */
+static bool needs_utf8(const struct client *c, const struct smtp_outgoing *m)
+{
+    bool beyond = c->header_8bit || downgrade_is_8bit(m->sender);
+
+    for (size_t i = 0; i < m->count && !beyond; i++)
+        beyond = downgrade_is_8bit(m->recipients[i].address);
+    return m->smtputf8 && beyond;
 }
 
 /* 7-bit bodies for a server that takes no others, RFC 6152 section 3. 0 or negative errno. */
@@ -570,6 +605,7 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
 
     if (!look_for_8bit(c, m))
         return false;
+    c->utf8 = needs_utf8(c, m);
     if (c->is_8bit && !(c->extensions & HAS_8BITMIME) && (err = make_7bit(c, m)) < 0) {
         if (err != -E2BIG && err != -EFBIG && err != -ENOBUFS)
             return broken(c, "the message cannot be read: %s", strerror(-err));
@@ -579,7 +615,7 @@ static bool transact(struct client *c, const struct smtp_outgoing *m,
                 false);
         return true;
     }
-    if (m->smtputf8 && !(c->extensions & HAS_SMTPUTF8)) {
+    if (c->utf8 && !(c->extensions & HAS_SMTPUTF8)) {
         set_all(m, results, QUEUE_FAILED,
                 "550 5.6.7 The next server does not take internationalized mail (SMTPUTF8)", false);
         return true;

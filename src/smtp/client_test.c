@@ -155,9 +155,11 @@ static void play(struct play *p, const char *script, size_t recipients, const ch
     p->host.patience_ms = 1000;
     for (size_t i = 0; i < recipients; i++) {
         snprintf(p->names[i], sizeof(p->names[i]), "r%zu@remote.test", i);
-        p->to[i].address = span_cstr(p->names[i]);
+        if (!p->to[i].address.n)
+            p->to[i].address = span_cstr(p->names[i]);
     }
-    p->m.sender = SPAN("a@example.test");
+    if (!p->m.sender.n)
+        p->m.sender = SPAN("a@example.test");
     p->m.recipients = p->to;
     p->m.count = recipients;
     p->m.body_fd = body_of(body, &p->m.size);
@@ -190,6 +192,7 @@ static bool sent(const struct play *p, const char *bytes)
 #define HELLO "< 220 mx.test\n> EHLO me.test\n"
 #define PIPED HELLO "< 250-mx.test\n< 250-PIPELINING\n< 250 SIZE 1000000\n"
 #define END "> QUIT\n< 221 bye\n!\n"
+#define TAKEN "> MAIL\n< 250 ok\n> RCPT\n< 250 ok\n> DATA\n< 354 go\n>* .\n< 250 taken\n" END
 
 TEST(delivered)
 {
@@ -377,10 +380,54 @@ TEST(parameters)
                "> RCPT TO:<r0@remote.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z.test\n"
                "> RCPT TO:<r1@remote.test> NOTIFY=NEVER\n< 250 ok\n< 250 ok\n< 250 ok\n> DATA\n"
                "< 354 go\n>* .\n< 250 ok\n" END,
-         2, "Subject: x\r\n\r\n\303\244\r\n");
+         2, "Subject: \303\244\r\n\r\n\303\244\r\n");
     EXPECT_INT(p->attempt, SMTP_ANSWERED);
     EXPECT(p->results[0].dsn);
     play_done(p);
+}
+
+/* What came with SMTPUTF8 needs it of the next server only for what is in envelope and header. */
+TEST(smtputf8_where_it_is_needed)
+{
+    static const struct {
+        const char *name, *sender, *recipient, *orcpt, *message;
+        bool needed;
+    } rows[] = {
+        {"all ASCII",          "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",        false},
+        {"the body",           "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\n\303\274\r\n",
+         false                                                                                                                                        },
+        {"no header",          "a@example.test",        "b@remote.test",        "",                            "\r\n\303\274\r\n",               false},
+        {"the header",         "a@example.test",        "b@remote.test",        "",
+         "X: y\r\nSubject: \303\274\r\n\r\nx\r\n",                                                                                               true },
+        {"nothing but header", "a@example.test",        "b@remote.test",        "",                            "Subject: \303\274\r\n",
+         true                                                                                                                                         },
+        {"the sender",         "\303\274@example.test", "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",
+         true                                                                                                                                         },
+        {"a recipient",        "a@example.test",        "\303\274@remote.test", "",                            "Subject: x\r\n\r\nx\r\n",
+         true                                                                                                                                         },
+        {"its first address",  "a@example.test",        "b@remote.test",        "utf-8;\303\274@example.test",
+         "Subject: x\r\n\r\nx\r\n",                                                                                                              true },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int offered = 0; offered < 2; offered++) {
+            struct play *p = play_new();
+            unit_case(rows[i].name);
+            p->m.smtputf8 = true;
+            p->m.sender = span_cstr(rows[i].sender);
+            p->to[0].address = span_cstr(rows[i].recipient);
+            p->to[0].orcpt = span_cstr(rows[i].orcpt);
+            play(p,
+                 rows[i].needed && !offered ? HELLO "< 250-x\n< 250 8BITMIME\n" END
+                 : offered ? HELLO "< 250-x\n< 250-SMTPUTF8\n< 250 8BITMIME\n" TAKEN
+                           : HELLO "< 250-x\n< 250 8BITMIME\n" TAKEN,
+                 1, rows[i].message);
+            EXPECT_INT(p->attempt, SMTP_ANSWERED);
+            EXPECT_INT(p->results[0].outcome,
+                       rows[i].needed && !offered ? QUEUE_FAILED : QUEUE_DELIVERED);
+            EXPECT_INT(sent(p, " SMTPUTF8"), rows[i].needed && offered);
+            play_done(p);
+        }
+    unit_case(NULL);
 }
 
 /* Without 8BITMIME the bodies are made 7-bit, the size is that of what is sent, and what cannot be
@@ -415,7 +462,7 @@ TEST(what_the_next_server_cannot_take)
 {
     struct play *p = play_new();
     p->m.smtputf8 = true;
-    play(p, HELLO "< 250 x\n" END, 1, "x\r\n");
+    play(p, HELLO "< 250 x\n" END, 1, "Subject: \303\274\r\n");
     EXPECT_INT(p->attempt, SMTP_ANSWERED);
     EXPECT_INT(p->results[0].outcome, QUEUE_FAILED);
     play_done(p);
