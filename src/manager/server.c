@@ -89,15 +89,28 @@ int cmd_check_config(struct call *c, struct err *e)
 
 /* ---- reload, stop ------------------------------------------------------------------------ */
 
+/* What is no warning is not as the configuration wants it: an endpoint that somebody else has. */
+static bool all_warnings(struct span lines)
+{
+    struct span line;
+
+    while (span_split(&lines, '\n', &line))
+        if (line.n > 0 && span_find_span(line, SPAN("warning: ")) == SPAN_NONE)
+            return false;
+    return true;
+}
+
 int cmd_reload(struct call *c, struct err *e)
 {
     struct control *control = call_control(c, e);
     struct buf problems BUF_AUTO = BUF(PROBLEMS_MAX);
+    bool whole;
     int r;
 
     if (control == NULL)
         return -ENOTCONN;
     r = control_call(control, ROLE_SUPERVISOR, 0, MSG_CONTROL_RELOAD, SPAN_EMPTY, &problems, e);
+    whole = all_warnings(buf_span(&problems));
     if (has_option(c, OPT_JSON)) {
         json_t *v = json_pack("{s:b,s:o}", "reloaded", r >= 0, "problems",
                               problems_json(buf_span(&problems)));
@@ -106,9 +119,13 @@ int cmd_reload(struct call *c, struct err *e)
         view_json(c, v);
         json_decref(v);
         e->text[0] = '\0';
-        return r < 0 ? r : 0;
+        return r < 0 ? r : whole ? 0 : -EADDRINUSE;
     }
     text_put_safe(&c->out, buf_span(&problems), true);
+    if (r >= 0 && !whole)
+        return err_set(e, -EADDRINUSE,
+                       "the server works with the new configuration, except for what is said above "
+                       "(it tries again by itself; `sealpost status` shows it)");
     if (r >= 0)
         buf_put_cstr(&c->out, "The server works with the new configuration.\n");
     else if (problems.n > 0)

@@ -127,6 +127,30 @@ def killed_while_issuing():
             assert first
 
 
+def reload_says_what_it_could_not_have():
+    """An endpoint that somebody else has: the reload is not called whole, and the server listens there as soon as it can."""
+    import socket
+    before = server.conf.read_text()
+    first = f'endpoints = ( {{ address = "127.0.0.1"; port = {server.port("imap")};'
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        server.conf.write_text(before.replace(first, f'endpoints = ( {{ address = "127.0.0.1"; port = {port}; policy = "starttls"; }}, {first[14:]}'))
+        r = server.run("reload", check=False)
+        assert r.returncode == 1 and f"port {port}: Address already in use" in r.stdout and "except for" in r.stderr, (r.returncode, r.stdout, r.stderr)
+        assert server.run("reload", check=False, json=True).returncode == 1
+
+    def listens():
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            return False
+    wait_for("it listens where it could not", listens, 20)
+    server.run("reload")
+    server.conf.write_text(before)
+    server.run("reload")
+
+
 with Server(sys.argv[1], extra="workers_access = 2;") as server:
-    main(chain_names_and_purposes, every_virtual_server_has_its_own, issue_without_dropping_a_session, handshakes_while_certificates_change,
+    main(reload_says_what_it_could_not_have, chain_names_and_purposes, every_virtual_server_has_its_own, issue_without_dropping_a_session, handshakes_while_certificates_change,
          kept_over_a_restart, killed_while_issuing)
