@@ -295,9 +295,19 @@ static inline int may_swap(void *arg, const struct identity_slot *current,
     return f.waits ? err_set(e, -EINPROGRESS, "not seen everywhere") : 0;
 }
 
-static const struct life_ops life_world_ops = {key_make, key_get,  key_delete, key_ids, key_signer,
-                                               issue,    roots,    save,       show,    prove,
-                                               NULL,     may_swap, NULL};
+static const struct life_ops life_world_ops = {
+    .key_make = key_make,
+    .key_get = key_get,
+    .key_delete = key_delete,
+    .key_ids = key_ids,
+    .key_signer = key_signer,
+    .issue = issue,
+    .roots = roots,
+    .save = save,
+    .show = show,
+    .prove = prove,
+    .may_swap = may_swap,
+};
 
 /* --- the process, its death and its next life
  * ------------------------------------------------------------------------------ */
