@@ -452,6 +452,8 @@ static int audit(struct capture *k, struct buf *b, struct err *e)
     if (pthread_create(&thread, NULL, read_meanwhile, &reader) != 0)
         return err_set(e, -EAGAIN, "no thread");
     probe_all(&k->plan->plan, &results, &count);
+    if (!k->foreign)
+        verify_plan_settle(k->plan, results, count);
     end_probe(k);
     while (!asked_to_end && clock_mono_ms() < end)
         usleep(SETTLE_MS * 1000);

@@ -556,6 +556,7 @@ static int probe(struct evidence *v, struct err *e)
     if (r != 0)
         return err_wrap(e, r, "the probe");
     probe_all(&p->plan, &v->results, &v->count);
+    verify_plan_settle(p, v->results, v->count);
     if (probe_was_ended(&p->plan))
         r = err_set(e, -EINTR, "ended by a signal: there is no report");
     if (verify_guest_remove(guest, &why) != 0 && r == 0)
