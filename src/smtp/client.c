@@ -331,6 +331,8 @@ static void put_mail(struct client *c, const struct smtp_outgoing *m, struct buf
     if (c->extensions & HAS_DSN) {
         if (m->ret_headers)
             buf_put_cstr(out, " RET=HDRS");
+        else if (m->ret_full)
+            buf_put_cstr(out, " RET=FULL");
         if (m->envid.n) {
             buf_put_cstr(out, " ENVID=");
             xtext_encode(m->envid, out);

@@ -21,7 +21,7 @@ struct smtp_outgoing_recipient {
 };
 struct smtp_outgoing {
     struct span sender, envid;
-    bool ret_headers, smtputf8;
+    bool ret_headers, ret_full, smtputf8;
     const struct smtp_outgoing_recipient *recipients;
     size_t count;
     int body_fd; /* prefix + body, whole lines; read with pread. Made 7-bit where the server wants it */

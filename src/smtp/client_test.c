@@ -386,6 +386,26 @@ TEST(parameters)
     play_done(p);
 }
 
+/* Who said what is to come back is believed, and for who did not the next server decides. */
+TEST(what_comes_back)
+{
+    static const char *const said[] = {"", " RET=HDRS", " RET=FULL"};
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        for (int dsn = 0; dsn < 2; dsn++) {
+            struct play *p = play_new();
+            char want[100];
+            unit_case(said[i]);
+            p->m.ret_headers = i == 1;
+            p->m.ret_full = i == 2;
+            play(p, dsn ? HELLO "< 250-x\n< 250 DSN\n" TAKEN : HELLO "< 250 x\n" TAKEN, 1, "x\r\n");
+            snprintf(want, sizeof(want), "MAIL FROM:<a@example.test>%s\r\n", dsn ? said[i] : "");
+            EXPECT(sent(p, want));
+            play_done(p);
+        }
+    unit_case(NULL);
+}
+
 /* What came with SMTPUTF8 needs it of the next server only for what is in envelope and header. */
 TEST(smtputf8_where_it_is_needed)
 {

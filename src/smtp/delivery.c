@@ -408,6 +408,7 @@ void transaction_deliver(struct session *s)
             .sender = t->sender,
             .envid = t->envid,
             .ret_headers = t->ret_headers,
+            .ret_full = t->ret_full,
             .body_8bit = t->body_8bit,
             .smtputf8 = t->smtputf8,
             .prefix = buf_span(&prefix),

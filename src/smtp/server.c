@@ -104,7 +104,7 @@ void transaction_reset(struct session *s)
     t->recipient_count = 0;
     t->target_count = t->delivery_bytes = 0;
     t->sender = t->envid = SPAN_EMPTY;
-    t->ret_headers = t->body_8bit = t->smtputf8 = false;
+    t->ret_headers = t->ret_full = t->body_8bit = t->smtputf8 = false;
     t->bare_cr = t->bare_lf = t->chunk_cr = t->nul = false;
     t->size = 0;
     t->failed = 0;
@@ -296,7 +296,8 @@ static enum parameter mail_parameter(struct session *s, const struct smtp_parame
     }
     if (span_is(p->keyword, "RET")) {
         t->ret_headers = span_is(p->value, "HDRS");
-        return t->ret_headers || span_is(p->value, "FULL") ? PARAMETER_OK : PARAMETER_VALUE;
+        t->ret_full = span_is(p->value, "FULL");
+        return t->ret_headers || t->ret_full ? PARAMETER_OK : PARAMETER_VALUE;
     }
     if (span_is(p->keyword, "ENVID")) {
         struct buf envid BUF_AUTO = BUF(100);

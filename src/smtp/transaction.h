@@ -27,7 +27,7 @@ struct smtp {
     /* the transaction; all spans in its arena */
     struct arena *arena;
     struct span sender, envid;
-    bool ret_headers, body_8bit, smtputf8;
+    bool ret_headers, ret_full, body_8bit, smtputf8;
     uint64_t size; /* as announced, 0: not */
     struct smtp_recipient *first, **last;
     unsigned recipient_count;

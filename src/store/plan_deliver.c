@@ -289,7 +289,8 @@ static int deliver_queue(struct engine *e, const struct delivery *d, const struc
         .next_try = e->now,
         .marks = (uint8_t)row->marks,
         .bits = (uint8_t)((s->ret_headers ? QUEUE_RET_HEADERS : 0) |
-                          (s->body_8bit ? QUEUE_8BIT : 0) | (s->smtputf8 ? QUEUE_SMTPUTF8 : 0) |
+                          (s->ret_full ? QUEUE_RET_FULL : 0) | (s->body_8bit ? QUEUE_8BIT : 0) |
+                          (s->smtputf8 ? QUEUE_SMTPUTF8 : 0) |
                           (s->require_tls ? QUEUE_REQUIRE_TLS : 0)),
     };
     for (size_t k = 0; k < s->count && !err; k++) {

@@ -100,6 +100,7 @@ static void item_of(uint64_t id, const struct queue_entry *q, struct queue_item 
         .sender = q->sender,
         .envid = q->envid,
         .ret_headers = q->row.bits & QUEUE_RET_HEADERS,
+        .ret_full = q->row.bits & QUEUE_RET_FULL,
         .body_8bit = q->row.bits & QUEUE_8BIT,
         .smtputf8 = q->row.bits & QUEUE_SMTPUTF8,
         .require_tls = q->row.bits & QUEUE_REQUIRE_TLS,

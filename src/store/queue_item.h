@@ -6,7 +6,13 @@
 #include "store/format.h"
 #include "store/store.h"
 
-enum { QUEUE_RET_HEADERS = 1, QUEUE_8BIT = 2, QUEUE_SMTPUTF8 = 4, QUEUE_REQUIRE_TLS = 8 };
+enum {
+    QUEUE_RET_HEADERS = 1,
+    QUEUE_8BIT = 2,
+    QUEUE_SMTPUTF8 = 4,
+    QUEUE_REQUIRE_TLS = 8,
+    QUEUE_RET_FULL = 16
+};
 /* In the row `notify` has one bit more: delivered here, only its report is open. */
 enum { QUEUE_ROW_DELIVERED = 128 };
 enum queue_state { QUEUE_OPEN, QUEUE_IS_DELIVERED, QUEUE_IS_FAILED };

@@ -257,7 +257,8 @@ struct store_delivery {
                            empty for mx */
     struct span sender; /* reverse-path, empty for <> */
     struct span envid;
-    bool ret_headers, body_8bit, smtputf8, require_tls;
+    bool ret_headers, ret_full; /* RET=HDRS, RET=FULL; neither: it was not said */
+    bool body_8bit, smtputf8, require_tls;
     struct span prefix; /* common trace fields */
     int64_t received_seconds;
     const struct store_recipient *recipients;
@@ -366,7 +367,7 @@ struct queue_recipient {
 struct queue_item {
     uint64_t id;
     struct span sender, envid;
-    bool ret_headers, body_8bit, smtputf8, require_tls;
+    bool ret_headers, ret_full, body_8bit, smtputf8, require_tls;
     int64_t queued_seconds;
     uint32_t tries;
     struct queue_recipient *recipients; /* those not done yet */

@@ -260,7 +260,7 @@ static struct span rd_path(struct rd *r, size_t max)
     return s;
 }
 
-enum { D_HEADERS = 1, D_8BIT = 2, D_UTF8 = 4, D_TLS = 8, D_NEWS = 16 };
+enum { D_HEADERS = 1, D_8BIT = 2, D_UTF8 = 4, D_TLS = 8, D_NEWS = 16, D_FULL = 32, D_ALL = 63 };
 
 void wr_deliver(struct buf *b, const struct msg_deliver *m)
 {
@@ -273,7 +273,7 @@ void wr_deliver(struct buf *b, const struct msg_deliver *m)
     wr_span(b, d->envid);
     wr_u8(b, (uint8_t)((d->ret_headers ? D_HEADERS : 0) | (d->body_8bit ? D_8BIT : 0) |
                        (d->smtputf8 ? D_UTF8 : 0) | (d->require_tls ? D_TLS : 0) |
-                       (d->news ? D_NEWS : 0)));
+                       (d->news ? D_NEWS : 0) | (d->ret_full ? D_FULL : 0)));
     wr_span(b, d->prefix);
     wr_i64(b, d->received_seconds);
     wr_span(b, d->message_id);
@@ -303,6 +303,7 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
     d->envid = rd_path(&r, STORE_ADDRESS_MAX);
     bits = rd_u8(&r);
     d->ret_headers = bits & D_HEADERS;
+    d->ret_full = bits & D_FULL;
     d->body_8bit = bits & D_8BIT;
     d->smtputf8 = bits & D_UTF8;
     d->require_tls = bits & D_TLS;
@@ -311,7 +312,7 @@ bool rd_deliver(struct span s, struct arena *a, struct msg_deliver *ret)
     d->received_seconds = rd_i64(&r);
     d->message_id = rd_path(&r, 1000);
     d->count = rd_u16(&r);
-    if (r.bad || bits > 31 || d->count == 0 || d->count > STORE_RECIPIENTS_MAX)
+    if (r.bad || bits > D_ALL || d->count == 0 || d->count > STORE_RECIPIENTS_MAX)
         return false;
     ret->recipients = ARENA_ARRAY(a, struct store_recipient, d->count);
     if (!ret->recipients)
@@ -487,7 +488,8 @@ void wr_queue_item(struct buf *b, const struct queue_item *q)
     wr_span(b, q->sender);
     wr_span(b, q->envid);
     wr_u8(b, (uint8_t)((q->ret_headers ? D_HEADERS : 0) | (q->body_8bit ? D_8BIT : 0) |
-                       (q->smtputf8 ? D_UTF8 : 0) | (q->require_tls ? D_TLS : 0)));
+                       (q->smtputf8 ? D_UTF8 : 0) | (q->require_tls ? D_TLS : 0) |
+                       (q->ret_full ? D_FULL : 0)));
     wr_i64(b, q->queued_seconds);
     wr_u32(b, q->tries);
     wr_u32(b, q->size);
@@ -514,6 +516,7 @@ bool rd_queue_item(struct span s, struct arena *a, struct queue_item *ret)
     q.envid = arena_span(a, rd_span(&r, STORE_ADDRESS_MAX));
     bits = rd_u8(&r);
     q.ret_headers = bits & D_HEADERS;
+    q.ret_full = bits & D_FULL;
     q.body_8bit = bits & D_8BIT;
     q.smtputf8 = bits & D_UTF8;
     q.require_tls = bits & D_TLS;

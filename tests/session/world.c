@@ -314,8 +314,10 @@ void world_queue(struct world *w, struct buf *out)
         return;
     }
     buf_printf(out, "from <%.*s>%s%s%s envid=%.*s\r\n", SPAN_ARG(q.sender),
-               q.ret_headers ? " RET=HDRS" : "", q.body_8bit ? " 8BITMIME" : "",
-               q.smtputf8 ? " SMTPUTF8" : "", SPAN_ARG(q.envid));
+               q.ret_headers ? " RET=HDRS"
+               : q.ret_full  ? " RET=FULL"
+                             : "",
+               q.body_8bit ? " 8BITMIME" : "", q.smtputf8 ? " SMTPUTF8" : "", SPAN_ARG(q.envid));
     for (size_t i = 0; i < q.count; i++)
         buf_printf(out, "to <%.*s> orcpt=%.*s notify=%u\r\n", SPAN_ARG(q.recipients[i].address),
                    SPAN_ARG(q.recipients[i].orcpt), q.recipients[i].notify);

@@ -186,6 +186,7 @@ static enum smtp_attempt send_open(struct attempt *a, struct smtp_host *h, struc
     struct smtp_outgoing m = {.sender = item->sender,
                               .envid = item->envid,
                               .ret_headers = item->ret_headers,
+                              .ret_full = item->ret_full,
                               .smtputf8 = item->smtputf8,
                               .recipients = to,
                               .count = a->open_count,

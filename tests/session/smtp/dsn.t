@@ -49,3 +49,32 @@ S0: to <a@remote.test> orcpt= notify=1
 S0: to <b@remote.test> orcpt=rfc822;B+c@remote.test notify=14
 S0* Subject: x
 S0: .
+# RET=FULL is kept as what was said; so is silence
+C: MAIL FROM:<> RET=FULL
+S: 250 2.1.0 Ok
+C: RCPT TO:<a@remote.test>
+S: 250 2.1.5 Ok
+C: DATA
+S: /^354 /
+C: Subject: y
+C: .
+S: /^250 /
+Q
+S0: from <> RET=FULL envid=
+S0: to <a@remote.test> orcpt= notify=0
+S0* Subject: y
+S0: .
+C: MAIL FROM:<alice@example.test>
+S: 250 2.1.0 Ok
+C: RCPT TO:<a@remote.test>
+S: 250 2.1.5 Ok
+C: DATA
+S: /^354 /
+C: Subject: z
+C: .
+S: /^250 /
+Q
+S0: from <alice@example.test> envid=
+S0: to <a@remote.test> orcpt= notify=0
+S0* Subject: z
+S0: .
