@@ -63,8 +63,8 @@ TEST(tlsa_record)
                                "0001035f3235045f746370026d78076578616d706c65047465737400"
                                "00340001000000050006030101abcdef";
     struct dns_tlsa t = {
-        3, 1, 1, {0xab, 0xcd, 0xef},
-           3
+        .usage = 3, .selector = 1, .matching = 1, .data = {0xab, 0xcd, 0xef},
+                   .bytes = 3
     };
     struct dns_update u = {.zone = "example.test",
                            .name = "_25._tcp.mx.example.test",
