@@ -32,9 +32,9 @@ int ca_import_key(struct call *c, bool root, const char *name, struct span pkcs8
 /* Rows of a report: what was done, or would be. */
 void ca_add_step(json_t *steps, const char *step, const char *what, const char *result);
 int ca_show_steps(struct call *c, json_t *take_steps);
-/* The virtual servers whose certificate the CA with that subject has issued; NULL with the reason.
- */
-json_t *ca_shown_by(struct call *c, const char *issuer, struct err *e);
+/* The virtual servers whose certificate an issuing CA of info has issued, or (not NULL) `only` the
+ * one with that subject; NULL with the reason. */
+json_t *ca_shown_by(struct call *c, const json_t *info, const char *only, struct err *e);
 /* New key and certificate for each of them; how many failed. */
 unsigned ca_issue_anew(struct call *c, const json_t *vservers, bool dry, json_t *steps);
 

@@ -473,8 +473,8 @@ static int restore(struct call *c, const struct opened *o, struct span pass, int
 
     if (info == NULL)
         return -EIO;
-    /* what the CA that goes has issued is issued anew */
-    vservers = ca_shown_by(c, view_string(ca_in_use(info, "issuing"), "certificate.subject"), e);
+    /* what the CAs that go have issued is issued anew */
+    vservers = ca_shown_by(c, info, NULL, e);
     json_decref(info);
     if (vservers == NULL)
         return -EIO;

@@ -325,10 +325,8 @@ static int roll(struct call *c, bool root, json_t *steps, struct err *e)
 
     if (info == NULL)
         return -EIO;
-    vservers =
-        root_can_certify(info, e) < 0
-            ? NULL
-            : ca_shown_by(c, view_string(ca_in_use(info, "issuing"), "certificate.subject"), e);
+    /* of earlier CAs too: one that was rolled over without --now has left certificates in service */
+    vservers = root_can_certify(info, e) < 0 ? NULL : ca_shown_by(c, info, NULL, e);
     json_decref(info);
     if (vservers == NULL)
         return -EIO;
@@ -394,9 +392,25 @@ static json_t *ask_certd(struct call *c, enum msg_id id, const char *word, struc
     return view_parse(buf_span(&reply), "certd", e);
 }
 
-/* The virtual servers whose certificate the CA with that subject has issued; one that shows
- * another's follows that. */
-json_t *ca_shown_by(struct call *c, const char *issuer, struct err *e)
+/* Is that the subject of an issuing CA of ours, or of the one that was asked for? */
+static bool is_ours(const json_t *info, const char *only, const char *issuer)
+{
+    const json_t *ca;
+    bool ours = false;
+    size_t i;
+
+    if (only)
+        return strcmp(only, issuer) == 0;
+    json_array_foreach(json_object_get(info, "cas"), i, ca)
+    {
+        ours |= strcmp(view_string(ca, "kind"), "issuing") == 0 &&
+                strcmp(view_string(ca, "certificate.subject"), issuer) == 0;
+    }
+    return ours;
+}
+
+/* One that shows another's certificate follows that. */
+json_t *ca_shown_by(struct call *c, const json_t *info, const char *only, struct err *e)
 {
     json_t *v = ask_certd(c, MSG_CERT_LIST, NULL, e), *found, *row, *one;
     size_t i;
@@ -411,7 +425,7 @@ json_t *ca_shown_by(struct call *c, const char *issuer, struct err *e)
             json_decref(v);
             return NULL;
         }
-        if (strcmp(view_string(one, "current.certificate.issuer"), issuer) == 0 &&
+        if (is_ours(info, only, view_string(one, "current.certificate.issuer")) &&
             strcmp(view_string(one, "current.source"), "assigned") != 0)
             json_array_append(found, row);
         json_decref(one);
@@ -447,7 +461,39 @@ unsigned ca_issue_anew(struct call *c, const json_t *vservers, bool dry, json_t 
     return failed;
 }
 
-/* What nobody but its holder can replace: certificates of other profiles. */
+/* What certd has got for a virtual server, and gets anew itself. */
+static bool is_vservers(const json_t *row)
+{
+    return strcmp(view_string(row, "profile"), "server") == 0 &&
+           strncmp(view_string(row, "requester"), "virtual server ", 15) == 0;
+}
+
+/* How its holder comes to a new one. */
+static const char *what_to_do(const char *requester)
+{
+    return strncmp(requester, "acme: ", 6) == 0
+               ? "its ACME client must renew now (many take a flag to do so before the date)"
+           : strncmp(requester, "est: ", 5) == 0
+               ? "its EST client must enrol again"
+               : "make a new request and have it certified (sealpost ca issue)";
+}
+
+static void add_other(json_t *steps, const json_t *row)
+{
+    struct buf text BUF_AUTO = BUF(65536);
+    const json_t *name;
+    size_t i;
+
+    buf_printf(&text, "%s %s (", view_string(row, "profile"),
+               view_string(row, "certificate.serial"));
+    json_array_foreach(view_get(row, "certificate.names"), i, name)
+        buf_printf(&text, "%s%s", i ? ", " : "", json_string_value(name));
+    buf_printf(&text, "%s): %s", i ? "" : view_string(row, "certificate.subject"),
+               what_to_do(view_string(row, "requester")));
+    ca_add_step(steps, "to be asked for anew", view_string(row, "requester"), buf_cstr(&text));
+}
+
+/* What nobody but its holder can replace: all that is not a virtual server's. */
 static int list_others(struct call *c, int64_t issuer, json_t *steps, struct err *e)
 {
     struct ca_find_msg q = {.filter = 1};
@@ -460,11 +506,11 @@ static int list_others(struct call *c, int64_t issuer, json_t *steps, struct err
         wr_ca_find(&body, &q);
         if ((page = ca_ask(c, MSG_CA_FIND, buf_span(&body), e)) == NULL)
             return -EIO;
-        json_array_foreach(json_object_get(page, "certificates"), i,
-                           row) if (json_integer_value(view_get(row, "issuer_id")) == issuer &&
-                                    strcmp(view_string(row, "profile"), "server") != 0)
-            ca_add_step(steps, "to be asked for anew", view_string(row, "requester"),
-                        view_string(row, "certificate.serial"));
+        json_array_foreach(json_object_get(page, "certificates"), i, row)
+        {
+            if (json_integer_value(view_get(row, "issuer_id")) == issuer && !is_vservers(row))
+                add_other(steps, row);
+        }
         next = json_integer_value(json_object_get(page, "next"));
         json_decref(page);
         if (next <= q.after)
@@ -494,7 +540,7 @@ static int compromised(struct call *c, const json_t *old, json_t *steps, struct 
 {
     int64_t id = json_integer_value(view_get(old, "id"));
     bool dry = has_option(c, OPT_DRY_RUN);
-    json_t *vservers = ca_shown_by(c, view_string(old, "certificate.subject"), e), *info;
+    json_t *vservers = ca_shown_by(c, NULL, view_string(old, "certificate.subject"), e), *info;
     unsigned failed;
     int r;
 
@@ -542,6 +588,22 @@ static const json_t *which_is_compromised(const struct call *c, const json_t *in
     return NULL;
 }
 
+/* Before anything is made: what cad would refuse in the end. */
+static int may_be_revoked(const json_t *old, struct err *e)
+{
+    if (!old || strcmp(view_string(old, "kind"), "issuing") != 0)
+        return err_set(
+            e, old ? -EINVAL : -ENOENT,
+            old ? "%s is no issuing CA: in place of a root whose key is known to others, "
+                  "make a new one (sealpost ca rollover root --now), and have clients "
+                  "remove the old one from what they trust"
+                : "there is no such issuing CA; see `sealpost ca info`",
+            view_string(old, "name"));
+    if (strcmp(view_string(old, "state"), "revoked") == 0)
+        return err_set(e, -EALREADY, "%s was revoked before", view_string(old, "name"));
+    return 0;
+}
+
 int cmd_ca_compromised(struct call *c, struct err *e)
 {
     json_t *info, *steps;
@@ -554,11 +616,7 @@ int cmd_ca_compromised(struct call *c, struct err *e)
     if ((info = ca_ask_info(c, e)) == NULL)
         return -EIO;
     old = which_is_compromised(c, info);
-    if (!old) {
-        json_decref(info);
-        return err_set(e, -ENOENT, "there is no such issuing CA; see `sealpost ca info`");
-    }
-    if ((r = root_can_certify(info, e)) < 0) {
+    if ((r = may_be_revoked(old, e)) < 0 || (r = root_can_certify(info, e)) < 0) {
         json_decref(info);
         return r;
     }

@@ -247,11 +247,16 @@ def rollover():
     sh("openssl", "verify", "-crl_check", "-crl_download", "-CAfile", server.ca_file, "-untrusted", "imap-issuer.pem", "imap.pem")
     assert "imap.pem: good" in ocsp("imap")
     assert session.noop()[0] == "OK"
+    # --now later: all that is not of the CA in use then, of whichever earlier one it is
+    plan = {s["what"] for s in server.json("ca", "rollover", "--now", "--dry-run") if s["step"] == "certificate"}
+    assert plan >= {"imap4-default", "pop3-default", "nntp-default", "http-default"}, plan
 
 
 def compromise():
     request("laptop", "dave@example.test", "email:dave@example.test")
     server.run("ca", "issue", "--profile", "account", "--request", work / "laptop.csr", "--for", "Dave's laptop", "--out", work / "laptop.pem")
+    request("printer", "localhost", "DNS:localhost")
+    server.run("ca", "issue", "--profile", "server", "--request", work / "printer.csr", "--for", "Print room", "--out", work / "printer.pem")
     server.run("cert", "issue", "imap4-default")
     old, session = issuing(), server.imap()
     chain("imaps", "before")
@@ -261,10 +266,23 @@ def compromise():
     plan = server.json("ca", "compromised", "--dry-run")
     touched = {s["what"] for s in plan if s["step"] == "certificate"}
     assert touched == {"imap4-default", "nntp-default"}, plan
-    assert any(s["what"] == "Dave's laptop" for s in plan), plan
+    others = {s["what"]: s["result"] for s in plan if s["step"] == "to be asked for anew"}
+    assert set(others) == {"Dave's laptop", "Print room"}, plan
+    assert "localhost" in others["Print room"] and "ca issue" in others["Print room"] and "dave@example.test" in others["Dave's laptop"], others
+    cas = server.json("ca", "info")["cas"]
+    for how in ("--dry-run", "--yes"):  # refused before anything is made
+        r = server.run("ca", "compromised", "root-1", how, check=False)
+        assert r.returncode == 1 and "no issuing CA" in r.stderr, r
+    assert server.json("ca", "info")["cas"] == cas
     assert {p: served(p) for p in before} == before and issuing()["id"] == old["id"], "a dry run changes nothing"
     report = server.json("ca", "compromised", "--yes")
     assert any("revoked with" in s["result"] for s in report), report
+    assert {s["what"] for s in report if s["step"] == "to be asked for anew"} == set(others), report
+    cas = server.json("ca", "info")["cas"]
+    for how in ("--dry-run", "--yes"):
+        r = server.run("ca", "compromised", old["name"], how, check=False)
+        assert r.returncode == 1 and "revoked before" in r.stderr, r
+    assert server.json("ca", "info")["cas"] == cas
     assert issuing()["id"] != old["id"]
     for port, was in before.items():
         now = served(port)
