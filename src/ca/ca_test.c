@@ -21,6 +21,7 @@ static const struct foreign_case foreign[] = {
     {PROFILE_SMIME,     "bob@example.org",                          "smimesign",  "-verify_email bob@example.org",
      "--verify-purpose 1.3.6.1.5.5.7.3.4"                                                                                                                                                     },
     {PROFILE_CODE,      "bob@example.org",                          "any",        "",                                  "--verify-purpose 1.3.6.1.5.5.7.3.3"                                   },
+    {PROFILE_EVIDENCE,  "www.example.org",                          "any",        "",                                  "--verify-purpose 1.3.6.1.5.5.7.3.36"                                  },
     {PROFILE_OCSP,      "ocsp.example.org",                         "ocsphelper", "",                                  "--verify-purpose 1.3.6.1.5.5.7.3.9"                                   },
 };
 
@@ -35,8 +36,12 @@ static void foreign_checks(const char *type)
         struct err e = {""};
         char serial[CERTIFICATE_SERIAL_MAX];
         unit_case(cert_profile_get(foreign[i].profile)->name);
-        if (ask(ca, &(struct asked){foreign[i].profile, "Some One", foreign[i].names, 0, NULL}, &c,
-                serial, &e) < 0) {
+        if (ask(ca,
+                &(struct asked){foreign[i].profile,
+                                foreign[i].profile == PROFILE_EVIDENCE ? "sealpost evidence"
+                                                                       : "Some One",
+                                foreign[i].names, 0, NULL},
+                &c, serial, &e) < 0) {
             unit_fail(__FILE__, __LINE__, "%s", e.text);
             continue;
         }
@@ -333,15 +338,16 @@ TEST(ca_refusals)
         int want;
         const char *says;
     } cases[] = {
-        {"foreign domain",        PROFILE_SERVER,  "mail.example.com",    0,   -EPERM,  "ca_dns"         },
-        {"foreign address",       PROFILE_SERVER,  "localhost 192.0.2.1", 0,   -EPERM,  "ca_ip"          },
-        {"foreign mailbox",       PROFILE_SMIME,   "bob@example.com",     0,   -EPERM,  "local_domains"  },
-        {"a suffix is no domain", PROFILE_SERVER,  "evilexample.org",     0,   -EPERM,  "evilexample.org"},
-        {"too long",              PROFILE_SERVER,  "a.example.org",       399, -EINVAL, "398"            },
-        {"a CA",                  PROFILE_ISSUING, "a.example.org",       0,   -EINVAL, "subordinate"    },
-        {"a root",                PROFILE_ROOT,    "a.example.org",       0,   -EINVAL, "subordinate"    },
-        {"no name",               PROFILE_SERVER,  "",                    0,   -EINVAL, "at least one"   },
-        {"wrong kind",            PROFILE_SERVER,  "bob@example.org",     0,   -EINVAL, "no place"       },
+        {"foreign domain",        PROFILE_SERVER,   "mail.example.com",    0,   -EPERM,  "ca_dns"         },
+        {"foreign address",       PROFILE_SERVER,   "localhost 192.0.2.1", 0,   -EPERM,  "ca_ip"          },
+        {"foreign mailbox",       PROFILE_SMIME,    "bob@example.com",     0,   -EPERM,  "local_domains"  },
+        {"a suffix is no domain", PROFILE_SERVER,   "evilexample.org",     0,   -EPERM,  "evilexample.org"},
+        {"too long",              PROFILE_SERVER,   "a.example.org",       399, -EINVAL, "398"            },
+        {"a CA",                  PROFILE_ISSUING,  "a.example.org",       0,   -EINVAL, "subordinate"    },
+        {"a root",                PROFILE_ROOT,     "a.example.org",       0,   -EINVAL, "subordinate"    },
+        {"no name",               PROFILE_SERVER,   "",                    0,   -EINVAL, "at least one"   },
+        {"wrong kind",            PROFILE_SERVER,   "bob@example.org",     0,   -EINVAL, "no place"       },
+        {"evidence",              PROFILE_EVIDENCE, "www.example.org",     0,   -EPERM,  "forgotten"      },
     };
     struct ca *ca;
     struct chain c = CHAIN_NONE;

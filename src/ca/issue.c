@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/random.h"
 #include "ca/ca_internal.h"
+#include "pki/ca_msg.h"
 #include "pki/chain.h"
 
 #include <errno.h>
@@ -22,6 +23,12 @@ static int check_request(const struct ca *ca, const struct ca_request *q, struct
         return err_set(e, -EAGAIN, "our CA is not made yet; try again in a moment");
     if (q->profile->path >= 0)
         return err_set(e, -EINVAL, "a CA is not made this way; see \"sealpost ca subordinate\"");
+    /* who holds one could sign what this server never said */
+    if (q->profile->id == PROFILE_EVIDENCE && strcmp(q->requester, CA_EVIDENCE_REQUESTER) != 0)
+        return err_set(e, -EPERM,
+                       "profile %s is for reports of `sealpost evidence` only: their keys are made "
+                       "for one signature and forgotten",
+                       q->profile->name);
     if (q->days > q->profile->days_max)
         return err_set(e, -EINVAL, "%u days are too long for profile %s: at most %u", q->days,
                        q->profile->name, q->profile->days_max);
@@ -167,6 +174,8 @@ static enum chain_purpose purpose_of(const struct profile *p)
         return CHAIN_CODE;
     case EKU_OCSP:
         return CHAIN_OCSP;
+    case EKU_DOCUMENT:
+        return CHAIN_DOCUMENT;
     default:
         return CHAIN_CLIENT;
     }

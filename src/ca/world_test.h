@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "ca/ca.h"
+#include "pki/ca_msg.h"
 #include "pki/chain.h"
 #include "pki/issue.h"
 #include "unit/unit.h"
@@ -211,7 +212,11 @@ static int ask(struct ca *ca, const struct asked *a, struct chain *ret,
                                        .subject = {.common_name = a->cn},
                                        .names = &names,
                                        .days = a->days,
-                                       .requester = "test"},
+                                       .requester = a->profile == PROFILE_EVIDENCE &&
+                                                            a->cn != NULL &&
+                                                            strcmp(a->cn, "sealpost evidence") == 0
+                                                        ? CA_EVIDENCE_REQUESTER
+                                                        : "test"},
                   &bytes, serial, e);
     EVP_PKEY_free(key);
     cert_names_done(&names);

@@ -83,6 +83,11 @@ int cmd_ca_issue(struct call *c, struct err *e)
         !cert_profile_by_name(span_cstr(m.profile)))
         return usage_error(e, "there is no profile %s; `sealpost ca profile list` shows them",
                            text_quote(span_cstr(c->option[OPT_PROFILE])));
+    if (strcmp(m.profile, cert_profile_get(PROFILE_EVIDENCE)->name) == 0)
+        return usage_error(e,
+                           "certificates of profile %s are made by `sealpost evidence` only, "
+                           "for a key that it forgets",
+                           m.profile);
     snprintf(m.requester, sizeof(m.requester), "%.190s",
              has_option(c, OPT_FOR) ? c->option[OPT_FOR] : c->option[OPT_REQUEST]);
     r = parse_days(c, OPT_DAYS, &m.days, e);
@@ -242,6 +247,7 @@ static json_t *profile_json(const struct conf *conf, const struct profile *p)
     push_if(eku, p->eku & EKU_EMAIL, "emailProtection");
     push_if(eku, p->eku & EKU_CODE, "codeSigning");
     push_if(eku, p->eku & EKU_OCSP, "OCSPSigning");
+    push_if(eku, p->eku & EKU_DOCUMENT, "documentSigning");
     push_if(names, p->names & NAME_DNS, "DNS");
     push_if(names, p->names & NAME_IP, "IP");
     push_if(names, p->names & NAME_EMAIL, "e-mail");

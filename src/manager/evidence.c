@@ -374,9 +374,49 @@ static int read_roots(struct call *c, struct buf *ret, struct err *e)
     return control_call(control, ROLE_CERTD, 0, MSG_CERT_CA_PEM, SPAN_EMPTY, ret, e);
 }
 
-/* Signature and log are looked at. *ret_report is the caller's. */
-static int read_report(struct call *c, const char *file, json_t **ret_report, char signer[256],
-                       struct err *e)
+/* The register knows each signer: what stands in it, and only that, was made by `sealpost evidence`. */
+static int ask_register(struct call *c, const struct evidence_signer *s, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(128);
+    json_t *row;
+    int r = 0;
+
+    wr_cert_word(&body, s->serial);
+    if ((row = ca_ask(c, MSG_CA_SHOW, buf_span(&body), e)) == NULL)
+        return err_wrap(e, -EKEYREJECTED, "its signer, serial %s", s->serial);
+    if (strcmp(view_string(row, "certificate.sha256"), s->sha256) != 0 ||
+        strcmp(view_string(row, "profile"), s->earlier_kind ? "code" : "evidence") != 0 ||
+        strcmp(view_string(row, "requester"), CA_EVIDENCE_REQUESTER) != 0)
+        r = err_set(e, -EKEYREJECTED,
+                    "the CA's register does not know its signer, serial %s, as one of reports",
+                    s->serial);
+    else if (strcmp(view_string(row, "state"), "revoked") == 0 ||
+             strcmp(view_string(row, "state"), "held") == 0)
+        r = err_set(e, -EKEYREJECTED, "the certificate of its signer, serial %s, was revoked",
+                    s->serial);
+    json_decref(row);
+    return r;
+}
+
+/* Roots that are given are another's: whose register is not to be had. */
+static int check_signer(struct call *c, const struct evidence_signer *s, struct err *e)
+{
+    if (!has_option(c, OPT_ROOT))
+        return ask_register(c, s, e);
+    if (s->earlier_kind)
+        return err_set(
+            e, -EKEYREJECTED,
+            "it was signed by a certificate of profile code (serial %s), as reports were "
+            "before there was a profile for them: only the register of its CA can tell "
+            "it from any other signer of programs. Verify it where it was made, without "
+            "--root",
+            s->serial);
+    return 0;
+}
+
+/* Signature, signer and log are looked at. *ret_report is the caller's. */
+static int read_report(struct call *c, const char *file, json_t **ret_report,
+                       struct evidence_signer *signer, struct err *e)
 {
     struct buf page BUF_AUTO = BUF(REPORT_MAX_BYTES), sig BUF_AUTO = BUF(SIGNATURE_MAX),
                     roots BUF_AUTO = BUF(CERTIFICATE_TEXT_MAX);
@@ -388,7 +428,8 @@ static int read_report(struct call *c, const char *file, json_t **ret_report, ch
     if ((r = file_read(AT_FDCWD, file, REPORT_MAX_BYTES, &page, e)) < 0 ||
         (r = file_read(AT_FDCWD, beside, SIGNATURE_MAX, &sig, e)) < 0 ||
         (r = read_roots(c, &roots, e)) < 0 ||
-        (r = evidence_verify(buf_span(&page), buf_span(&sig), buf_span(&roots), signer, e)) != 0)
+        (r = evidence_verify(buf_span(&page), buf_span(&sig), buf_span(&roots), signer, e)) != 0 ||
+        (r = check_signer(c, signer, e)) != 0)
         return err_wrap(e, r, "%s", file);
     report = evidence_page_read(buf_span(&page));
     r = report == NULL
@@ -406,20 +447,27 @@ static int read_report(struct call *c, const char *file, json_t **ret_report, ch
 static int verify_report(struct call *c, struct err *e)
 {
     const char *file = c->option[OPT_VERIFY];
-    char signer[256];
+    const char *profile = has_option(c, OPT_ROOT) ? NULL : "evidence";
+    struct evidence_signer signer;
     json_t *report;
     size_t entries;
-    int r = read_report(c, file, &report, signer, e);
+    int r = read_report(c, file, &report, &signer, e);
 
     if (r != 0)
         return r;
+    if (profile != NULL && signer.earlier_kind)
+        profile = "code";
     entries = json_array_size(json_object_get(json_object_get(report, "log"), "entries"));
-    r = view_done(c,
-                  json_pack("{s:b,s:s,s:O,s:i,s:s}", "valid", true, "signer", signer, "at",
-                            json_object_get(report, "at"), "entries", (int)entries, "head",
-                            view_string(report, "log.head")),
-                  "%s is as it was signed by %s; its log of %zu entries is whole, head %s.", file,
-                  signer, entries, view_string(report, "log.head"));
+    r = view_done(
+        c,
+        json_pack("{s:b,s:s,s:s,s:s?,s:O,s:i,s:s}", "valid", true, "signer", signer.name, "serial",
+                  signer.serial, "register", profile, "at", json_object_get(report, "at"),
+                  "entries", (int)entries, "head", view_string(report, "log.head")),
+        "%s is as it was signed by %s, serial %s%s%s; its log of %zu entries is whole, head %s.",
+        file, signer.name, signer.serial,
+        profile != NULL ? ", in the CA's register as profile "
+                        : " (a certificate for reports; the CA's register was not asked)",
+        profile != NULL ? profile : "", entries, view_string(report, "log.head"));
     json_decref(report);
     return r;
 }
@@ -431,18 +479,18 @@ static int compare(struct evidence *v, const json_t *report, json_t **ret_since,
 {
     const char *file = v->call->option[OPT_SINCE];
     json_t *earlier = NULL;
-    char signer[256];
+    struct evidence_signer signer;
     int r;
 
     *ret_since = NULL;
     if (file == NULL)
         return 0;
-    if ((r = read_report(v->call, file, &earlier, signer, e)) != 0)
+    if ((r = read_report(v->call, file, &earlier, &signer, e)) != 0)
         return r;
     if ((r = evidence_follows(earlier, report, file, e)) == 0) {
         *ret_since = evidence_since(earlier, report);
         json_object_set_new(*ret_since, "file", view_text(file));
-        json_object_set_new(*ret_since, "signer", view_text(signer));
+        json_object_set_new(*ret_since, "signer", view_text(signer.name));
     }
     json_decref(earlier);
     return r;
@@ -522,9 +570,9 @@ static int write_report(struct evidence *v, struct span conf_text, struct err *e
             ? err_set(e, -EMSGSIZE, "more than %d bytes of evidence", REPORT_MAX_BYTES)
             : evidence_sign(v->plan->control, v->plan->conf, buf_span(&page), &sig, serial, e);
     if (r == 0)
-        r = file_write(AT_FDCWD, file, buf_span(&page), 0644, e);
+        r = file_write(AT_FDCWD, file, buf_span(&page), 0600, e);
     if (r == 0)
-        r = file_write(AT_FDCWD, beside, buf_span(&sig), 0644, e);
+        r = file_write(AT_FDCWD, beside, buf_span(&sig), 0600, e);
     if (r == 0)
         r = answer(v, file, beside, serial, since);
     json_decref(since);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "pki/ca_msg.h"
+#include "pki/profile.h"
 #include "pki/request.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static int certify(struct control *c, const struct conf *conf, EVP_PKEY *key, st
 {
     struct buf request BUF_AUTO = BUF(REQUEST_DER_MAX), body BUF_AUTO = BUF(65536),
                        reply BUF_AUTO = BUF(LINK_PAYLOAD_MAX);
-    struct cert_subject subject = {.common_name = "sealpost evidence"};
+    struct cert_subject subject = {.common_name = CA_EVIDENCE_REQUESTER};
     struct ca_issue_msg m = {.names = CERT_NAMES_EMPTY};
     struct ca_issued_msg out;
     unsigned char *spki = NULL;
@@ -37,8 +38,8 @@ static int certify(struct control *c, const struct conf *conf, EVP_PKEY *key, st
     cert_names_add_any(&m.names, span_cstr(conf->hostname));
     r = request_make(key, span_of(spki, (size_t)n), &subject, &m.names, &request, e);
     OPENSSL_free(spki);
-    snprintf(m.profile, sizeof m.profile, "code");
-    snprintf(m.requester, sizeof m.requester, "sealpost evidence");
+    snprintf(m.profile, sizeof m.profile, "%s", cert_profile_get(PROFILE_EVIDENCE)->name);
+    snprintf(m.requester, sizeof m.requester, CA_EVIDENCE_REQUESTER);
     m.request = buf_span(&request);
     wr_ca_issue(&body, &m);
     cert_names_done(&m.names);
@@ -95,14 +96,67 @@ int evidence_sign(struct control *c, const struct conf *conf, struct span conten
     return r;
 }
 
-static void take_signer(CMS_ContentInfo *cms, char ret[256])
+/* Who has signed, and whether that is somebody who signs reports: our CA certifies accounts, servers and programs too, and each of them could
+ * make a signature. */
+static int take_signer(CMS_ContentInfo *cms, struct evidence_signer *ret, struct err *e)
 {
     STACK_OF(X509) *signers = CMS_get0_signers(cms);
+    X509 *x = sk_X509_num(signers) == 1 ? sk_X509_value(signers, 0) : NULL;
+    unsigned char *der = NULL;
+    struct certificate *c = NULL;
+    unsigned purposes = 0, uses = x != NULL ? certificate_ext_usage(x, &purposes) : 0;
+    int n = x != NULL ? i2d_X509(x, &der) : -1, r;
 
-    ret[0] = '\0';
-    if (sk_X509_num(signers) > 0)
-        certificate_name_line(X509_get_subject_name(sk_X509_value(signers, 0)), ret, 256);
+    r = n > 0 ? certificate_parse(span_of(der, (size_t)n), &c, e)
+              : err_set(e, -EKEYREJECTED, "it is not signed by one signer");
+    OPENSSL_free(der);
     sk_X509_free(signers);
+    if (r != 0)
+        return r;
+    snprintf(ret->name, sizeof ret->name, "%.*s", (int)sizeof ret->name - 1, c->subject);
+    snprintf(ret->serial, sizeof ret->serial, "%s", c->serial);
+    snprintf(ret->sha256, sizeof ret->sha256, "%s", c->sha256);
+    ret->earlier_kind = uses == XKU_CODE_SIGN && strcmp(c->common_name, CA_EVIDENCE_REQUESTER) == 0;
+    if (!ret->earlier_kind && (purposes != 1 || uses != CERTIFICATE_XKU_DOCUMENT ||
+                               strcmp(c->common_name, CA_EVIDENCE_REQUESTER) != 0))
+        r = err_set(e, -EKEYREJECTED,
+                    "it is signed with a certificate that is not for reports: %.200s, serial %s "
+                    "(profile evidence of the CA signs them, nobody else's does)",
+                    c->subject, c->serial);
+    certificate_free(c);
+    return r;
+}
+
+/* Nothing before, behind or beside the signature: its file says what we write, byte for byte. */
+static int parse_signature(struct span signature, CMS_ContentInfo **ret, struct err *e)
+{
+    BIO *in = BIO_new_mem_buf(signature.p, (int)signature.n), *again = BIO_new(BIO_s_mem());
+    STACK_OF(CMS_SignerInfo) * infos;
+    CMS_ContentInfo *cms;
+    char *p;
+    long n;
+    int r = 0;
+
+    CHECK(in != NULL && again != NULL);
+    if ((cms = PEM_read_bio_CMS(in, NULL, NULL, NULL)) == NULL)
+        r = refuse(e, "the signature is none");
+    if (r == 0 && PEM_write_bio_CMS(again, cms) != 1)
+        r = refuse(e, "the signature");
+    n = BIO_get_mem_data(again, &p);
+    if (r == 0 && !span_eq(span_of(p, (size_t)n), signature))
+        r = err_set(e, -EKEYREJECTED,
+                    "the signature's file holds more than the signature, or another form of it");
+    infos = r == 0 ? CMS_get0_SignerInfos(cms) : NULL;
+    for (int i = 0; r == 0 && i < sk_CMS_SignerInfo_num(infos); i++)
+        if (CMS_unsigned_get_attr_count(sk_CMS_SignerInfo_value(infos, i)) > 0)
+            r = err_set(e, -EKEYREJECTED, "the signature carries attributes that nobody signed");
+    BIO_free(in);
+    BIO_free(again);
+    if (r == 0)
+        *ret = cms;
+    else
+        CMS_ContentInfo_free(cms);
+    return r;
 }
 
 /* The file is as it was signed, but by somebody whom none of the roots vouches for: another installation's report, most likely. */
@@ -135,28 +189,27 @@ static int check(CMS_ContentInfo *cms, X509_STORE *store, BIO *in, struct err *e
 }
 
 int evidence_verify(struct span content, struct span signature, struct span roots_pem,
-                    char ret_signer[256], struct err *e)
+                    struct evidence_signer *ret, struct err *e)
 {
     X509_STORE *store = X509_STORE_new();
-    BIO *in = BIO_new_mem_buf(content.p, (int)content.n),
-        *sig = BIO_new_mem_buf(signature.p, (int)signature.n);
+    BIO *in = BIO_new_mem_buf(content.p, (int)content.n);
     struct chain roots = CHAIN_NONE;
     CMS_ContentInfo *cms = NULL;
     int r = chain_parse_file(roots_pem, &roots, e);
 
-    CHECK(store != NULL && in != NULL && sig != NULL);
+    CHECK(store != NULL && in != NULL);
     for (size_t i = 0; i < roots.n; i++)
         X509_STORE_add_cert(store, roots.v[i]->x509);
+    /* OpenSSL knows no purpose for documents: take_signer looks at it */
     X509_VERIFY_PARAM_set_purpose(X509_STORE_get0_param(store), X509_PURPOSE_ANY);
-    if (r == 0 && (cms = PEM_read_bio_CMS(sig, NULL, NULL, NULL)) == NULL)
-        r = refuse(e, "the signature is none");
+    if (r == 0)
+        r = parse_signature(signature, &cms, e);
     if (r == 0)
         r = check(cms, store, in, e);
     if (r == 0)
-        take_signer(cms, ret_signer);
+        r = take_signer(cms, ret, e);
     CMS_ContentInfo_free(cms);
     BIO_free(in);
-    BIO_free(sig);
     X509_STORE_free(store);
     chain_done(&roots);
     ERR_clear_error();

@@ -25,6 +25,8 @@
 #include "pki/cert_msg.h"
 
 enum { CA_REASON_MAX = 200 };
+/* Who alone gets certificates of profile evidence, also their common name. */
+#define CA_EVIDENCE_REQUESTER "sealpost evidence"
 
 struct ca_find_msg {
     uint8_t filter;

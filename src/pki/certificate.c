@@ -239,6 +239,23 @@ static void read_signature(struct certificate *c)
     put_text(c->signature, sizeof(c->signature), span_cstr(name ? name : "unknown"));
 }
 
+unsigned certificate_ext_usage(X509 *x, unsigned *ret_count)
+{
+    unsigned bits = X509_get_extended_key_usage(x), count = 0;
+    EXTENDED_KEY_USAGE *all = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+
+    for (int i = 0; i < sk_ASN1_OBJECT_num(all); i++, count++) {
+        char oid[64];
+        OBJ_obj2txt(oid, sizeof oid, sk_ASN1_OBJECT_value(all, i), 1);
+        if (strcmp(oid, CERTIFICATE_OID_DOCUMENT) == 0)
+            bits |= CERTIFICATE_XKU_DOCUMENT;
+    }
+    sk_ASN1_OBJECT_pop_free(all, ASN1_OBJECT_free);
+    if (ret_count != NULL)
+        *ret_count = count;
+    return bits;
+}
+
 static int read_extensions(struct certificate *c, struct err *e)
 {
     GENERAL_NAMES *san;
@@ -258,7 +275,7 @@ static int read_extensions(struct certificate *c, struct err *e)
     c->self_issued = (flags & EXFLAG_SI) != 0;
     c->path_len = c->is_ca ? (int)X509_get_pathlen(c->x509) : -1;
     c->key_usage = X509_get_key_usage(c->x509);
-    c->ext_usage = X509_get_extended_key_usage(c->x509);
+    c->ext_usage = certificate_ext_usage(c->x509, NULL);
     read_constraints(c);
     return 0;
 }

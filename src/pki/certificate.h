@@ -18,6 +18,10 @@ enum {
     CERTIFICATE_FIELD_MAX = 200,
 };
 
+/* A bit beside OpenSSL's XKU_, which has none for id-kp-documentSigning (RFC 9336). */
+#define CERTIFICATE_XKU_DOCUMENT 0x10000u
+#define CERTIFICATE_OID_DOCUMENT "1.3.6.1.5.5.7.3.36"
+
 struct certificate {
     X509 *x509;
     unsigned char *der;
@@ -35,7 +39,7 @@ struct certificate {
     bool is_ca, self_issued;
     int path_len;       /* -1: no bound, or not a CA */
     unsigned key_usage; /* KU_ bits of openssl/x509v3.h; UINT32_MAX: no extension */
-    unsigned ext_usage; /* XKU_ bits; UINT32_MAX: no extension */
+    unsigned ext_usage; /* XKU_ bits, and the one below; UINT32_MAX: no extension */
     bool has_permitted; /* name constraints */
     struct permitted permitted;
     char spki_sha256[65], sha256[65]; /* hex */
@@ -54,6 +58,9 @@ void certificate_name_line(const X509_NAME *name, char *dst, size_t size);
 void certificate_fields(const struct certificate *c, struct cert_fields *ret);
 /* SubjectPublicKeyInfo, appended. */
 bool certificate_spki(const struct certificate *c, struct buf *out);
+/* XKU_ bits and CERTIFICATE_XKU_DOCUMENT; UINT32_MAX: no extension. *ret_count, where it is not NULL: how many purposes there are,
+ * known or not. */
+unsigned certificate_ext_usage(X509 *x, unsigned *ret_count);
 bool certificate_has_spki(const struct certificate *c, struct span spki);
 bool certificate_name_matches(const struct certificate *c,
                               const struct cert_name *n); /* RFC 9525; never by the common name */

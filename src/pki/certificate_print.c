@@ -21,9 +21,13 @@ static const struct {
         {KU_CRL_SIGN,          "CRL signing"        },
 },
   ext_usages[] = {
-      {XKU_SSL_SERVER, "TLS server"},   {XKU_SSL_CLIENT, "TLS client"},
-      {XKU_SMIME, "e-mail protection"}, {XKU_CODE_SIGN, "code signing"},
-      {XKU_OCSP_SIGN, "OCSP signing"},  {XKU_TIMESTAMP, "time stamping"},
+      {XKU_SSL_SERVER, "TLS server"},
+      {XKU_SSL_CLIENT, "TLS client"},
+      {XKU_SMIME, "e-mail protection"},
+      {XKU_CODE_SIGN, "code signing"},
+      {XKU_OCSP_SIGN, "OCSP signing"},
+      {XKU_TIMESTAMP, "time stamping"},
+      {CERTIFICATE_XKU_DOCUMENT, "document signing"},
       {XKU_ANYEKU, "any purpose"},
 };
 

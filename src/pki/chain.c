@@ -135,12 +135,13 @@ static const struct {
     uint32_t ext_usage;
     const char *text;
 } purposes[] = {
-    [CHAIN_SERVER] = {X509_PURPOSE_SSL_SERVER,  XKU_SSL_SERVER, "TLS server"       },
-    [CHAIN_CLIENT] = {X509_PURPOSE_SSL_CLIENT,  XKU_SSL_CLIENT, "TLS client"       },
-    [CHAIN_EMAIL] = {X509_PURPOSE_SMIME_SIGN,  XKU_SMIME,      "e-mail protection"},
-    [CHAIN_CODE] = {X509_PURPOSE_ANY,         XKU_CODE_SIGN,  "code signing"     },
-    [CHAIN_OCSP] = {X509_PURPOSE_OCSP_HELPER, XKU_OCSP_SIGN,  "OCSP signing"     },
-    [CHAIN_CA] = {X509_PURPOSE_ANY,         0,              "CA"               },
+    [CHAIN_SERVER] = {X509_PURPOSE_SSL_SERVER,  XKU_SSL_SERVER,           "TLS server"       },
+    [CHAIN_CLIENT] = {X509_PURPOSE_SSL_CLIENT,  XKU_SSL_CLIENT,           "TLS client"       },
+    [CHAIN_EMAIL] = {X509_PURPOSE_SMIME_SIGN,  XKU_SMIME,                "e-mail protection"},
+    [CHAIN_CODE] = {X509_PURPOSE_ANY,         XKU_CODE_SIGN,            "code signing"     },
+    [CHAIN_OCSP] = {X509_PURPOSE_OCSP_HELPER, XKU_OCSP_SIGN,            "OCSP signing"     },
+    [CHAIN_CA] = {X509_PURPOSE_ANY,         0,                        "CA"               },
+    [CHAIN_DOCUMENT] = {X509_PURPOSE_ANY,         CERTIFICATE_XKU_DOCUMENT, "document signing" },
 };
 
 /* RFC 5280: without the extension the key may be used for anything (section 4.2.1.12; but code and
@@ -149,7 +150,8 @@ static enum chain_fault check_purpose(const struct chain *c, const struct chain_
                                       struct err *e)
 {
     const struct certificate *leaf = c->v[0];
-    bool strict = w->purpose == CHAIN_CODE || w->purpose == CHAIN_OCSP;
+    bool strict =
+        w->purpose == CHAIN_CODE || w->purpose == CHAIN_OCSP || w->purpose == CHAIN_DOCUMENT;
     bool extended = leaf->ext_usage == UINT32_MAX
                         ? !strict
                         : (leaf->ext_usage & purposes[w->purpose].ext_usage) != 0;

@@ -16,7 +16,15 @@ enum chain_fault {
 };
 const char *chain_fault_name(enum chain_fault f);
 
-enum chain_purpose { CHAIN_SERVER, CHAIN_CLIENT, CHAIN_EMAIL, CHAIN_CODE, CHAIN_OCSP, CHAIN_CA };
+enum chain_purpose {
+    CHAIN_SERVER,
+    CHAIN_CLIENT,
+    CHAIN_EMAIL,
+    CHAIN_CODE,
+    CHAIN_OCSP,
+    CHAIN_CA,
+    CHAIN_DOCUMENT
+};
 
 struct chain_want {
     enum chain_purpose purpose;

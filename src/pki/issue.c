@@ -91,6 +91,8 @@ static int add_purposes(X509 *x, const struct profile *p, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         if (p->eku & all[i].bit)
             CHECK(sk_ASN1_OBJECT_push(eku, OBJ_nid2obj(all[i].nid)) > 0);
+    if (p->eku & EKU_DOCUMENT)
+        CHECK(sk_ASN1_OBJECT_push(eku, OBJ_txt2obj(CERTIFICATE_OID_DOCUMENT, 1)) > 0);
     rc = add_extension(x, NID_ext_key_usage, eku, false, e);
     /* RFC 6960 section 4.2.2.2.1: nobody asks whether the answerer itself is revoked */
     if (rc == 0 && (p->eku & EKU_OCSP)) {
@@ -99,7 +101,7 @@ static int add_purposes(X509 *x, const struct profile *p, struct err *e)
         rc = add_extension(x, NID_id_pkix_OCSP_noCheck, null, false, e);
         ASN1_NULL_free(null);
     }
-    sk_ASN1_OBJECT_free(eku); /* its objects are OpenSSL's static ones */
+    sk_ASN1_OBJECT_pop_free(eku, ASN1_OBJECT_free); /* OpenSSL's static ones stay */
     return rc;
 }
 

@@ -12,7 +12,14 @@ enum profile_use { /* key usage */
                    USE_CERT_SIGN = 8,
                    USE_CRL_SIGN = 16,
 };
-enum profile_eku { EKU_SERVER = 1, EKU_CLIENT = 2, EKU_EMAIL = 4, EKU_CODE = 8, EKU_OCSP = 16 };
+enum profile_eku {
+    EKU_SERVER = 1,
+    EKU_CLIENT = 2,
+    EKU_EMAIL = 4,
+    EKU_CODE = 8,
+    EKU_OCSP = 16,
+    EKU_DOCUMENT = 32, /* RFC 9336 */
+};
 enum profile_names { NAME_DNS = 1, NAME_IP = 2, NAME_EMAIL = 4 }; /* 1 << enum cert_name_type */
 
 enum profile_id {

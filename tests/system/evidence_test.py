@@ -39,6 +39,10 @@ def test_report():
         assert password not in file.read_text()
     r = server.json("evidence", "--verify", str(file))
     assert r["valid"] and r["head"] == answer["head"] and "sealpost evidence" in r["signer"], r
+    assert r["serial"] == answer["signer_serial"] and r["register"] == "evidence", r
+    away = server.json("evidence", "--verify", str(file), "--root", server.ca_file)
+    assert away["valid"] and away["register"] is None, away
+    assert server.run("ca", "issue", "--profile", "evidence", "--request", str(file), "--for", "sealpost evidence", check=False).returncode == 2
     # an ordinary program says the same
     r = subprocess.run(["openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", f"{file}.p7s", "-content", str(file), "-CAfile", server.ca_file,
                         "-purpose", "any", "-out", "/dev/null"], capture_output=True, text=True)
@@ -54,6 +58,44 @@ def test_what_is_new():
     new = [(x["kind"], x.get("serial")) for x in answer["new"]]
     assert ("revoke", old) in new, new
     assert any(k == "swap" for k, s in new) and any(k == "issue" for k, s in new), new
+
+
+def sign(file, leaf, key):
+    """As a report is signed, with somebody else's certificate of the same CA."""
+    chain = pathlib.Path(f"{leaf}.chain")
+    chain.write_text(leaf.read_text().split("-----END CERTIFICATE-----\n", 1)[1])
+    subprocess.run(["openssl", "cms", "-sign", "-binary", "-nosmimecap", "-md", "sha256", "-in", str(file), "-signer", str(leaf), "-inkey", str(key),
+                    "-certfile", str(chain), "-outform", "PEM", "-out", f"{file}.p7s"], check=True, capture_output=True)
+
+
+def test_who_may_sign():
+    """An account, a program's and a server's certificate of the own CA sign no report, whatever their names say."""
+    true, _ = report("true.html")
+    forged, key, request = (server.folder / x for x in ("byothers.html", "others.key", "others.csr"))
+    forged.write_text(true.read_text().replace("PASS", "FAIL", 1))
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key), "-out", str(request),
+                    "-subj", "/CN=sealpost evidence", "-addext", "extendedKeyUsage=1.3.6.1.5.5.7.3.36"], check=True, capture_output=True)
+    for profile, name, words in (("account", server.address("bob"), "is not for reports"), ("smime", server.address("bob"), "is not for reports"),
+                                 ("server", "localhost", "is not for reports"), ("code", "localhost", "does not know its signer")):
+        leaf = server.folder / f"{profile}.pem"
+        server.run("ca", "issue", "--profile", profile, "--request", str(request), "--names", name, "--out", str(leaf))
+        sign(forged, leaf, key)
+        for more in ((), ("--root", server.ca_file)):
+            r = server.run("evidence", "--verify", str(forged), *more, check=False)
+            assert r.returncode == 1 and (words in r.stderr or more and "before there was a profile" in r.stderr), (profile, more, r.stdout, r.stderr)
+    # a report of before there was a profile for it: the register tells
+    server.run("ca", "issue", "--profile", "code", "--request", str(request), "--names", server.address("bob"), "--for", "sealpost evidence", "--out", str(leaf))
+    sign(true, leaf, key)
+    r = server.json("evidence", "--verify", str(true))
+    assert r["valid"] and r["register"] == "code", r
+    # nothing behind the signature
+    again, _ = report("again.html")
+    beside = pathlib.Path(f"{again}.p7s")
+    signature = beside.read_bytes()
+    for more in (b"trailing", b"\n", signature):
+        beside.write_bytes(signature + more)
+        r = server.run("evidence", "--verify", str(again), check=False)
+        assert r.returncode == 1 and "holds more than the signature" in r.stderr, (more, r.stdout, r.stderr)
 
 
 def rows(since, part):
@@ -172,7 +214,7 @@ def test_at_the_moment():
     # nothing is left for a report to find
     _, answer = report("moment.html")
     assert not [x for x in entries() if "found" in x], entries()
-    assert answer["entries"] + 1 == len(entries()) and entries()[-1]["profile"] == "code"  # the certificate of its signature
+    assert answer["entries"] + 1 == len(entries()) and entries()[-1]["profile"] == "evidence"  # the certificate of its signature
 
 
 def test_key_export():
@@ -190,7 +232,7 @@ def test_entry_in_the_middle():
     log = server.data / "evidence.log"
     text = log.read_text()
     lines = text.splitlines(keepends=True)
-    middle = len(lines) // 2
+    middle = next(i for i in range(len(lines) // 2, len(lines)) if {"serial", "sha256"} & json.loads(lines[i]).keys())
     one = json.loads(lines[middle])
     name = next(k for k in ("serial", "sha256") if k in one)
     log.write_text("".join(lines[:middle]) + lines[middle].replace(one[name], one[name][::-1], 1) + "".join(lines[middle + 1:]))
@@ -237,4 +279,4 @@ def test_rewritten_log():
 with Server(sys.argv[1]) as server:
     settings = server.folder / "settings.env"
     settings.write_text("".join(f"{k}={v}\n" for k, v in server.settings().items()))
-    main(test_report, test_what_is_new, test_what_is_different, test_of_another_installation, test_at_the_moment, test_key_export, test_entry_in_the_middle, test_changed, test_rewritten_log)
+    main(test_report, test_who_may_sign, test_what_is_new, test_what_is_different, test_of_another_installation, test_at_the_moment, test_key_export, test_entry_in_the_middle, test_changed, test_rewritten_log)

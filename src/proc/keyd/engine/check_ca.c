@@ -3,6 +3,7 @@
 #include "proc/keyd/engine/check.h"
 
 #include "base/check.h"
+#include "pki/certificate.h"
 #include "pki/key_algorithm.h"
 
 #include <openssl/err.h>
@@ -174,12 +175,16 @@ static const char *ca_faults(const struct keyd_key *k, X509 *x, bool own)
 
 static const char *end_entity_faults(const struct keyd_key *k, X509 *x)
 {
-    uint32_t usage = X509_get_key_usage(x), extended = X509_get_extended_key_usage(x);
+    uint32_t usage = X509_get_key_usage(x);
+    unsigned purposes, extended = certificate_ext_usage(x, &purposes);
 
     if (usage != UINT32_MAX && (usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)
         return "an end entity with a CA's key usage";
     if (extended == UINT32_MAX || extended == 0 || (extended & XKU_ANYEKU) != 0)
         return "an end entity needs extended key usages, and not any";
+    /* what signs reports of evidence does nothing else, nor does anything else sign them */
+    if ((extended & CERTIFICATE_XKU_DOCUMENT) != 0 && purposes != 1)
+        return "document signing stands beside other extended key usages";
     if (k->profile.client_only && extended != XKU_SSL_CLIENT)
         return "this CA issues clientAuth certificates only";
     return NULL;

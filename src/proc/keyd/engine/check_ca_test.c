@@ -1,5 +1,6 @@
 /* check_ca_test.c: what may be signed of X.509: certificates within a CA's profile, requests, CRLs,
  * OCSP answers, the certificates that answer a challenge. */
+#include "pki/certificate.h"
 #include "proc/keyd/engine/check_fixture.h"
 #include "unit/unit.h"
 
@@ -121,6 +122,9 @@ static const struct {
     {LEAF("both", .extended = "serverAuth,clientAuth"), ROOT_CA | ISSUING_CA},
     {LEAF("any use", .extended = "anyExtendedKeyUsage"), 0},
     {LEAF("no extended use", .extended = NULL), 0},
+    {LEAF("a signer of evidence", .extended = CERTIFICATE_OID_DOCUMENT), ROOT_CA | ISSUING_CA},
+    {LEAF("a client that signs evidence too", .extended = "clientAuth," CERTIFICATE_OID_DOCUMENT), 0},
+    {LEAF("evidence and something unknown", .extended = CERTIFICATE_OID_DOCUMENT ",1.2.3.4"), 0},
     {LEAF("not a CA, said so", .basic = "critical,CA:FALSE"), ROOT_CA | ISSUING_CA},
     {LEAF("a leaf that signs", .usage = "keyCertSign"), 0},
     {LEAF("a leaf with CRLs", .usage = "digitalSignature,cRLSign"), 0},
