@@ -1,6 +1,7 @@
 #include "capture/flow.h"
 
 #include "base/check.h"
+#include "capture/mask.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,21 +130,28 @@ static enum offence offence_of(const struct flow *f, bool server, enum tls_fault
 }
 
 /* The beginning of what should have been a record, for people. */
-static struct span sample(struct span b)
+static void put_sample(const struct flow *f, bool server, struct span b, struct buf *out)
 {
-    return span_head(span_head(b, span_find(b, '\n')), 80);
+    struct span line = span_chomp(span_head(b, span_find(b, '\n')));
+    struct buf whole BUF_AUTO = BUF(GRAMMAR_LINE_MAX + 256);
+
+    mask_line(observe_endpoint(f->observe, f->endpoint)->protocol, server, PART_COMMAND,
+              span_head(line, GRAMMAR_LINE_MAX), &whole);
+    buf_put_span(out, span_head(buf_span(&whole), 120));
 }
 
 static void lose(struct flow *f, bool server, struct span rest, const struct origin *o, uint64_t at)
 {
     struct flow_side *s = &f->side[server];
+    struct buf text BUF_AUTO = BUF(128);
 
     s->phase = FLOW_LOST;
     counts(f)->clear_bytes += rest.n;
     if (s->told_lost)
         return;
     s->told_lost = true;
-    offend(f, server, offence_of(f, server, TLS_NO_RECORD), sample(rest), o, at);
+    put_sample(f, server, rest, &text);
+    offend(f, server, offence_of(f, server, TLS_NO_RECORD), buf_span(&text), o, at);
 }
 
 /* The server has gone on with TLS although there was more behind the request for it. */
@@ -207,19 +215,21 @@ static void whole_line(struct flow *f, bool server)
     struct flow_side *s = &f->side[server];
     struct span line = span_chomp(buf_span(&s->line));
     struct observe_event e = event_of(f, OBSERVE_LINE, server, &s->line_origin, s->line_at);
+    struct buf shown BUF_AUTO = BUF(GRAMMAR_LINE_MAX + 256);
     struct grammar_result r;
 
     grammar_line(&f->grammar, server, line, &r);
+    mask_line(f->grammar.protocol, server, r.is_data ? PART_SECRET : r.part, line, &shown);
     counts(f)->lines++;
     if (!r.is_data) {
-        e.text = line;
+        e.text = buf_span(&shown);
         observe_tell(f->observe, &e);
     }
     if (r.offence >= 0) {
         char text[300];
         snprintf(text, sizeof text, "%s%s\"%.*s\"", r.why != NULL ? r.why : "",
-                 r.why != NULL ? ": " : "", (int)(line.n < 200 ? line.n : 200),
-                 line.p ? line.p : "");
+                 r.why != NULL ? ": " : "", (int)(shown.n < 200 ? shown.n : 200),
+                 shown.p ? shown.p : "");
         offend(f, server, (enum offence)r.offence, span_cstr(text), &s->line_origin, s->line_at);
     }
     s->line_cut = false;

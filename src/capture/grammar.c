@@ -96,6 +96,11 @@ static const struct word *find_word(enum conf_protocol p, struct span word)
     return NULL;
 }
 
+bool grammar_knows(enum conf_protocol protocol, struct span word)
+{
+    return find_word(protocol, word) != NULL;
+}
+
 /* "{12}", "{12+}" at the end of an IMAP line. */
 static bool ends_in_literal(struct span line, uint64_t *ret, bool *ret_at_once)
 {
@@ -138,7 +143,7 @@ static void client_line(struct grammar *g, struct span line, struct grammar_resu
 {
     struct span rest = line, tag = SPAN_EMPTY, word;
     const struct word *w;
-    bool forbidden;
+    bool forbidden, answers_login;
     enum grammar_kind kind;
 
     if (g->in_data) {
@@ -161,10 +166,13 @@ static void client_line(struct grammar *g, struct span line, struct grammar_resu
         parse_word(&rest, GRAMMAR_LINE_MAX, &tag);
     if (!parse_word(&rest, GRAMMAR_LINE_MAX, &word))
         word = SPAN_EMPTY;
-    w = find_word(g->protocol, word);
-    kind = w ? w->kind : KIND_SAY;
-    forbidden =
-        w != NULL ? w->clear == CLEAR_NEVER || (g->strict && w->clear != CLEAR_STRICT) : g->strict;
+    answers_login = g->login_goes_on;
+    g->login_goes_on = false;
+    r->part = answers_login ? PART_SECRET : PART_COMMAND;
+    w = answers_login ? NULL : find_word(g->protocol, word);
+    kind = answers_login ? KIND_LOGIN : w ? w->kind : KIND_SAY;
+    forbidden = w != NULL ? w->clear == CLEAR_NEVER || (g->strict && w->clear != CLEAR_STRICT)
+                          : g->strict || answers_login;
     if (forbidden)
         offend(r, kind == KIND_LOGIN ? OFFENCE_CLIENT_LOGIN : OFFENCE_CLIENT_WORDS, NULL);
     push(g, kind, forbidden, span_hash(tag));
@@ -173,7 +181,7 @@ static void client_line(struct grammar *g, struct span line, struct grammar_resu
     if (kind == KIND_CHUNK)
         chunk(g, rest);
     /* an article follows at once (RFC 4644 section 2.5) */
-    if (span_is(word, "TAKETHIS")) {
+    if (w != NULL && span_is(word, "TAKETHIS")) {
         g->in_data = true;
         g->data_answered = false;
     }
@@ -281,6 +289,8 @@ static void server_code(struct grammar *g, struct span line, struct grammar_resu
         return;
     }
     answered(g, &c, code < 400, code >= 300 && code < 400, r);
+    /* NNTP's 381 asks for another command (RFC 4643 section 2.3) */
+    g->login_goes_on = c.kind == KIND_LOGIN && code >= 300 && code < 400 && code != 381;
     if (g->protocol == PROTOCOL_NNTP && is_multi_line(code)) {
         g->in_block = true;
         g->block_is_capabilities = c.kind == KIND_CAPABILITIES;
@@ -402,7 +412,7 @@ static void server_line(struct grammar *g, struct span line, struct grammar_resu
 
 void grammar_line(struct grammar *g, bool from_server, struct span line, struct grammar_result *ret)
 {
-    *ret = (struct grammar_result){.offence = -1};
+    *ret = (struct grammar_result){.offence = -1, .part = PART_COMMAND};
     if (g->protocol == PROTOCOL_HTTP)
         grammar_http_line(g, from_server, line, ret);
     else if (from_server)

@@ -58,6 +58,7 @@ struct grammar {
     bool raw_to_end[2]; /* to the end of the connection */
     uint64_t literal;   /* IMAP: to come after '+' */
     bool continues;     /* the client's next line is not a new command */
+    bool login_goes_on; /* the client's next line answers the question of a login */
     bool asked_tls;     /* STARTTLS was said and is not answered */
     bool behind;        /* and something came behind it */
     /* HTTP */
@@ -67,11 +68,19 @@ struct grammar {
     bool has_body[2];
 };
 
+/* What a line is a part of, for who shows it (mask.h). */
+enum grammar_part {
+    PART_COMMAND, /* or an answer */
+    PART_SECRET,  /* the client answers a question of its login; a message or a body */
+    PART_FIELD,   /* of HTTP */
+};
+
 struct grammar_result {
     int offence;     /* -1: none */
     const char *why; /* of the offence, in words; may be NULL */
     bool starts_tls; /* behind this line both directions are TLS */
     bool is_data;    /* part of a message or a body: counted, not shown */
+    enum grammar_part part;
 };
 
 void grammar_init(struct grammar *g, enum conf_protocol protocol, enum conf_policy policy,
@@ -79,6 +88,7 @@ void grammar_init(struct grammar *g, enum conf_protocol protocol, enum conf_poli
 /* A line without its end. */
 void grammar_line(struct grammar *g, bool from_server, struct span line,
                   struct grammar_result *ret);
+bool grammar_knows(enum conf_protocol protocol, struct span word); /* is it a command? */
 /* How many of the next bytes of that direction are no lines (UINT64_MAX: all); take them with grammar_raw_taken. */
 uint64_t grammar_raw(const struct grammar *g, bool from_server);
 void grammar_raw_taken(struct grammar *g, bool from_server, uint64_t n);

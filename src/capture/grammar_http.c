@@ -143,6 +143,7 @@ static void chunk_line(struct grammar *g, bool server, struct span line, struct 
 
 void grammar_http_line(struct grammar *g, bool server, struct span line, struct grammar_result *r)
 {
+    r->part = g->in_header[server] ? PART_FIELD : PART_COMMAND;
     if (g->in_header[server])
         header_line(g, server, line, r);
     else if (g->chunked[server])

@@ -13,8 +13,8 @@ struct world {
     struct observe_endpoint endpoint;
     struct secrets *secrets;
     struct observe *o;
-    struct buf offences; /* "name@packet " */
-    struct buf lines;
+    struct buf offences;    /* "name@packet " */
+    struct buf lines, told; /* told: texts of offences */
     struct tls_facts tls;
     unsigned handshakes;
     uint32_t seq[2]; /* of the next byte */
@@ -31,6 +31,7 @@ static void on_event(void *arg, const struct observe_event *e)
         buf_printf(&w->offences, "%s%s@%llu", w->offences.n ? " " : "",
                    offence_rows[e->offence].name, (unsigned long long)e->origin.packet);
         w->last_at = e->origin.at;
+        buf_put_span(&w->told, e->text);
     } else if (e->kind == OBSERVE_LINE) {
         buf_printf(&w->lines, "%c:%.*s\n", e->from_server ? 'S' : 'C', SPAN_ARG(e->text));
     } else {
@@ -42,7 +43,7 @@ static void on_event(void *arg, const struct observe_event *e)
 static void world_init(struct world *w, enum conf_protocol protocol, enum conf_policy policy)
 {
     *w = (struct world){
-        .offences = BUF(4096), .lines = BUF(65536), .seq = {1000, 77000}
+        .offences = BUF(4096), .lines = BUF(65536), .told = BUF(65536), .seq = {1000, 77000}
     };
     w->endpoint = (struct observe_endpoint){.vserver = "v",
                                             .protocol = protocol,
@@ -60,6 +61,7 @@ static void world_done(struct world *w)
     secrets_free(w->secrets);
     buf_done(&w->offences);
     buf_done(&w->lines);
+    buf_done(&w->told);
 }
 
 static void put_u16(struct buf *b, unsigned v)
@@ -225,6 +227,76 @@ TEST(planted_leaks)
         say(&w, true, leaks[i].server_after);
         observe_finish(w.o);
         EXPECT_STR(buf_cstr(&w.offences), leaks[i].want);
+        world_done(&w);
+    }
+    unit_case(NULL);
+}
+
+#define DOTS "\xe2\x97\x8f\xe2\x97\x8f\xe2\x97\x8f\xe2\x97\x8f"
+
+/* What is typed by users is shown to those who look at a capture: never a secret, in no place of any dialogue. */
+static const struct {
+    const char *name;
+    enum conf_protocol protocol;
+    enum conf_policy policy;
+    const char *said; /* "C:" and "S:", as in grammar_test.c */
+    const char *lines;
+} masks[] = {
+    {"pop3",                PROTOCOL_POP3,  POLICY_STARTTLS_REQUIRED,
+     "S:+OK h\nC:USER carol\nS:+OK\nC:PASS hunter2 hunter2\nS:-ERR no\nC:APOP carol "
+     "hunter2\nS:-ERR "
+     "no\nC:PAS hunter2\nS:-ERR no\nC:hunter2\nS:-ERR no\nC:pass\thunter2\nS:-ERR no\n",           "S:+OK h\nC:USER carol\nS:+OK\nC:PASS " DOTS " (15 bytes)\nS:-ERR no\nC:APOP carol " DOTS
+     " (7 bytes)\nS:-ERR no\nC:" DOTS " (11 bytes)\nS:-ERR no\nC:" DOTS
+     " (7 bytes)\nS:-ERR no\nC:pass " DOTS " (7 bytes)\nS:-ERR no\n"                        },
+    {"pop3 sasl",           PROTOCOL_POP3,  POLICY_STARTTLS_REQUIRED,
+     "S:+OK h\nC:AUTH LOGIN\nS:+ x\nC:hunter2\nS:-ERR no\nC:AUTH hunter2\nS:-ERR no\n",            "S:+OK h\nC:AUTH LOGIN\nS:+ x\nS:-ERR no\nC:AUTH " DOTS " (7 bytes)\nS:-ERR no\n"},
+    {"smtp",                PROTOCOL_SMTP,  POLICY_STARTTLS_REQUIRED,
+     "S:220 h\nC:AUTH PLAIN hunter2\nS:538 no\nC:auth login\nS:334 x\nC:help\nS:334 "
+     "y\nC:hunter2=\nS:535 "
+     "no\nC:AUTH LOGIN\nC:hunter2\nC:EHLO x\nS:500 a\nS:500 b\nS:250 c\n",                         "S:220 h\nC:AUTH PLAIN " DOTS " (7 bytes)\nS:538 no\nC:auth login\nS:334 x\nC:" DOTS
+     " (4 bytes)\nS:334 y\nC:" DOTS " (8 bytes)\nS:535 no\nC:AUTH LOGIN\nC:" DOTS
+     " (7 bytes)\nC:EHLO x\nS:500 a\nS:500 b\nS:250 c\n"                                                  },
+    {"imap",                PROTOCOL_IMAP4, POLICY_STARTTLS_REQUIRED,
+     "S:* OK h\nC:a LOGIN carol hunter2\nS:a NO x\nC:b LOGIN \"c d\" \"hunter2\"\nS:b NO x\nC:c "
+     "AUTHENTICATE PLAIN hunter2\nS:c NO x\nC:d AUTHENTICATE PLAIN\nS:+ \nC:hunter2\nS:d NO "
+     "x\nC:LOGIN carol hunter2\nS:LOGIN BAD x\n",                                                  "S:* OK h\nC:a LOGIN carol " DOTS " (7 bytes)\nS:a NO x\nC:b LOGIN \"c " DOTS
+     " (12 bytes)\nS:b NO x\nC:c AUTHENTICATE PLAIN " DOTS
+     " (7 bytes)\nS:c NO x\nC:d AUTHENTICATE PLAIN\nS:+ \nS:d NO x\nC:" DOTS
+     " (19 bytes)\nS:LOGIN BAD x\n"                                                                                                },
+    {"nntp",                PROTOCOL_NNTP,  POLICY_STARTTLS_REQUIRED,
+     "S:200 h\nC:AUTHINFO USER carol\nS:381 x\nC:AUTHINFO PASS hunter2\nS:481 x\nC:AUTHINFO SASL "
+     "PLAIN "
+     "hunter2\nS:483 x\nC:AUTHINFO GENERIC hunter2\nS:501 x\nC:AUTHINFO SASL PLAIN\nS:383 "
+     "=\nC:hunter2\nS:481 x\n",                                                                    "S:200 h\nC:AUTHINFO USER carol\nS:381 x\nC:AUTHINFO PASS " DOTS
+     " (7 bytes)\nS:481 x\nC:AUTHINFO SASL PLAIN " DOTS " (7 bytes)\nS:483 x\nC:AUTHINFO " DOTS
+     " (15 bytes)\nS:501 x\nC:AUTHINFO SASL PLAIN\nS:383 =\nC:" DOTS " (7 bytes)\nS:481 x\n"                                                         },
+    {"http",                PROTOCOL_HTTP,  POLICY_PUBLIC_HTTP,
+     "C:GET /health?p=hunter2 HTTP/1.1\nC:Host: h\nC:authorization: Basic hunter2\nC: "
+     "hunter2\nC:X-Api-Key: "
+     "hunter2\nC:\nS:HTTP/1.1 301 x\nS:Set-Cookie: hunter2\nS:Content-Length: 0\nS:\nC:hunter2\n", "C:GET /health? " DOTS " (9 bytes) HTTP/1.1\nC:Host: h\nC:authorization: " DOTS
+     " (13 bytes)\nC:" DOTS " (8 bytes)\nC:X-Api-Key: " DOTS
+     " (7 bytes)\nC:\nS:HTTP/1.1 301 x\nS:Set-Cookie: " DOTS
+     " (7 bytes)\nS:Content-Length: 0\nS:\nC:" DOTS " (7 bytes)\n"                },
+    {"where TLS should be", PROTOCOL_POP3,  POLICY_TLS_ONLY,          "C:PASS hunter2\n",          ""                                                                               },
+};
+
+TEST(secrets_are_not_shown)
+{
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        struct span rest = span_cstr(masks[i].said), line;
+        struct world w;
+        unit_case(masks[i].name);
+        world_init(&w, masks[i].protocol, masks[i].policy);
+        open_connection(&w);
+        while (span_split(&rest, '\n', &line)) {
+            struct buf whole BUF_AUTO = BUF(4096);
+            buf_put_span(&whole, span_skip(line, 2));
+            buf_put_cstr(&whole, "\r\n");
+            say(&w, line.p[0] == 'S', buf_span(&whole));
+        }
+        observe_finish(w.o);
+        EXPECT_STR(buf_cstr(&w.lines), masks[i].lines);
+        EXPECT(w.told.n > 0 && span_find_span(buf_span(&w.told), SPAN("hunter2")) == SPAN_NONE);
         world_done(&w);
     }
     unit_case(NULL);
