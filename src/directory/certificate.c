@@ -139,6 +139,30 @@ int directory_certificate_remove(struct directory *d, uint64_t account, struct s
     return rc < 0 ? rc : db_end(d, remove_one(d, account, name, e), e);
 }
 
+static int advance(struct directory *d, uint64_t id, struct err *e)
+{
+    DB_AUTO s = db_statement(d, DB_CERT_EPOCH);
+    struct directory_account a;
+    int rc = s ? directory_account_get(d, id, &a) : -EIO;
+
+    if (rc == 0) {
+        sqlite3_bind_int64(s, 1, (int64_t)id);
+        sqlite3_bind_int64(s, 2, clock_seconds());
+        rc = db_run(d, s);
+    }
+    return rc == -ENOENT
+               ? err_set(e, rc, "there is no account with the number %llu", (unsigned long long)id)
+           : rc < 0 ? err_set(e, rc, "%s", sqlite3_errmsg(d->db))
+                    : 0;
+}
+
+int directory_account_advance(struct directory *d, uint64_t id, struct err *e)
+{
+    int rc = db_begin(d, e);
+
+    return rc < 0 ? rc : db_end(d, advance(d, id, e), e);
+}
+
 static int walk(struct directory *d, sqlite3_stmt *s,
                 bool (*fn)(const struct directory_certificate *c, void *arg), void *arg)
 {
@@ -164,6 +188,18 @@ int directory_certificate_find(struct directory *d, enum directory_certificate_k
         return -EIO;
     sqlite3_bind_int(s, 1, (int)kind);
     db_bind_text(s, 2, span_cstr(value));
+    return walk(d, s, fn, arg);
+}
+
+int directory_certificate_by_serial(struct directory *d, const char *serial,
+                                    bool (*fn)(const struct directory_certificate *c, void *arg),
+                                    void *arg)
+{
+    DB_AUTO s = db_statement(d, DB_CERT_SERIAL);
+
+    if (!s)
+        return -EIO;
+    db_bind_text(s, 1, span_cstr(serial));
     return walk(d, s, fn, arg);
 }
 

@@ -102,6 +102,9 @@ int directory_account_each(struct directory *d, uint64_t after,
                            bool (*fn)(const struct directory_account *a, void *arg), void *arg);
 uint64_t directory_account_count(struct directory *d);
 
+/* Raises the account's epoch: who is logged in must log in anew. -ENOENT. */
+int directory_account_advance(struct directory *d, uint64_t id, struct err *e);
+
 /* ------------------------------------------------------------------ certificates
  * What a client's certificate must have to stand for an account. Whether it holds at all is the virtual server's trust list's to say. */
 enum directory_certificate_kind {
@@ -136,6 +139,10 @@ int directory_certificate_find(struct directory *d, enum directory_certificate_k
                                const char *value,
                                bool (*fn)(const struct directory_certificate *c, void *arg),
                                void *arg);
+/* Rows of the certificate with that serial number. */
+int directory_certificate_by_serial(struct directory *d, const char *serial,
+                                    bool (*fn)(const struct directory_certificate *c, void *arg),
+                                    void *arg);
 /* By number, after `after`; of one account, or of all (UINT64_MAX). */
 int directory_certificate_each(struct directory *d, uint64_t account, uint64_t after,
                                bool (*fn)(const struct directory_certificate *c, void *arg),

@@ -221,6 +221,10 @@ TEST(the_epoch_rises_when_something_is_taken_away)
     EXPECT_INT(directory_account_set_credential(d, 99, &credential, false, &e), -ENOENT);
     REQUIRE(directory_account_get(d, id, &a) == 0);
     EXPECT_INT(a.epoch, 5);
+    EXPECT_INT(directory_account_advance(d, id, &e), 0);
+    EXPECT_INT(directory_account_advance(d, 99, &e), -ENOENT);
+    REQUIRE(directory_account_get(d, id, &a) == 0);
+    EXPECT_INT(a.epoch, 6);
     EXPECT_INT(directory_account_set(
                    d, id,
                    &(struct account_change){ACCOUNT_SET_STATE, .state = ACCOUNT_STATE_DELETING},

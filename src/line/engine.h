@@ -16,6 +16,7 @@ struct session_engine {
     bool readable; /* conn_idle has seen input */
     bool resting;  /* protocols with run(): between two requests */
     bool wake_pending;
+    bool confirm_pending; /* session_confirm_login without waiting for a command */
     bool diverted;
     bool broken;            /* the connection failed: no more output */
     bool certificate;       /* the client has shown one that holds */
@@ -51,6 +52,7 @@ bool session_look_at_client(struct session *s);
 void session_confirm_login(struct session *s);
 
 /* session.c */
+void session_confirm_soon(struct session *s); /* from the loop */
 struct session *session_new(struct worker *w, struct worker_vserver *v, struct held_conf *h,
                             const struct conf_endpoint *e, struct conn *take_conn,
                             const struct in6_addr *peer, bool trusted, bool busy);

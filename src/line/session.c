@@ -154,6 +154,14 @@ void session_wake(struct session *s)
     session_work(s);
 }
 
+void session_confirm_soon(struct session *s)
+{
+    if (s->protocol->run) /* each request asks for itself */
+        return;
+    s->engine->confirm_pending = true;
+    session_work(s);
+}
+
 void session_farewell(struct session *s, const char *reason)
 {
     struct session_engine *e = s->engine;
@@ -429,6 +437,11 @@ static bool session_step(struct session *s)
         session_end(s);
         return true;
     }
+    if (e->confirm_pending) { /* before a wake-up, which would show what has come since */
+        e->confirm_pending = false;
+        session_confirm_login(s);
+        return true;
+    }
     if (e->timed_out) {
         e->vserver->timeouts++;
         s->protocol->say(s, SESSION_TIMEOUT, NULL, SPAN_EMPTY);
@@ -496,7 +509,7 @@ static void session_main(void *arg)
         if (session_flush(s) < 0)
             break;
         /* the flush may have let input or a wake-up in */
-        if (conn_peek(s->conn).n || e->wake_pending || e->kill_reason)
+        if (conn_peek(s->conn).n || e->wake_pending || e->confirm_pending || e->kill_reason)
             continue;
         buf_clear(&e->command);
         buf_shrink(&e->command);

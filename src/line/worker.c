@@ -519,6 +519,13 @@ void worker_drain(struct worker *w, uint64_t ms, void (*done)(void *arg), void *
         session_farewell(s, "the server stops");
 }
 
+void worker_confirm(struct worker *w, uint64_t account)
+{
+    list_for_each (&w->sessions, struct session, in_worker, s)
+        if (s->user.account == account)
+            session_confirm_soon(s);
+}
+
 bool worker_kill(struct worker *w, uint64_t number, const char *reason)
 {
     list_for_each (&w->sessions, struct session, in_worker, s)

@@ -79,6 +79,9 @@ void worker_drain(struct worker *w, uint64_t ms, void (*done)(void *arg),
  * the farewell when their command is done. How many. */
 unsigned worker_drain_sessions(struct worker *w, const char *vserver, const char *serial,
                                const char *reason);
+/* The logins of an account may have ended: its sessions that wait ask now, the others with their next
+ * command. */
+void worker_confirm(struct worker *w, uint64_t account);
 /* Ends a session with its protocol's farewell; false: no such session. */
 bool worker_kill(struct worker *w, uint64_t number, const char *reason);
 void worker_status(struct worker *w, struct buf *json);  /* members of a JSON object */

@@ -222,6 +222,36 @@ def several_with_names(first):
     assert "accept" in shown and "alice" in shown, shown
 
 
+def sessions_that_wait(pem):
+    """Logged in with it: POP3 and SMTP between two commands, IMAP in IDLE. What is to be called when they must be over."""
+    waiting = []
+    for port, lines, farewell in (("pop3s", [b"AUTH EXTERNAL ="], b"-ERR"), ("submissions", [b"EHLO x", b"AUTH EXTERNAL ="], b"421 "),
+                                  ("imaps", [b"a AUTHENTICATE EXTERNAL =", b"b SELECT INBOX", b"c IDLE"], b"* BYE")):
+        c = context(pem).wrap_socket(socket.create_connection(("localhost", s.port(port)), timeout=20), server_hostname="localhost")
+        f = c.makefile("rb")
+        f.readline()
+        for line in lines:
+            c.sendall(line + b"\r\n")
+            while True:
+                got = f.readline()
+                if got[:4] in (b"250-", b"* OK") or got[:2] == b"* ":
+                    continue
+                assert not got.startswith((b"-ERR", b"5", b"a NO", b"b NO")), (port, line, got)
+                break
+        waiting.append((port, c, f, farewell))
+
+    def over(what):
+        for port, c, f, farewell in waiting:
+            try:
+                said = f.readline()
+            except TimeoutError:
+                said = b"nothing"
+            assert said.startswith(farewell) and b"the account has changed" in said, f"{port} after {what}: {said}"
+            c.close()
+
+    return over
+
+
 def revoked_and_unmapped(pem):
     phone = tmp / "phone.pem"
     c = imaplib.IMAP4_SSL("localhost", s.port("imaps"), ssl_context=context(phone), timeout=20)
@@ -234,12 +264,16 @@ def revoked_and_unmapped(pem):
     serial = {r["name"]: r["serial"] for r in s.json("account", "cert", "list", s.address("alice"))}["tablet"]
     tablet = pem_of(tablet)
     assert imap_external(tablet) == "in"
+    ended = sessions_that_wait(tablet)
     s.run("ca", "revoke", serial, "--reason", "certificateHold")
+    ended("the revocation at the CA")
     assert imap_external(tablet).startswith("refused")
     log_says("the certificate is revoked")
     s.run("ca", "unhold", serial)
     assert imap_external(tablet) == "in"
+    ended = sessions_that_wait(tablet)
     s.run("account", "cert", "unmap", s.address("alice"), "tablet")
+    ended("unmap")
     assert imap_external(tablet).startswith("refused")
     log_says("the certificate stands for no account")
 

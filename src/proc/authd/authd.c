@@ -26,6 +26,7 @@ static const struct msg_handler handlers[] = {
     {MSG_ACCOUNT_CERT_ADD,    msg_account_cert_add,    true },
     {MSG_ACCOUNT_CERT_REMOVE, msg_account_cert_remove, true },
     {MSG_ACCOUNT_CERT_LIST,   msg_account_cert_list,   false},
+    {MSG_CA_REVOKED,          msg_ca_revoked,          true },
     {MSG_ENTRY_ADD,           msg_entry_add,           true },
     {MSG_ENTRY_SET,           msg_entry_set,           true },
     {MSG_ENTRY_SHOW,          msg_entry_show,          false},
@@ -67,15 +68,19 @@ static void renew_writer_conf(struct authd *a)
 
 /* Workers remember where addresses lead. Whatever was answered before lies in front of this in the
  * same link. */
-static void tell_changed(struct authd *a)
+void authd_tell_changed(struct authd *a, uint64_t account)
 {
     static const enum role roles[] = {ROLE_ACCESS, ROLE_MX};
+    struct buf body BUF_AUTO = BUF(16);
+
+    if (account)
+        wr_u64(&body, account);
 
     for (size_t r = 0; r < ARRAY_LEN(roles); r++)
         for (unsigned i = 0; i < CHILD_INSTANCES_MAX; i++) {
             struct link *l = a->child->peers[role_index(roles[r])][i];
             if (l)
-                link_send(l, MSG_AUTH_CHANGED, SPAN_EMPTY, NULL, 0);
+                link_send(l, MSG_AUTH_CHANGED, buf_span(&body), NULL, 0);
         }
 }
 
@@ -86,7 +91,7 @@ void authd_write(struct authd *a, void (*work)(void *arg), void *arg)
         renew_writer_conf(a);
     fiber_offload(work, arg);
     recent_forget(a->recent);
-    tell_changed(a);
+    authd_tell_changed(a, 0);
     fiber_unlock(&a->write_lock);
 }
 
@@ -156,7 +161,7 @@ static void on_conf(struct child *c, const struct conf *old)
 
     directory_set_conf(a->reader, c->conf);
     recent_forget(a->recent);
-    tell_changed(a);
+    authd_tell_changed(a, 0);
     a->writer_conf_old = true;
     throttle_set_limits(a->throttle, &limits);
     if (c->conf->auth_cache_seconds != old->auth_cache_seconds)
@@ -229,6 +234,7 @@ void authd_begin(struct authd *a)
 
     a->throttle = throttle_new(&limits);
     a->proofs = proofs_new(c->auth_cache_seconds, AUTHD_PROOFS_MAX);
+    revoked_init(a);
     a->recent = recent_new(a->reader, AUTHD_RECENT_MAX);
     directory_set_conf(a->reader, c);
     renew_writer_conf(a);
@@ -239,6 +245,7 @@ void authd_begin(struct authd *a)
 
 void authd_done(struct authd *a)
 {
+    revoked_done(a);
     recent_free(a->recent);
     directory_close(a->reader);
     directory_close(a->writer);

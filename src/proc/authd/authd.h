@@ -35,6 +35,7 @@ struct authd {
     struct throttle *throttle;
     struct proofs *proofs;
     struct recent *recent;                  /* of the reader */
+    struct external_seen *external_seen;    /* revoked.c: logins by certificate */
     char decoy[CREDENTIAL_HASH_MAX];        /* hashed against for users who do not exist */
     unsigned hashing, hashing_now, delayed; /* hashing: the waiting ones too */
     struct fiber_cond hash_done;
@@ -72,6 +73,13 @@ void login_conclude(struct attempt *t, const struct msg *m, enum verdict v, cons
 void external_try(struct authd *a, const struct msg *m, const struct authd_context *x,
                   const char *authzid);
 void msg_auth_certificate(void *arg, struct msg *m);
+/* What our CA says about that serial number; one that it has not made is not its to judge. suspends */
+enum verdict external_register(struct authd *a, const char *serial, const char **ret_reason);
+/* revoked.c: CA_REVOKED (fiber) */
+void revoked_init(struct authd *a);
+void revoked_done(struct authd *a);
+void revoked_remember(struct authd *a, const char *serial, uint64_t account);
+void msg_ca_revoked(void *arg, struct msg *m);
 struct attempt {
     struct authd *a;
     const struct authd_context *context;
@@ -125,6 +133,9 @@ void msg_member_list(void *arg, struct msg *m);
 /* Answers a manager's call: the body, or on failure the reason. */
 void manage_reply(const struct msg *m, int rc, struct span body, const struct err *e);
 void manage_bad(const struct msg *m); /* the message cannot be read */
+
+/* Workers forget where addresses lead; account, not 0: they ask about its sessions. */
+void authd_tell_changed(struct authd *a, uint64_t account);
 
 /* announce.c: stored learns of accounts and their epochs. */
 void announce_all(struct authd *a); /* stored is there (again): starts a fiber */

@@ -29,9 +29,7 @@ static bool trusts_own_ca(const struct conf_vserver *v)
     return false;
 }
 
-/* What our CA says about that serial number; one that it has not made is not its to judge.
- * suspends */
-static enum verdict ask_register(struct authd *a, const char *serial, const char **ret_reason)
+enum verdict external_register(struct authd *a, const char *serial, const char **ret_reason)
 {
     struct link *cad = child_peer_wait(a->child, ROLE_CAD, CAD_WAIT_MS);
     BUF_AUTO struct buf body = BUF(128), reply = BUF(128);
@@ -69,7 +67,7 @@ static enum verdict still_good(struct authd *a, const struct authd_context *x,
     else if (now > c->not_after)
         *ret_reason = "the certificate has expired";
     else
-        return trusts_own_ca(v) ? ask_register(a, c->serial, ret_reason) : VERDICT_GOOD;
+        return trusts_own_ca(v) ? external_register(a, c->serial, ret_reason) : VERDICT_GOOD;
     return VERDICT_BAD;
 }
 
@@ -193,8 +191,10 @@ void external_try(struct authd *a, const struct msg *m, const struct authd_conte
         if (v == VERDICT_GOOD)
             v = choose(a, &o, authzid, &t.account, &t.reason);
         t.known = v == VERDICT_GOOD;
-        if (v == VERDICT_GOOD)
+        if (v == VERDICT_GOOD) {
+            revoked_remember(a, c.serial, t.account.id);
             log_info("%s shows certificate %s at %s", t.account.address, c.serial, x->vserver);
+        }
     }
     login_conclude(&t, m, v, "", SPAN_EMPTY);
     attempt_done(&t);

@@ -126,6 +126,7 @@ static void account_changed(struct authd *a, const struct directory_account *acc
 {
     proofs_forget(a->proofs, account->id);
     throttle_forget_user(a->throttle, span_cstr(account->address));
+    authd_tell_changed(a, account->id); /* its sessions, the idle ones too */
     announce_one(a, account->id);
 }
 

@@ -87,6 +87,7 @@ void msg_account_cert_remove(void *arg, struct msg *m)
                  account.id ? account.address : "any account");
         if (account.id) {
             proofs_forget(a->proofs, account.id);
+            authd_tell_changed(a, account.id);
             announce_one(a, account.id);
         }
     }

@@ -58,6 +58,8 @@ int cad_sealed_copy(struct span bytes, struct err *e); /* a memfd */
 /* change.c: from the command line, about the CAs themselves. */
 void msg_ca_root(void *arg, struct msg *m);
 void msg_ca_rollover(void *arg, struct msg *m);
+/* certd and authd; serial "": an issuing CA with what it has issued */
+void cad_tell_revoked(struct cad *d, const struct ca_revoke_msg *m);
 void cad_changed(struct cad *d); /* other roots: root.pem, and certd */
 /* subordinate.c: from the command line: below another CA. */
 void msg_ca_ask(void *arg, struct msg *m);

@@ -64,6 +64,7 @@ static int revoke_ca(struct cad *d, int64_t id, struct buf *reply, struct err *e
     d->revoked += (uint64_t)count;
     snprintf(name, sizeof name, "%" PRId64, id);
     EVIDENCE(d->child, "revoke", {"ca", name}, {"reason", crl_reason_name(CRL_CA_COMPROMISE)});
+    cad_tell_revoked(d, &(struct ca_revoke_msg){.serial = "", .reason = CRL_CA_COMPROMISE});
     log_warn("issuing CA %" PRId64 " and %" PRId64 " certificates of it are revoked", id, count);
     if (ca_crl_refresh(d->ca, &list) < 0)
         log_error("list of revoked certificates: %s", list.text);

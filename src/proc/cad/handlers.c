@@ -236,15 +236,19 @@ static void msg_ca_show(void *arg, struct msg *m)
     answer(&a, rc, buf_span(&reply), &e);
 }
 
-/* Where it is in use, it is to be replaced now. certd asks itself when it was away. */
-static void tell_certd(struct cad *d, const struct ca_revoke_msg *m)
+/* Where it is in use, it is to be replaced now; who is logged in with it, no longer is. certd asks
+ * itself when it was away. */
+void cad_tell_revoked(struct cad *d, const struct ca_revoke_msg *m)
 {
-    struct link *certd = child_peer(d->child, ROLE_CERTD);
+    static const enum role roles[] = {ROLE_CERTD, ROLE_AUTHD};
     struct buf body BUF_AUTO = BUF(256);
 
     wr_ca_revoke(&body, m);
-    if (certd)
-        link_send(certd, MSG_CA_REVOKED, buf_span(&body), NULL, 0);
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        struct link *l = child_peer(d->child, roles[i]);
+        if (l)
+            link_send(l, MSG_CA_REVOKED, buf_span(&body), NULL, 0);
+    }
 }
 
 static void msg_ca_state(void *arg, struct msg *m)
@@ -301,7 +305,7 @@ static int take_back(struct cad *d, const struct asker *a, const struct ca_revok
     if (rc < 0)
         return rc;
     d->revoked++;
-    tell_certd(d, m);
+    cad_tell_revoked(d, m);
     log_info("revoked %s (%s), asked by %s", m->serial, crl_reason_name(m->reason),
              role_name(a->role));
     EVIDENCE(d->child, "revoke", {"serial", m->serial}, {"reason", crl_reason_name(m->reason)});

@@ -212,10 +212,15 @@ static void to_store(void *arg, struct msg *m)
         }
 }
 
-/* From authd: addresses may lead elsewhere now. */
+/* From authd: addresses may lead elsewhere now, an account may no longer let in who is logged in. */
 static void msg_auth_changed(void *arg, struct msg *m)
 {
+    struct rd r = rd_of(m->body);
+    uint64_t account = m->body.n ? rd_u64(&r) : 0;
+
     auth_client_changed(worker_of(arg)->auth);
+    if (account && rd_done(&r))
+        worker_confirm(worker_of(arg), account);
 }
 
 const struct msg_handler sessiond_handlers[] = {
