@@ -160,7 +160,7 @@ int staple_check(struct span der, const struct certificate *leaf, const struct c
                  int64_t now, struct staple_answer *ret, struct err *e)
 {
     OCSP_BASICRESP *basic = NULL;
-    OCSP_SINGLERESP *one;
+    OCSP_SINGLERESP *one = NULL;
     int rc;
 
     ERR_clear_error();
