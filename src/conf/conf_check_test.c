@@ -131,6 +131,14 @@ TEST(sockets_and_names)
         {TWO("address = \"127.0.0.1\"; port = 1;", "address = \"127.0.0.2\"; port = 1;"), ""},
         {TWO("port = 1;", "port = 7;"),
          "x.conf:6: 0.0.0.0 port 7 is already taken by virtual server b. Choose another address or port.\n"},
+        {TWO("address = \"127.0.0.1\"; port = 7;", "port = 1;"), ""}, /* the one on all addresses is off */
+        {HEAD "vservers = (\n{ name = \"a\"; protocol = \"pop3\"; endpoints = ({ port = 1; }); },\n"
+              "{ name = \"b\"; protocol = \"pop3\"; endpoints = ({ address = \"127.0.0.1\"; port = 1; }); });\n",
+         "x.conf:4: 127.0.0.1 port 1 cannot be had: virtual server a takes that port at all addresses (0.0.0.0). "
+         "Name the addresses one by one there, or choose another port.\n"},
+        {HEAD "vservers = (\n{ name = \"a\"; protocol = \"pop3\"; endpoints = ({ address = \"::\"; port = 1; }, { address = \"::1\"; port = 1; }); });\n",
+         "x.conf:3: ::1 port 1 cannot be had: virtual server a takes that port at all addresses (::). "
+         "Name the addresses one by one there, or choose another port.\n"},
         {HEAD "vservers = ({ name = \"a\"; protocol = \"pop3\"; endpoints = ({ port = 1; }); },\n"
               "{ name = \"A\"; protocol = \"pop3\"; endpoints = ({ port = 2; }); });\n",
          "x.conf:3: there already is a virtual server A. Give this one another name.\n"},

@@ -96,8 +96,7 @@ static bool same_family(const char *a, const char *b)
     return !strchr(a, ':') == !strchr(b, ':');
 }
 
-/* One address is served by one virtual server and all others of the machine by another: clients
- * meet another certificate depending on the way they come. */
+/* Whoever has all addresses of a port has that one, too: the second cannot be had. */
 static void lint_overlap(const struct conf *c, uint32_t vi, const config_setting_t *root,
                          struct report *r)
 {
@@ -105,17 +104,16 @@ static void lint_overlap(const struct conf *c, uint32_t vi, const config_setting
 
     for (uint32_t i = 0; i < v->endpoint_count; i++)
         for (uint32_t k = 0; k < c->vserver_count; k++)
-            for (uint32_t j = 0; k != vi && j < c->vservers[k].endpoint_count; j++) {
+            for (uint32_t j = 0; j < c->vservers[k].endpoint_count; j++) {
                 const struct conf_endpoint *a = &v->endpoints[i], *b = &c->vservers[k].endpoints[j];
-                if (a->port != b->port || is_any(a->address) || !is_any(b->address) ||
-                    !same_family(a->address, b->address))
+                if (!c->vservers[k].enabled || a->port != b->port || is_any(a->address) ||
+                    !is_any(b->address) || !same_family(a->address, b->address))
                     continue;
-                report_warning(
+                report_error(
                     r, line_at(element(element(root, "vservers", vi), "endpoints", i), "address"),
-                    "%s port %u is of virtual server %s, all other addresses of the machine are of "
-                    "%s: which one a client meets depends on the way it comes. Give each its own "
-                    "address or port",
-                    a->address, a->port, v->name, c->vservers[k].name);
+                    "%s port %u cannot be had: virtual server %s takes that port at all addresses "
+                    "(%s). Name the addresses one by one there, or choose another port",
+                    a->address, a->port, c->vservers[k].name, b->address);
             }
 }
 
