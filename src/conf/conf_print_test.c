@@ -48,7 +48,7 @@ static const char *const unusual =
     "domain = \"example.org\"; hostname = \"mail.example.org\"; organization = \"A \\\"B\\\" \\\\ "
     "C\";\n"
     "local_domains = [\"a.example\", \"b.example\"]; trusted = [\"127.0.0.0/8\", "
-    "\"2001:db8::/32\", \"::/3\"];\n"
+    "\"2001:db8::/32\", \"4000::/3\"];\n"
     "ring_bytes = 65537; retry = [\"1 s\", \"61\", \"1 d\"]; log_file_bytes = 4294967295L; "
     "dns_servers = [\"::1@53\"];\n"
     "user_prefix = \"\"; ca_ip = [];\n"
@@ -86,7 +86,7 @@ TEST(plain_print_is_complete)
         "\nring_bytes = 65537;\n",
         "\nretry = [\"1 s\", \"61 s\", \"1 d\"];\n",
         "\ncert_days = 90;\n",
-        "\ntrusted = [\"127.0.0.0/8\", \"2001:db8::/32\", \"::/3\"];\n",
+        "\ntrusted = [\"127.0.0.0/8\", \"2001:db8::/32\", \"4000::/3\"];\n",
         "\norganization = \"A \\\"B\\\" \\\\ C\";\n",
         "\n            idle_timeout = \"10 min\";\n",
     };
