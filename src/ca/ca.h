@@ -126,10 +126,12 @@ int ca_backup(struct ca *ca, const char *path, struct err *e);
 /*
  * The register of such a file in place of this one; the file is removed. keys: what the CAs' keys
  * are called at keyd now. -EEXIST: this CA has issued to others than our own virtual servers, and
- * force was not said. replaced: where the register that was there goes then. suspends
+ * force was not said. replaced: where the register that was there goes then. What was revoked stays
+ * revoked (ret: how much of it the file did not know so); where that is the issuing CA, none is in
+ * use until ca_ensure has made one. suspends
  */
 int ca_restore(struct ca *ca, const char *path, const struct register_key *keys, size_t key_count,
-               bool force, const char *replaced, struct err *e);
+               bool force, const char *replaced, struct register_carried *ret, struct err *e);
 bool ca_ready(const struct ca *ca);
 const struct ca_record *ca_root(const struct ca *ca);    /* NULL: none yet */
 const struct ca_record *ca_issuing(const struct ca *ca); /* NULL: none yet */

@@ -104,9 +104,13 @@ struct register_key {
 };
 /* Puts the register in the file at path, which is changed, in the place of this one: in one step.
  * Numbers of CRLs go on far above those of the file: what was signed since it was copied is not
- * known. -EBADMSG: it is none, or damaged. */
+ * known. What this one has revoked is revoked in the other too, as far as that knows who issued it.
+ * -EBADMSG: it is none, or damaged. */
+struct register_carried {
+    int64_t cas, certificates; /* revoked here, good there or not known */
+};
 int ca_register_restore(struct ca_register *r, const char *path, const struct register_key *keys,
-                        size_t key_count, struct err *e);
+                        size_t key_count, struct register_carried *ret, struct err *e);
 /* Has nothing been made that anybody but our own virtual servers holds? 1, 0, negative errno. */
 int ca_register_is_fresh(struct ca_register *r, struct err *e);
 

@@ -143,7 +143,7 @@ static int copy_over(struct ca_register *r, struct ca_register *from, struct err
 }
 
 int ca_register_restore(struct ca_register *r, const char *path, const struct register_key *keys,
-                        size_t key_count, struct err *e)
+                        size_t key_count, struct register_carried *ret, struct err *e)
 {
     struct ca_register from = {NULL, 0};
     int rc = 0;
@@ -161,6 +161,8 @@ int ca_register_restore(struct ca_register *r, const char *path, const struct re
         rc = reg_prepare(&from, e);
     if (rc == 0)
         rc = adapt(&from, keys, key_count, e);
+    if (rc == 0)
+        rc = reg_carry_revoked(r, &from, ret, e);
     if (rc == 0)
         rc = copy_over(r, &from, e);
     sqlite3_close(from.db);

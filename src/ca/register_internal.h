@@ -32,6 +32,10 @@ int reg_begin(struct ca_register *r, struct err *e);
 /* COMMIT, or ROLLBACK where rc is negative. */
 int reg_finish(struct ca_register *r, int rc, struct err *e);
 
+/* What `gone` has revoked is revoked in `to`: register_carry.c */
+int reg_carry_revoked(struct ca_register *gone, struct ca_register *to,
+                      struct register_carried *ret, struct err *e);
+
 /* To the schema of this program, in a transaction. */
 int reg_prepare(struct ca_register *r, struct err *e);
 

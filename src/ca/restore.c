@@ -54,6 +54,7 @@ struct restore_job {
     const struct register_key *keys;
     size_t key_count;
     bool force;
+    struct register_carried carried;
     int fresh;
     struct ca_record *all;
     size_t count;
@@ -80,7 +81,7 @@ static void work_restore(void *arg)
                         "the CA that is here has issued certificates to others; --force puts the "
                         "backup in its place");
     if (j->rc == 0)
-        j->rc = ca_register_restore(j->ca->reg, j->path, j->keys, j->key_count, j->e);
+        j->rc = ca_register_restore(j->ca->reg, j->path, j->keys, j->key_count, &j->carried, j->e);
     if (j->rc == 0)
         j->rc = ca_register_cas(j->ca->reg, &j->all, &j->count, j->e);
 }
@@ -103,7 +104,7 @@ static void take_up(struct ca *ca, struct restore_job *j)
 }
 
 int ca_restore(struct ca *ca, const char *path, const struct register_key *keys, size_t key_count,
-               bool force, const char *replaced, struct err *e)
+               bool force, const char *replaced, struct register_carried *ret, struct err *e)
 {
     struct restore_job j = {
         .ca = ca, .path = path, .keys = keys, .key_count = key_count, .force = force, .e = e};
@@ -117,5 +118,6 @@ int ca_restore(struct ca *ca, const char *path, const struct register_key *keys,
     if (j.rc < 0)
         return j.rc;
     take_up(ca, &j);
+    *ret = j.carried;
     return 0;
 }

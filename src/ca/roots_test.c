@@ -390,6 +390,19 @@ static uint64_t crl_number(struct ca *ca, const char *name)
     return n;
 }
 
+/* How many it lists. */
+static int crl_count(struct ca *ca, const char *name)
+{
+    struct buf der BUF_AUTO = BUF(65536), text BUF_AUTO = BUF(65536);
+    struct err e;
+
+    EXPECT_INT(ca_file(ca, span_cstr(name), &der, &e), 0);
+    CHECK(file_write(AT_FDCWD, in_folder("n.crl"), buf_span(&der), 0644, &e) == 0);
+    CHECK(run("openssl crl -inform DER -in n.crl -noout -text | grep -c 'Serial Number' || true"));
+    file_read(AT_FDCWD, in_folder("out.txt"), 65536, &text, &e);
+    return (int)strtol(buf_cstr(&text), NULL, 10);
+}
+
 TEST(a_ca_comes_back_out_of_its_backup)
 {
     struct chain a = CHAIN_NONE, b = CHAIN_NONE, c = CHAIN_NONE;
@@ -397,6 +410,7 @@ TEST(a_ca_comes_back_out_of_its_backup)
     struct register_key renamed[2];
     char old_ids[2][CA_KEY_ID_MAX + 1], new_ids[2][CA_KEY_ID_MAX + 1];
     struct ca_status status;
+    struct register_carried carried;
     struct err e = {""};
     uint64_t number = 0;
     struct ca *ca;
@@ -417,10 +431,13 @@ TEST(a_ca_comes_back_out_of_its_backup)
     snprintf(old_ids[1], sizeof(old_ids[1]), "%s", ca_issuing(ca)->key_id);
     /* over a CA that lives, and by what is no backup: no */
     CHECK(run("cp saved.db again.db; head -c 30000 saved.db >cut.db; echo rubbish >rubbish.db"));
-    EXPECT_INT(ca_restore(ca, in_folder("again.db"), NULL, 0, false, in_folder("was.db"), &e),
-               -EEXIST);
-    EXPECT(ca_restore(ca, in_folder("cut.db"), NULL, 0, true, in_folder("was.db"), &e) < 0);
-    EXPECT(ca_restore(ca, in_folder("rubbish.db"), NULL, 0, true, in_folder("was.db"), &e) < 0);
+    EXPECT_INT(
+        ca_restore(ca, in_folder("again.db"), NULL, 0, false, in_folder("was.db"), &carried, &e),
+        -EEXIST);
+    EXPECT(ca_restore(ca, in_folder("cut.db"), NULL, 0, true, in_folder("was.db"), &carried, &e) <
+           0);
+    EXPECT(ca_restore(ca, in_folder("rubbish.db"), NULL, 0, true, in_folder("was.db"), &carried,
+                      &e) < 0);
     EXPECT_INT(ca_status(ca, sb, &status, &e), 0);
     ca_close(ca);
 
@@ -434,7 +451,8 @@ TEST(a_ca_comes_back_out_of_its_backup)
         EVP_PKEY_up_ref(keys[key_count++].key);
         renamed[i] = (struct register_key){old_ids[i], new_ids[i]};
     }
-    if (ca_restore(ca, in_folder("saved.db"), renamed, 2, false, in_folder("was.db"), &e) < 0)
+    if (ca_restore(ca, in_folder("saved.db"), renamed, 2, false, in_folder("was.db"), &carried,
+                   &e) < 0)
         unit_fail(__FILE__, __LINE__, "%s", e.text);
     for (int i = 0; i < 2; i++) { /* and after another start */
         EXPECT(ca_status(ca, sa, &status, &e) == 0 && status.revoked);
@@ -451,6 +469,77 @@ TEST(a_ca_comes_back_out_of_its_backup)
     }
     chain_done(&a);
     chain_done(&b);
+    ca_close(ca);
+    end();
+}
+
+static bool is_revoked(struct ca *ca, const char *serial, enum crl_reason reason)
+{
+    struct ca_status status = {.revoked = false};
+    struct err e;
+
+    return ca_status(ca, serial, &status, &e) == 0 && status.revoked && status.reason == reason;
+}
+
+TEST(what_was_revoked_after_the_backup_stays_so)
+{
+    char good[CERTIFICATE_SERIAL_MAX], held[CERTIFICATE_SERIAL_MAX], later[CERTIFICATE_SERIAL_MAX],
+        below[CERTIFICATE_SERIAL_MAX], anew[CERTIFICATE_SERIAL_MAX];
+    struct chain c = CHAIN_NONE;
+    struct register_carried carried = {0, 0};
+    struct ca_settings s;
+    struct err e = {""};
+    int64_t count = 0;
+    struct ca *ca;
+
+    begin("P-256");
+    ca = public_ca();
+    set_public(&s);
+    issue(ca, "a.example.org", good, &c);
+    chain_done(&c);
+    issue(ca, "b.example.org", held, &c);
+    chain_done(&c);
+    EXPECT_INT(ca_revoke(ca, held, CRL_HOLD, &e), 0);
+    EXPECT_INT(ca_backup(ca, in_folder("saved.db"), &e), 0);
+    CHECK(run("cp saved.db again.db"));
+    /* one that the backup does not know; a hold that became final */
+    issue(ca, "later.example.org", later, &c);
+    chain_done(&c);
+    EXPECT_INT(ca_revoke(ca, later, CRL_SUPERSEDED, &e), 0);
+    EXPECT_INT(ca_revoke(ca, held, CRL_KEY_COMPROMISE, &e), 0);
+    EXPECT_INT(
+        ca_restore(ca, in_folder("again.db"), NULL, 0, true, in_folder("was.db"), &carried, &e), 0);
+    EXPECT(carried.cas == 0 && carried.certificates == 2);
+    EXPECT(is_revoked(ca, later, CRL_SUPERSEDED) && is_revoked(ca, held, CRL_KEY_COMPROMISE));
+    EXPECT(!is_revoked(ca, good, CRL_CA_COMPROMISE));
+    EXPECT(ca_issuing(ca) != NULL);
+    /* the issuing CA of the backup, and one that was made after it */
+    EXPECT_INT(ca_rollover(ca, &s, &e), 0);
+    EXPECT_INT(ca_revoke_ca(ca, 2, CRL_CA_COMPROMISE, &count, &e), 0);
+    issue(ca, "below.example.org", below, &c);
+    chain_done(&c);
+    EXPECT_INT(ca_rollover(ca, &s, &e), 0);
+    EXPECT_INT(ca_revoke_ca(ca, 3, CRL_CA_COMPROMISE, &count, &e), 0);
+    EXPECT_INT(
+        ca_restore(ca, in_folder("saved.db"), NULL, 0, true, in_folder("was.db"), &carried, &e), 0);
+    EXPECT_INT(carried.cas, 2);
+    EXPECT_INT(carried.certificates, 4);
+    EXPECT(!ca_issuing(ca) && !ca_ready(ca)); /* none that is good */
+    EXPECT_INT(ca_ensure(ca, &s, &e), 0);
+    for (int i = 0; i < 2; i++) { /* and after another start */
+        EXPECT(is_revoked(ca, good, CRL_CA_COMPROMISE) && is_revoked(ca, below, CRL_CA_COMPROMISE));
+        EXPECT(is_revoked(ca, held, CRL_KEY_COMPROMISE) && is_revoked(ca, later, CRL_SUPERSEDED));
+        EXPECT_INT(ca_issuing(ca)->id, 4);
+        issue(ca, "anew.example.org", anew, &c);
+        EXPECT(!is_revoked(ca, anew, CRL_CA_COMPROMISE));
+        EXPECT_INT(crl_count(ca, "root-1.crl"), 2);
+        EXPECT_INT(crl_count(ca, "issuing-1.crl"), 3);
+        EXPECT_INT(crl_count(ca, "issuing-2.crl"), 1);
+        chain_done(&c);
+        ca_close(ca);
+        ca = public_ca();
+    }
+    ca_settings_done(&s);
     ca_close(ca);
     end();
 }

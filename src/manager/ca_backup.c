@@ -442,9 +442,25 @@ static int put_back(struct call *c, const struct opened *o, struct span pass, in
     return r;
 }
 
-static int report(struct call *c, json_t *vservers, const json_t *info,
+/* What the backup did not know. */
+static void say_carried(json_t *steps, const json_t *done)
+{
+    char text[200];
+    int64_t cas = json_integer_value(view_get(done, "carried_cas")),
+            certificates = json_integer_value(view_get(done, "carried"));
+
+    if (cas + certificates == 0)
+        return;
+    snprintf(text, sizeof(text),
+             "%lld issuing CAs and %lld certificates were revoked after the backup: they stay so",
+             (long long)cas, (long long)certificates);
+    ca_add_step(steps, "revoked since", "", text);
+}
+
+static int report(struct call *c, json_t *vservers, const json_t *done,
                   const struct ca_backup_head *h, struct err *e)
 {
+    const json_t *info = view_get(done, "info");
     json_t *steps = json_array();
     unsigned failed;
     char text[100];
@@ -455,9 +471,11 @@ static int report(struct call *c, json_t *vservers, const json_t *info,
     ca_add_step(steps, "register", c->args[0], text);
     snprintf(text, sizeof(text), "%u, at keyd", h->count);
     ca_add_step(steps, "keys", "", text);
-    ca_add_step(steps, "issuing CA in use",
-                view_string(ca_in_use(info, "issuing"), "certificate.subject"),
-                view_string(ca_in_use(info, "issuing"), "key_state"));
+    say_carried(steps, done);
+    ca_add_step(
+        steps, "issuing CA in use", view_string(ca_in_use(info, "issuing"), "certificate.subject"),
+        ca_in_use(info, "issuing") ? view_string(ca_in_use(info, "issuing"), "key_state")
+                                   : "the one of the backup is revoked: another is made now");
     failed = ca_issue_anew(c, vservers, false, steps);
     if (failed > 0)
         ca_add_step(steps, "certificates", "",

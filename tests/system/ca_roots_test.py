@@ -266,10 +266,20 @@ def out_of_a_backup():
         handshake("nntps", "old.pem")
         # now it lives: only by force, and what was there is kept
         refused("ca", "restore", file, "--passphrase-stdin", input=SECRET, says="--force")
-        server.run("ca", "restore", file, "--force", "--passphrase-stdin", input=SECRET)
+        report = json.loads(server.run("ca", "restore", file, "--force", "--passphrase-stdin", input=SECRET, json=True).stdout)
+        # what was revoked since the backup stays so
+        assert any(s["step"] == "revoked since" and "0 issuing CAs and 1 certificates" in s["result"] for s in report), report
+        assert server.json("ca", "show", serial)["state"] == "revoked"
         assert (server.data / "ca" / "replaced.db").stat().st_mode & 0o777 == 0o600
         assert info()["name"] == "issuing-3" and logged("restore")["force"] == "yes"
         assert len(handshake("nntps", "top.pem")) == 3
+        # the issuing CA of the backup is compromised meanwhile: it never issues again
+        server.run("ca", "compromised", "--yes")
+        report = json.loads(server.run("ca", "restore", file, "--force", "--passphrase-stdin", input=SECRET, json=True).stdout)
+        assert any(s["step"] == "revoked since" and s["result"].startswith("1 issuing CAs") for s in report), report
+        assert all("NOT" not in s["result"] for s in report), report
+        assert {c["name"]: c["state"] for c in server.json("ca", "info")["cas"]}["issuing-3"] == "revoked" and info()["name"] == "issuing-4"
+        handshake("nntps", "new.pem")
     server = first
 
 

@@ -88,7 +88,8 @@ static void work_take(void *arg)
         j->rc = err_set(j->e, rc, "%s cannot be written: %s", j->path, strerror(-rc));
 }
 
-static int restore(struct cad *d, const struct ca_restore_msg *in, int fd, struct err *e)
+static int restore(struct cad *d, const struct ca_restore_msg *in, int fd,
+                   struct register_carried *ret, struct err *e)
 {
     struct register_key keys[CA_RESTORE_KEYS_MAX];
     char path[320], replaced[320];
@@ -102,14 +103,19 @@ static int restore(struct cad *d, const struct ca_restore_msg *in, int fd, struc
     fiber_offload(work_take, &j);
     if (j.rc < 0)
         return j.rc;
-    rc = ca_restore(d->ca, path, keys, in->count, in->force, replaced, e);
+    rc = ca_restore(d->ca, path, keys, in->count, in->force, replaced, ret, e);
     unlink(path);
     if (rc < 0)
         return rc;
     log_warn("the CA's register was restored from a backup; issuing CA in use: %s",
              ca_ready(d->ca) ? ca_issuing(d->ca)->certificate->subject : "none");
+    if (ret->cas + ret->certificates > 0)
+        log_warn("%" PRId64 " issuing CAs and %" PRId64
+                 " certificates that the backup did not know as revoked stay so",
+                 ret->cas, ret->certificates);
     tell(d, "restore", in->force ? "yes" : "");
-    cad_changed(d);
+    if (ca_ready(d->ca)) /* else: when there is an issuing CA again */
+        cad_changed(d);
     return 0;
 }
 
@@ -119,6 +125,7 @@ void msg_ca_restore(void *arg, struct msg *m)
     struct asker a = asker_of(m);
     struct buf reply BUF_AUTO = BUF(REPLY_MAX);
     struct ca_restore_msg in;
+    struct register_carried carried;
     FD_AUTO fd = -1;
     struct err e;
     int rc;
@@ -132,10 +139,15 @@ void msg_ca_restore(void *arg, struct msg *m)
     rc = cad_wait_made(d, &e);
     fiber_lock(&d->ensuring);
     if (rc == 0)
-        rc = restore(d, &in, fd, &e);
+        rc = restore(d, &in, fd, &carried, &e);
     fiber_unlock(&d->ensuring);
-    if (rc == 0)
+    if (rc == 0) {
+        buf_printf(&reply,
+                   "{\"carried_cas\":%" PRId64 ",\"carried\":%" PRId64 ",\"info\":", carried.cas,
+                   carried.certificates);
         rc = ca_info(d->ca, &reply, &e);
+        buf_putc(&reply, '}');
+    }
     answer(&a, rc, buf_span(&reply), &e);
     if (rc == 0)
         cad_ensure(d);
