@@ -328,6 +328,42 @@ TEST(ca_replaces_an_old_issuing_ca)
     end();
 }
 
+/* Who reads the common name as a host's or a mailbox sees what was permitted, or nothing. */
+TEST(common_names)
+{
+    static const struct {
+        enum profile_id profile;
+        const char *cn, *names, *want;
+    } cases[] = {
+        {PROFILE_SERVER,  "evil.example.com", "a.example.org",   ""              },
+        {PROFILE_ACCOUNT, "evil.example.com", "a@example.org",   ""              },
+        {PROFILE_ACCOUNT, "b@example.org",    "a@example.org",   ""              },
+        {PROFILE_ACCOUNT, "a@example.org",    "a@example.org",   "a@example.org" },
+        {PROFILE_SERVER,  "A.example.org",    "a.example.org",   "A.example.org" },
+        {PROFILE_SERVER,  " b.example.org",   "a.example.org",   ""              },
+        {PROFILE_SERVER,  "127.0.0.2",        "127.0.0.1",       ""              },
+        {PROFILE_CODE,    "Build 7 of Ann",   "ann@example.org", "Build 7 of Ann"},
+    };
+    struct ca *ca;
+    struct chain c = CHAIN_NONE;
+    char serial[CERTIFICATE_SERIAL_MAX];
+    struct err e = {""};
+
+    begin("P-256");
+    ca = made_ca();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unit_case(cases[i].cn);
+        if (ask(ca, &(struct asked){cases[i].profile, cases[i].cn, cases[i].names, 0, NULL}, &c,
+                serial, &e) < 0)
+            unit_fail(__FILE__, __LINE__, "%s", e.text);
+        else
+            EXPECT_STR(c.v[0]->common_name, cases[i].want);
+        chain_done(&c);
+    }
+    ca_close(ca);
+    end();
+}
+
 TEST(ca_refusals)
 {
     static const struct {
@@ -343,8 +379,8 @@ TEST(ca_refusals)
         {"foreign mailbox",       PROFILE_SMIME,    "bob@example.com",     0,   -EPERM,  "local_domains"  },
         {"a suffix is no domain", PROFILE_SERVER,   "evilexample.org",     0,   -EPERM,  "evilexample.org"},
         {"too long",              PROFILE_SERVER,   "a.example.org",       399, -EINVAL, "398"            },
-        {"a CA",                  PROFILE_ISSUING,  "a.example.org",       0,   -EINVAL, "subordinate"    },
-        {"a root",                PROFILE_ROOT,     "a.example.org",       0,   -EINVAL, "subordinate"    },
+        {"a CA",                  PROFILE_ISSUING,  "a.example.org",       0,   -EINVAL, "ca request"     },
+        {"a root",                PROFILE_ROOT,     "a.example.org",       0,   -EINVAL, "ca request"     },
         {"no name",               PROFILE_SERVER,   "",                    0,   -EINVAL, "at least one"   },
         {"wrong kind",            PROFILE_SERVER,   "bob@example.org",     0,   -EINVAL, "no place"       },
         {"evidence",              PROFILE_EVIDENCE, "www.example.org",     0,   -EPERM,  "forgotten"      },

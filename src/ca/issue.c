@@ -22,7 +22,9 @@ static int check_request(const struct ca *ca, const struct ca_request *q, struct
     if (!ca_ready(ca))
         return err_set(e, -EAGAIN, "our CA is not made yet; try again in a moment");
     if (q->profile->path >= 0)
-        return err_set(e, -EINVAL, "a CA is not made this way; see \"sealpost ca subordinate\"");
+        return err_set(e, -EINVAL,
+                       "a CA is not made this way; see \"sealpost ca rollover\" and, for "
+                       "one below another CA, \"sealpost ca request\"");
     /* who holds one could sign what this server never said */
     if (q->profile->id == PROFILE_EVIDENCE && strcmp(q->requester, CA_EVIDENCE_REQUESTER) != 0)
         return err_set(e, -EPERM,
@@ -123,6 +125,18 @@ static void addresses_of(const struct ca *ca, const struct ca_record *issuing,
     ca_url(ca, issuing, ret->issuer, sizeof(ret->issuer), ".crt");
 }
 
+/* A common name that may be taken for a host or a mailbox counts as one of the names, or does not
+ * stand there: whoever reads it as such must not see what was not permitted. Words stay. */
+static const char *common_name(const struct ca_request *q)
+{
+    struct span cn = span_trim(span_cstr(q->subject.common_name ? q->subject.common_name : ""));
+
+    if (span_find(cn, ' ') != SPAN_NONE || cert_names_has(q->names, CERT_NAME_DNS, cn) ||
+        cert_names_has(q->names, CERT_NAME_IP, cn) || cert_names_has(q->names, CERT_NAME_EMAIL, cn))
+        return q->subject.common_name;
+    return NULL;
+}
+
 static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struct ca_request *q,
                      const struct register_part *part, struct buf *der, struct err *e)
 {
@@ -143,6 +157,7 @@ static int sign_leaf(struct ca *ca, const struct ca_record *issuing, const struc
     int rc;
 
     addresses_of(ca, issuing, part, &at);
+    subject.common_name = common_name(q);
     if (!subject.organization || !subject.organization[0])
         subject.organization = ca->organization;
     if (days == 0)

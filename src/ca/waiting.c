@@ -31,8 +31,14 @@ static void work_ask(void *arg)
 
 int ca_wait(struct ca *ca, const struct request_record *r, struct span message, struct err *e)
 {
+    const struct profile *profile = cert_profile_by_name(span_cstr(r->profile));
     struct ask_job j = {.ca = ca, .record = r, .message = message, .e = e};
 
+    if (profile && profile->path >= 0)
+        return err_set(e, -EINVAL, "a CA is not made by a request that waits");
+    if (profile && profile->names && !r->names[0]) /* nobody could approve it */
+        return err_set(e, -EINVAL, "a certificate of profile %s needs at least one name",
+                       profile->name);
     ca_run(ca, work_ask, &j);
     if (j.rc < 0)
         return j.rc;

@@ -68,6 +68,16 @@ static int parse_names(const struct call *c, struct cert_names *ret, struct err 
     return 0;
 }
 
+/* Nothing comes by itself: who asked comes back. */
+static int say_waits(struct call *c, struct err *e)
+{
+    struct err why = *e;
+
+    return err_set(e, -EINPROGRESS,
+                   "%.300s. Then, within an hour, the same command again %s the certificate",
+                   why.text, has_option(c, OPT_OUT) ? "writes" : "prints");
+}
+
 int cmd_ca_issue(struct call *c, struct err *e)
 {
     struct buf text BUF_AUTO = BUF(REQUEST_DER_MAX), body BUF_AUTO = BUF(65536),
@@ -103,6 +113,8 @@ int cmd_ca_issue(struct call *c, struct err *e)
     if ((control = call_control(c, e)) == NULL)
         return -ENOTCONN;
     r = control_call(control, ROLE_CAD, 0, MSG_CA_ISSUE, buf_span(&body), &reply, e);
+    if (r == -EINPROGRESS)
+        return say_waits(c, e);
     return r < 0 ? r : hand_out(c, buf_span(&reply), e);
 }
 

@@ -165,7 +165,7 @@ def requests_wait():
     ask = ("ca", "issue", "--profile", "smime", "--request", work / "mail.csr", "--for", "Bob")
     for _ in range(2):  # the same question is the same request
         r = server.run(*ask, check=False)
-        assert r.returncode == 1 and "waits for approval" in r.stderr, r
+        assert r.returncode == 1 and "waits for approval" in r.stderr and "the same command again" in r.stderr, r
     rows = server.json("ca", "pending")
     assert len(rows) == 1 and rows[0]["requester"] == "Bob" and "bob@example.test" in rows[0]["names"], rows
     number = str(rows[0]["id"])
@@ -182,6 +182,10 @@ def requests_wait():
     server.run("ca", "deny", number, "--reason", "not one of us")
     r = server.run(*ask, check=False)
     assert r.returncode == 1 and "not one of us" in r.stderr, r
+    # what nobody could approve does not wait
+    sh("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "none.key", "-out", "none.csr", "-subj", "/CN=words only")
+    r = server.run("ca", "issue", "--profile", "smime", "--request", work / "none.csr", check=False)
+    assert r.returncode == 1 and "at least one name" in r.stderr, r
     assert [x["state"] for x in server.json("ca", "pending", "--all")] == ["approved", "denied"]
 
 
