@@ -1,0 +1,31 @@
+/* staple_certs.h: a certificate and its CA for staple_fuzz.c, and when the answers of its corpus were made. */
+#ifndef STAPLE_CERTS_H
+#define STAPLE_CERTS_H
+
+#define STAPLE_CERTS_NOW INT64_C(1795542183)
+static const char staple_certs[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBkzCCATmgAwIBAgICEAEwCgYIKoZIzj0EAwIwJzEQMA4GA1UECgwHRXhhbXBs\n"
+    "ZTETMBEGA1UEAwwKRXhhbXBsZSBDQTAeFw0yNjExMjQxNzQyMDNaFw0zNjEwMDIx\n"
+    "NzQyMDNaMA8xDTALBgNVBAMMBGxlYWYwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n"
+    "AAQjw+V23OfchwX9zKKppozKdRDiSCkh/6uLobm9LdulckgWojOyn4InmkejNVw+\n"
+    "j58X6nxVgTMCHzAZpMa5zv3io20wazAUBgNVHREEDTALgglsb2NhbGhvc3QwEwYD\n"
+    "VR0lBAwwCgYIKwYBBQUHAwEwHQYDVR0OBBYEFJS3AhbR2vEtFQQFbRDACG7YukDV\n"
+    "MB8GA1UdIwQYMBaAFPINXUC9SDPGADQIM1Y4IV2sg5vhMAoGCCqGSM49BAMCA0gA\n"
+    "MEUCIQDQzqUo1VJ4sGUAUx+HQeUQz6NIgFGn5azkC4K9kwkxuQIgY9zkGzgxaXge\n"
+    "9LhrOLGvsW0Var4S+0nbGJi0goqJpX8=\n"
+    "-----END CERTIFICATE-----\n"
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBsjCCAVmgAwIBAgIUO5cYKx9MANg5QRbWzwuADVbdUlIwCgYIKoZIzj0EAwIw\n"
+    "JzEQMA4GA1UECgwHRXhhbXBsZTETMBEGA1UEAwwKRXhhbXBsZSBDQTAeFw0yNjEx\n"
+    "MjQxNzQyMDNaFw0zNjExMjExNzQyMDNaMCcxEDAOBgNVBAoMB0V4YW1wbGUxEzAR\n"
+    "BgNVBAMMCkV4YW1wbGUgQ0EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATWHHga\n"
+    "eWME8mlJaZDmwhB76NjXxeb6KYHpsg5d4k3OfCiqFMmSY5Vlm58QrYChPMXC4Vcu\n"
+    "URwsAxtSzGIaHINyo2MwYTAdBgNVHQ4EFgQU8g1dQL1IM8YANAgzVjghXayDm+Ew\n"
+    "HwYDVR0jBBgwFoAU8g1dQL1IM8YANAgzVjghXayDm+EwDwYDVR0TAQH/BAUwAwEB\n"
+    "/zAOBgNVHQ8BAf8EBAMCAYYwCgYIKoZIzj0EAwIDRwAwRAIgPeTDChXT5b7fdXKR\n"
+    "Jiop6vCYy0wNzSE9K/0p+DLHwP4CICgKsdA3rpNy9q70iWWX/e5LDhkGToMceh2E\n"
+    "e9t6ZzgC\n"
+    "-----END CERTIFICATE-----\n";
+
+#endif
