@@ -68,6 +68,7 @@ static struct {
         unsigned char chain[16384];
         size_t chain_bytes;
         unsigned count, staged;
+        char stapled[65]; /* the certificate that an OCSP answer was given for */
     } told[4];
 } t;
 
@@ -281,6 +282,17 @@ static struct told *told_of(const char *vserver)
     abort();
 }
 
+static bool told_staple(struct span body)
+{
+    struct cert_staple_msg m;
+
+    if (!rd_cert_staple(body, &m))
+        return false;
+    memcpy(told_of(m.vserver)->stapled, m.answer.n > 0 ? m.sha256 : "",
+           m.answer.n > 0 ? sizeof(m.sha256) : 1);
+    return true;
+}
+
 /* Takes what the worker is told; waits at most so long for the first. False: nothing came. */
 static bool listen_once(int timeout_ms)
 {
@@ -293,6 +305,10 @@ static bool listen_once(int timeout_ms)
     if (f.id == MSG_CERT_PROBE) { /* a worker that does not serve it: nothing can be said */
         for (unsigned i = 0; i < f.fd_count; i++)
             fd_close(&f.fds[i]);
+        return true;
+    }
+    if (f.id == MSG_CERT_STAPLE) {
+        EXPECT(told_staple(f.body));
         return true;
     }
     EXPECT_INT(f.id, MSG_CERT_IDENTITY);
@@ -387,6 +403,18 @@ static const char *in_root(const char *name)
 
     snprintf(out, sizeof(path[0]), "%s/%s", t.root, name);
     return out;
+}
+
+/* The CA's word comes before the certificate that it is shown with. */
+static bool is_stapled(const struct told *to)
+{
+    struct chain chain = CHAIN_NONE;
+    struct err e;
+    bool ok = chain_parse(span_of(to->chain, to->chain_bytes), &chain, &e) == 0 &&
+              strcmp(to->stapled, chain.v[0]->sha256) == 0;
+
+    chain_done(&chain);
+    return ok;
 }
 
 static bool holds(const struct told *to, const char *names)
@@ -497,6 +525,7 @@ TEST(first_start)
     EXPECT(holds(imap, imap_names) && signs(imap));
     EXPECT(holds(smtp, smtp_names) && signs(smtp));
     EXPECT(imap->staged == 1 && smtp->staged == 1);
+    EXPECT(is_stapled(imap) && is_stapled(smtp));
     EXPECT(stat(in_root("ca/root.pem"), &st) == 0 && (st.st_mode & 0777) == 0644);
     EXPECT(stat(in_root("ca"), &st) == 0 && (st.st_mode & 0777) == 0755);
     EXPECT(stat(in_root("ca/register.db"), &st) == 0 && (st.st_mode & 0777) == 0600);
