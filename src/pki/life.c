@@ -4,7 +4,6 @@
 #include "base/date.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "pki/chain.h"
 #include "pki/life_internal.h"
 #include "pki/request.h"
@@ -29,7 +28,6 @@ void life_init(struct life *l, struct identity *take_id, const struct life_ops *
     l->id = *take_id;
     memset(take_id, 0, sizeof(*take_id));
     l->ops = ops;
-    l->jitter = (double)random_below(1000) / 1000;
 }
 
 void life_done(struct life *l)
@@ -548,7 +546,6 @@ void life_succeeded(struct life *l)
     l->failures = 0;
     l->retry_at = 0;
     l->failure[0] = '\0';
-    l->jitter = (double)random_below(1000) / 1000;
 }
 
 /* --- after a start
@@ -697,6 +694,17 @@ void life_show(const struct life *l,
  * ------------------------------------------------------------------------------------------------------------------
  */
 
+/* 0 … 999, the same after every start: virtual servers do not all renew at once, and the date that
+ * was shown stays. A serial is hexadecimal and drawn at random. */
+static unsigned spread(const char *serial)
+{
+    unsigned sum = 0;
+
+    for (; *serial; serial++)
+        sum = (sum * 31 + (unsigned char)*serial) % 1000003;
+    return sum % 1000;
+}
+
 int64_t life_renew_at(const struct life *l)
 {
     const struct identity_slot *s = &l->id.current;
@@ -704,7 +712,7 @@ int64_t life_renew_at(const struct life *l)
 
     if (!identity_is_served(s))
         return 0;
-    return s->not_before + life * 2 / 3 + (int64_t)((double)(life / 20) * l->jitter);
+    return s->not_before + life * 2 / 3 + life / 20 * spread(s->serial) / 1000;
 }
 
 /* Names that are wanted now and not in the certificate in use: the configuration has changed. */
@@ -746,6 +754,8 @@ const char *life_due(const struct life *l, int64_t now)
         return NULL; /* whoever chose that CA wants to stay with it: life_notice */
     if (now >= life_renew_at(l))
         return "renewal in time";
+    if (now < l->id.current.not_before)
+        return "not yet valid: the clock went back";
     return names_missing(l) ? "names changed" : NULL;
 }
 
@@ -754,6 +764,12 @@ bool life_notice(const struct life *l, int64_t now, char ret[600])
     const struct identity_slot *s = &l->id.current;
     struct buf day BUF_AUTO = BUF(64);
 
+    if (identity_is_served(s) && now < s->not_before) {
+        date_print_iso(&day, s->not_before);
+        snprintf(ret, 600, "not yet valid: it begins on %s; did the clock go back?",
+                 buf_cstr(&day));
+        return true;
+    }
     /* one of an authority that is asked over the network is renewed by itself */
     if (!identity_is_served(s) || s->source == IDENTITY_OWN_CA ||
         (s->source == IDENTITY_EXTERNAL && s->origin[0]) || now < life_renew_at(l) ||

@@ -86,7 +86,6 @@ struct life {
     bool now;        /* it is not asked: an administrator does not want to wait */
     bool keep_unknown_keys; /* keys are left alone that the identity does not name */
     unsigned looks;         /* at what is live, in a row, that saw nothing */
-    double jitter;          /* 0 … 1, chosen once */
     unsigned failures;      /* in a row */
     int64_t retry_at;       /* wall clock seconds; 0: nothing failed */
     char failure[600];      /* the last, in words; "" after a success */

@@ -93,6 +93,7 @@ TEST(life_dies_while_forgetting_the_oldest)
 
 TEST(life_renews_in_time)
 {
+    char text[600];
     struct life l;
     int64_t at;
 
@@ -103,6 +104,15 @@ TEST(life_renews_in_time)
     EXPECT(at >= WORLD_NOW - 300 + 60 * WORLD_DAY && at <= WORLD_NOW + 65 * WORLD_DAY);
     EXPECT(life_due(&l, at - 1) == NULL);
     EXPECT_STR(life_due(&l, at), "renewal in time");
+    /* the clock went back before it begins */
+    EXPECT(life_due(&l, l.id.current.not_before) == NULL);
+    EXPECT(!life_notice(&l, l.id.current.not_before, text));
+    EXPECT_STR(life_due(&l, l.id.current.not_before - 1), "not yet valid: the clock went back");
+    EXPECT(life_notice(&l, l.id.current.not_before - 1, text) && strstr(text, "not yet valid"));
+    /* the date is the same after another start */
+    life_done(&l);
+    boot(&l);
+    EXPECT_INT(life_renew_at(&l), at);
     want(&l, "mail.example.org imap.example.org");
     EXPECT_STR(life_due(&l, WORLD_NOW), "names changed");
     EXPECT_INT(work(&l), 0);
