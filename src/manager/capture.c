@@ -5,19 +5,25 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/map.h"
 #include "base/random.h"
 #include "manager/capture_child.h"
 #include "manager/capture_server.h"
 #include "manager/capture_tables.h"
 #include "manager/capture_tap.h"
 #include "manager/capture_view.h"
+#include "manager/evidence_capture.h"
 #include "manager/table.h"
 #include "manager/verify_foreign.h"
 #include "manager/verify_guest.h"
+#include "monitor/wire.h"
+#include "proc/child/evidence_msg.h"
 #include "sandbox/sandbox.h"
+#include "tls/tap_frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -58,6 +64,8 @@ struct capture {
     /* in place of packets, where these are not to be had */
     struct capture_server *server;
     struct capture_tap *tap;
+    struct map *probe;          /* "client server" of the connections of an audit's probe */
+    int64_t began;              /* seconds since 1970 */
     struct verify_guest *guest; /* of an audit; NULL: none, or removed */
     bool ended;                 /* the probe, by a signal */
     char lost[500];             /* why not all was tried, seen or removed; "": it was */
@@ -384,6 +392,51 @@ static const char *verdict_of(const struct capture *k, bool every_endpoint)
     return verdict == NULL && k->lost[0] != '\0' ? k->lost : verdict;
 }
 
+/* What a report of evidence may call proved is what the log says was proved: the entry holds the hash of what was printed. */
+static int log_audit(struct capture *k, const json_t *all, const char *result, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(8192);
+    struct evidence_fact facts[5];
+    char hash[65], from[32];
+
+    if (k->foreign)
+        return 0;
+    evidence_capture_hash(all, hash);
+    evidence_time(k->began, from);
+    facts[0] = (struct evidence_fact){"sha256", hash};
+    facts[1] = (struct evidence_fact){"result", result};
+    facts[2] = (struct evidence_fact){"mode", k->mode};
+    facts[3] = (struct evidence_fact){"from", from};
+    facts[4] = (struct evidence_fact){"about", view_string(all, "verdict")};
+    wr_evidence_event(&body, EVIDENCE_AUDIT, EVIDENCE_NOBODY, 0, facts, ARRAY_LEN(facts));
+    return control_call(k->plan->control, ROLE_SUPERVISOR, 0, MSG_EVIDENCE_ADD, buf_span(&body),
+                        NULL, e);
+}
+
+static void put_result(const struct capture *k, uint64_t clients, const char *verdict,
+                       struct buf *out)
+{
+    static const char nothing[] = "none of %u marked secrets (passwords, a message, an article; in "
+                                  "any encoding) can be read in any captured byte; all that the "
+                                  "server said outside TLS is of the plain grammar";
+
+    if (clients == 0 && verdict == NULL) {
+        buf_put_cstr(out, "PROVED: ");
+        buf_printf(out, nothing, secrets_count(k->secrets));
+        buf_put_cstr(out, "; nobody but the probe, on purpose, said anything beyond it, and that "
+                          "was refused.");
+    } else if (verdict == NULL) {
+        buf_put_cstr(out, "PROVED FOR THE SERVER, NOT FOR ITS CLIENTS: ");
+        buf_printf(out, nothing, secrets_count(k->secrets));
+        buf_printf(out,
+                   ". But %" PRIu64 " times clients (named above) sent in clear what is not of it: "
+                   "the server refused it, and everybody on the way could read it, passwords too.",
+                   clients);
+    } else {
+        buf_printf(out, "NOT PROVED: %s.", verdict);
+    }
+}
+
 static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], struct err *e)
 {
     static const struct view columns[] = {
@@ -393,35 +446,70 @@ static int show_audit(struct capture *k, json_t *probe, const unsigned n[3], str
         {"FAILED",         "detail",   VIEW_TEXT, COLUMN_WRAP },
     };
     /* that endpoints were not tried is told as what it is */
-    const char *verdict = verdict_of(k, !k->ended);
+    const char *verdict = verdict_of(k, !k->ended), *result;
     struct buf *out = &k->call->out, line BUF_AUTO = BUF(4096);
-    json_t *failures = json_object_get(probe, "failures");
+    json_t *failures = json_object_get(probe, "failures"), *all;
+    uint64_t clients;
+    char about[200], from[32], to[32];
+    int r;
 
+    k->view.probe = k->probe;
+    clients = capture_view_client_faults(&k->view);
+    snprintf(about, sizeof about, "%" PRIu64 " offences of clients, named above", clients);
     if (verdict == NULL && n[PROBE_FAIL] > 0)
         verdict = "the probe found faults: what it could not send was not proved either";
-    if (!has_option(k->call, OPT_JSON) && json_array_size(failures) > 0) {
+    result = verdict != NULL ? "not proved" : clients > 0 ? "proved for the server" : "proved";
+    evidence_time(k->began, from);
+    evidence_time(clock_seconds(), to);
+    all = capture_view_json(&k->view, k->mode, verdict == NULL && clients > 0 ? about : verdict,
+                            json_pack("{s:s,s:s,s:s,s:s,s:s,s:O,s:b,s:s,s:I,s:i}", "format",
+                                      EVIDENCE_CAPTURE_FORMAT, "version", SEALPOST_VERSION,
+                                      "hostname", k->plan->conf->hostname, "from", from, "to", to,
+                                      "probe", probe, "proved", verdict == NULL && clients == 0,
+                                      "result", result, "client_offences", (json_int_t)clients,
+                                      "secrets", (int)secrets_count(k->secrets)));
+    r = log_audit(k, all, result, e);
+    if (has_option(k->call, OPT_JSON))
+        view_json(k->call, all);
+    json_decref(all);
+    if (r < 0)
+        return err_wrap(e, r, "the audit is not in the log of evidence");
+    e->text[0] = '\0';
+    r = verdict != NULL ? -EPROTO : clients > 0 ? EXIT_CLIENTS : 0;
+    if (has_option(k->call, OPT_JSON))
+        return r;
+    if (json_array_size(failures) > 0) {
         view_table(k->call, failures, VIEW(columns));
         buf_putc(out, '\n');
     }
-    capture_view_show(&k->view, k->mode, verdict,
-                      json_pack("{s:O,s:b,s:i}", "probe", probe, "proved", verdict == NULL,
-                                "secrets", (int)secrets_count(k->secrets)));
-    e->text[0] = '\0';
-    if (has_option(k->call, OPT_JSON))
-        return verdict == NULL ? 0 : -EPROTO;
+    capture_view_show(&k->view, k->mode);
     buf_printf(out, "Probe: %u checks passed, %u failed, %u skipped.\n", n[PROBE_PASS],
                n[PROBE_FAIL], n[PROBE_SKIP]);
-    if (verdict == NULL)
-        buf_printf(&line,
-                   "PROVED: none of %u marked secrets (passwords, a message, an article; in any "
-                   "encoding) can be read in any captured byte; all that the server said outside "
-                   "TLS is of the plain grammar; what clients said beyond it, the probe among "
-                   "them on purpose, was refused.",
-                   secrets_count(k->secrets));
-    else
-        buf_printf(&line, "NOT PROVED: %s.", verdict);
+    put_result(k, clients, verdict, &line);
     capture_put_wrapped(out, buf_span(&line), k->call->columns, 0);
-    return verdict == NULL ? 0 : -EPROTO;
+    return r;
+}
+
+/* Its connections: what it does on purpose is no client's fault. */
+static void on_probe_bytes(void *arg, const struct sockaddr_storage *own,
+                           const struct sockaddr_storage *peer, bool from_peer, struct span bytes)
+{
+    struct capture *k = arg;
+    struct tap_end ends[2];
+    char text[2][64], key[160];
+
+    (void)from_peer, (void)bytes;
+    if (!tap_end_of(own, &ends[0]) || !tap_end_of(peer, &ends[1]))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        struct packet_end end = {.port = ntohs(ends[i].port)};
+        memcpy(&end.address, ends[i].address, sizeof end.address);
+        packet_end_print(&end, text[i]);
+    }
+    snprintf(key, sizeof key, "%s %s", text[0], text[1]);
+    map_set(k->probe, span_cstr(key), k);
+    if (k->tap != NULL)
+        capture_tap_bytes(k->tap, own, peer, from_peer, bytes);
 }
 
 /* What it made on the server goes, in whatever way it has ended. */
@@ -451,9 +539,11 @@ static int audit(struct capture *k, struct buf *b, struct err *e)
 
     if (pthread_create(&thread, NULL, read_meanwhile, &reader) != 0)
         return err_set(e, -EAGAIN, "no thread");
+    wire_tap(on_probe_bytes, k);
     probe_all(&k->plan->plan, &results, &count);
     if (!k->foreign)
         verify_plan_settle(k->plan, results, count);
+    wire_tap(NULL, NULL);
     end_probe(k);
     while (!asked_to_end && clock_mono_ms() < end)
         usleep(SETTLE_MS * 1000);
@@ -491,7 +581,13 @@ static int run(struct capture *k, struct err *e)
         watch(k, &b);
         finish(k, &b);
         verdict = verdict_of(k, false);
-        capture_view_show(&k->view, k->mode, verdict, json_object());
+        if (has_option(k->call, OPT_JSON)) {
+            json_t *all = capture_view_json(&k->view, k->mode, verdict, json_object());
+            view_json(k->call, all);
+            json_decref(all);
+        } else {
+            capture_view_show(&k->view, k->mode);
+        }
         r = capture_view_faults(&k->view) > 0 || !k->view.is_final ? -EPROTO : 0;
         e->text[0] = '\0';
     }
@@ -526,6 +622,7 @@ static void capture_done(struct capture *k)
     fd_close(&k->write_fd);
     free(k->endpoints);
     free(k->serials);
+    map_free(k->probe);
     free(k);
 }
 
@@ -541,6 +638,8 @@ int cmd_capture(struct call *c, struct err *e)
     k->write_fd = -1;
     k->filter = BUF(65536);
     k->foreign = c->arg_count > 0;
+    k->probe = map_new();
+    k->began = clock_seconds();
     r = parse_options(k, e);
     if (r == 0 && c->arg_count > 0)
         r = verify_foreign_make(c, &k->plan, e);

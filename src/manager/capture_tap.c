@@ -4,7 +4,6 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/map.h"
-#include "monitor/wire.h"
 #include "tls/tap_frame.h"
 
 #include <errno.h>
@@ -62,10 +61,10 @@ static struct tapped *connection(struct capture_tap *t, const struct tap_end *ow
     return c;
 }
 
-static void on_bytes(void *arg, const struct sockaddr_storage *own_address,
-                     const struct sockaddr_storage *peer_address, bool from_peer, struct span bytes)
+void capture_tap_bytes(struct capture_tap *t, const struct sockaddr_storage *own_address,
+                       const struct sockaddr_storage *peer_address, bool from_peer,
+                       struct span bytes)
 {
-    struct capture_tap *t = arg;
     struct tap_end own = end_of(own_address), peer = end_of(peer_address);
     struct tapped *c = connection(t, &own, &peer);
 
@@ -92,7 +91,6 @@ int capture_tap_start(struct capture_tap **ret, struct source **ret_source, stru
     t->connections = map_new();
     *ret_source = source_of_feed(pair[0]);
     *ret = t;
-    wire_tap(on_bytes, t);
     return 0;
 }
 
@@ -107,7 +105,6 @@ void capture_tap_stop(struct capture_tap *t)
 {
     if (t == NULL)
         return;
-    wire_tap(NULL, NULL);
     map_each(t->connections, free_one, NULL);
     map_free(t->connections);
     fd_close(&t->fd);

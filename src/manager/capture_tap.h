@@ -8,9 +8,14 @@
 #include "base/err.h"
 #include "capture/source.h"
 
+#include <sys/socket.h>
+
 struct capture_tap;
-/* From now on until capture_tap_stop; *ret_source is what the parser reads. */
+/* *ret_source is what the parser reads. */
 int capture_tap_start(struct capture_tap **ret, struct source **ret_source, struct err *e);
+/* As wire_tap tells it. */
+void capture_tap_bytes(struct capture_tap *t, const struct sockaddr_storage *own,
+                       const struct sockaddr_storage *peer, bool from_peer, struct span bytes);
 void capture_tap_stop(struct capture_tap *t); /* NULL is fine */
 
 #endif

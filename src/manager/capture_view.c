@@ -183,11 +183,15 @@ static void take_event(struct capture_view *v, json_t *event)
         return;
     json_object_set_new(event, "vserver", json_string(v->endpoints[endpoint].vserver));
     if (row != NULL) {
-        json_object_set_new(event, "whose",
-                            json_string(row->whose == WHOSE_SERVER ? "server" : "client"));
+        /* a secret's is who sent it */
+        bool server = row == &offence_rows[OFFENCE_SECRET]
+                          ? json_is_true(json_object_get(event, "from_server"))
+                          : row->whose == WHOSE_SERVER;
+        json_object_set_new(event, "whose", json_string(server ? "server" : "client"));
         json_object_set_new(event, "meaning", json_string(row->meaning));
         json_object_set_new(event, "remedy", json_string(row->remedy));
     }
+    v->offence_count += strcmp(type, "offence") == 0;
     if (strcmp(type, "tls") == 0)
         keep(v->handshakes, event);
     else
@@ -237,6 +241,33 @@ unsigned capture_view_faults(const struct capture_view *v)
         for (unsigned k = 0; k < OFFENCE_COUNT; k++)
             if (offence_rows[k].whose == WHOSE_SERVER)
                 n += (unsigned)number(offences, offence_rows[k].name);
+    }
+    return n;
+}
+
+static bool is_of_probe(const struct capture_view *v, const json_t *event)
+{
+    char key[160];
+
+    if (v->probe == NULL)
+        return false;
+    snprintf(key, sizeof key, "%s %s", text_of(event, "client"), text_of(event, "server"));
+    return map_get(v->probe, span_cstr(key)) != NULL;
+}
+
+uint64_t capture_view_client_faults(const struct capture_view *v)
+{
+    /* of those that were not kept nobody knows whose they are: all count */
+    uint64_t n = v->offence_count - json_array_size(v->offences);
+    size_t i;
+    json_t *one;
+
+    json_array_foreach(v->offences, i, one)
+    {
+        const struct offence_row *row = row_of(one);
+        bool probe = is_of_probe(v, one);
+        json_object_set_new(one, "of_probe", json_boolean(probe));
+        n += row != NULL && row->whose == WHOSE_CLIENT && !probe;
     }
     return n;
 }
@@ -304,13 +335,14 @@ static void list_offences(struct capture_view *v)
     json_array_foreach(v->offences, i, one)
     {
         struct buf line BUF_AUTO = BUF(16384);
-        buf_printf(&line,
-                   "packet %" PRIu64 ", offset %" PRIu64
-                   "  %s  %s  %s \xe2\x86\x92 %s  fault of the "
-                   "%s: ",
-                   number(one, "packet"), number(one, "offset"), text_of(one, "at"),
-                   text_of(one, "vserver"), text_of(one, "from"), text_of(one, "to"),
-                   text_of(one, "whose"));
+        buf_printf(
+            &line,
+            "packet %" PRIu64 ", offset %" PRIu64 "  %s  %s  %s \xe2\x86\x92 %s  fault of the "
+            "%s%s: ",
+            number(one, "packet"), number(one, "offset"), text_of(one, "at"),
+            text_of(one, "vserver"), text_of(one, "from"), text_of(one, "to"),
+            text_of(one, "whose"),
+            json_is_true(json_object_get(one, "of_probe")) ? " (the probe, on purpose)" : "");
         text_put_safe(&line, span_cstr(text_of(one, "what")), false);
         capture_put_wrapped(&v->call->out, buf_span(&line), v->call->columns, 4);
     }
@@ -335,11 +367,13 @@ static void show_offences(struct capture_view *v)
     {
         struct buf at BUF_AUTO = BUF(64), what BUF_AUTO = BUF(8192);
         bool server = json_is_true(json_object_get(one, "from_server"));
+        bool remedy = row_of(one) != NULL && row_of(one)->whose == WHOSE_SERVER;
         put_time(&at, one);
         buf_printf(&what, "%s%s%s.%s%s", text_of(one, "meaning"),
                    text_of(one, "text")[0] ? ": " : "", text_of(one, "text"),
-                   strcmp(text_of(one, "whose"), "server") == 0 ? " Remedy: " : "",
-                   strcmp(text_of(one, "whose"), "server") == 0 ? text_of(one, "remedy") : "");
+                   remedy ? " Remedy: " : "", remedy ? text_of(one, "remedy") : "");
+        if (json_is_true(json_object_get(one, "of_probe")))
+            buf_put_cstr(&what, " It was the probe, on purpose.");
         json_object_set_new(one, "at", json_string(buf_cstr(&at)));
         json_object_set_new(one, "what", view_text(buf_cstr(&what)));
         json_object_set(one, "from", json_object_get(one, server ? "server" : "client"));
@@ -417,11 +451,28 @@ static void show_endpoints(struct capture_view *v)
         view_table(v->call, rows, VIEW(columns));
 }
 
-void capture_view_show(struct capture_view *v, const char *mode, const char *verdict, json_t *more)
+json_t *capture_view_json(struct capture_view *v, const char *mode, const char *verdict,
+                          json_t *take_more)
+{
+    json_t *all;
+
+    if (v->totals == NULL)
+        v->totals = json_object();
+    describe_endpoints(v);
+    all = json_pack("{s:s,s:b,s:s,s:f,s:O,s:O,s:O,s:O}", "mode", mode, "clean", verdict == NULL,
+                    "verdict", verdict != NULL ? verdict : "clean", "seconds",
+                    (double)(clock_mono_ms() - v->start_ms) / 1000, "totals", v->totals, "offences",
+                    v->offences, "handshakes", v->handshakes, "lines", v->lines);
+    CHECK(all != NULL);
+    json_object_update(all, take_more);
+    json_decref(take_more);
+    return all;
+}
+
+void capture_view_show(struct capture_view *v, const char *mode)
 {
     struct buf *out = &v->call->out, line BUF_AUTO = BUF(4096);
     uint64_t bytes, tls, clear, unsynced;
-    json_t *all;
 
     clear_status(v);
     if (v->totals == NULL)
@@ -431,18 +482,6 @@ void capture_view_show(struct capture_view *v, const char *mode, const char *ver
     sum(v, "tls_bytes", &tls);
     sum(v, "clear_bytes", &clear);
     sum(v, "unsynced_bytes", &unsynced);
-    if (has_option(v->call, OPT_JSON)) {
-        all = json_pack("{s:s,s:b,s:s,s:f,s:O,s:O,s:O,s:O}", "mode", mode, "clean", verdict == NULL,
-                        "verdict", verdict != NULL ? verdict : "clean", "seconds",
-                        (double)(clock_mono_ms() - v->start_ms) / 1000, "totals", v->totals,
-                        "offences", v->offences, "handshakes", v->handshakes, "lines", v->lines);
-        json_object_update(all, more);
-        view_json(v->call, all);
-        json_decref(all);
-        json_decref(more);
-        return;
-    }
-    json_decref(more);
     show_offences(v);
     show_endpoints(v);
     capture_show_records(v);

@@ -5,6 +5,7 @@
 #ifndef MANAGER_CAPTURE_VIEW_H
 #define MANAGER_CAPTURE_VIEW_H
 
+#include "base/map.h"
 #include "capture/observe.h"
 #include "manager/view.h"
 
@@ -20,6 +21,9 @@ struct capture_view {
     uint64_t start_ms;
     json_t *lines, *handshakes, *offences; /* the first CAPTURE_EVENTS_KEPT of each */
     json_t *totals;                        /* the last ones */
+    uint64_t offence_count;                /* also those that were not kept */
+    const struct map *
+        probe; /* connections of the probe, "client server", whose offences are meant; NULL: there is no probe */
     char ready[200], failed[400];
     bool is_ready, is_final;
 };
@@ -33,10 +37,14 @@ void capture_view_take(struct capture_view *v, struct span line);
 
 /* Why the capture alone proves nothing, or what it has found; NULL: all is well. The reason lives until the next call. */
 const char *capture_view_verdict(const struct capture_view *v, bool every_endpoint);
-/* Offences of servers. */
+/* Offences of servers, and secrets whoever sent them. */
 unsigned capture_view_faults(const struct capture_view *v);
-/* The summary. `more` (taken) goes into the JSON. */
-void capture_view_show(struct capture_view *v, const char *mode, const char *verdict,
-                       json_t *take_more);
+/* Offences of clients, without the probe's. */
+uint64_t capture_view_client_faults(const struct capture_view *v);
+/* All of it for programs, with what is in `more` (taken). */
+json_t *capture_view_json(struct capture_view *v, const char *mode, const char *verdict,
+                          json_t *take_more);
+/* The summary for people. */
+void capture_view_show(struct capture_view *v, const char *mode);
 
 #endif

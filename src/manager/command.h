@@ -29,7 +29,12 @@ struct option_row {
 };
 extern const struct option_row manager_options[OPTION_COUNT];
 
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_REFUSED = 1,
+    EXIT_USAGE = 2,
+    EXIT_CLIENTS = 3, /* capture --audit: the server is proved, what its clients sent is not */
+};
 enum { ARGUMENTS_MAX = 64, OUTPUT_MAX = 64 << 20 };
 
 struct call;

@@ -9,6 +9,7 @@
 #include "conf/lint.h"
 #include "manager/account_cert.h"
 #include "manager/ca.h"
+#include "manager/evidence_capture.h"
 #include "manager/evidence_log.h"
 #include "manager/evidence_page.h"
 #include "manager/evidence_sign.h"
@@ -215,15 +216,6 @@ static int add_late(struct evidence *v, const char *kind, const struct evidence_
     (const struct evidence_fact[]){__VA_ARGS__},                                                   \
         (unsigned)ARRAY_LEN(((const struct evidence_fact[]){__VA_ARGS__}))
 
-static void print_time(int64_t at, char ret[32])
-{
-    time_t t = (time_t)at;
-    struct tm tm;
-
-    gmtime_r(&t, &tm);
-    strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static int log_register(struct evidence *v, struct err *e)
 {
     int r = 0;
@@ -234,14 +226,14 @@ static int log_register(struct evidence *v, struct err *e)
     {
         const char *serial = view_string(one, "certificate.serial");
         char when[32];
-        print_time(integer_of(one, "issued_at", v->now), when);
+        evidence_time(integer_of(one, "issued_at", v->now), when);
         if (r == 0 && !is_logged(v, "issue", "serial", serial))
             r = add_late(v, "issue",
                          FACTS({"when", when}, {"serial", serial},
                                {"profile", view_string(one, "profile")},
                                {"for", view_string(one, "requester")}),
                          e);
-        print_time(integer_of(one, "revoked_at", v->now), when);
+        evidence_time(integer_of(one, "revoked_at", v->now), when);
         if (r == 0 && strcmp(view_string(one, "state"), "revoked") == 0 &&
             !is_logged(v, "revoke", "serial", serial))
             r = add_late(
@@ -333,10 +325,11 @@ static json_t *probe_json(const struct evidence *v)
 }
 
 /* `sealpost capture --audit --json > FILE`. */
-static int take_capture(const struct call *c, json_t **ret, struct err *e)
+static int take_capture(const struct evidence *v, json_t **ret, struct err *e)
 {
     struct buf text BUF_AUTO = BUF(REPORT_MAX_BYTES);
-    const char *file = c->option[OPT_CAPTURE];
+    const char *file = v->call->option[OPT_CAPTURE];
+    json_t *given;
     int r;
 
     *ret = json_null();
@@ -344,10 +337,9 @@ static int take_capture(const struct call *c, json_t **ret, struct err *e)
         return 0;
     if ((r = file_read(AT_FDCWD, file, REPORT_MAX_BYTES, &text, e)) < 0)
         return r;
-    *ret = json_loadb(text.p, text.n, 0, NULL);
-    return *ret != NULL ? 0
-                        : err_set(e, -EBADMSG,
-                                  "%s is not what `sealpost capture --audit --json` prints", file);
+    given = json_loadb(text.p ? text.p : "", text.n, 0, NULL);
+    r = evidence_capture_take(given, v->log.entries, ret, e);
+    return r != 0 ? err_wrap(e, r, "%s", file) : 0;
 }
 
 static json_t *report_json(struct evidence *v, struct span conf_text, json_t *take_capture_json)
@@ -554,7 +546,7 @@ static int write_report(struct evidence *v, struct span conf_text, struct err *e
     if (has_option(v->call, OPT_OUT))
         snprintf(file, sizeof file, "%s", v->call->option[OPT_OUT]);
     snprintf(beside, sizeof beside, "%s.p7s", file);
-    if ((r = take_capture(v->call, &capture, e)) != 0)
+    if ((r = take_capture(v, &capture, e)) != 0)
         return r;
     report = report_json(v, conf_text, capture);
     CHECK(report != NULL);

@@ -1,6 +1,7 @@
 #include "manager/evidence_page.h"
 
 #include "base/check.h"
+#include "manager/evidence_capture.h"
 #include "manager/evidence_since.h"
 #include "manager/verify_html.h"
 #include "manager/view.h"
@@ -376,11 +377,12 @@ static void put_head(const json_t *report, struct buf *out)
                n.failed ? "Not all is as it should be" : "Every endpoint does what it should",
                n.passed + n.failed + n.skipped, n.failed);
     if (json_is_object(capture)) {
-        bool proved = json_is_true(json_object_get(capture, "proved"));
-        buf_printf(out, "; packet capture: %s", proved ? "proved, nothing can be read" : "");
-        if (!proved) {
-            buf_put_cstr(out, "not proved: ");
-            put(out, view_string(capture, "verdict"));
+        const char *verdict = view_string(capture, "verdict");
+        buf_put_cstr(out, "; packet capture: ");
+        put(out, evidence_capture_word(capture));
+        if (json_is_object(json_object_get(capture, "attested")) && strcmp(verdict, "clean") != 0) {
+            buf_put_cstr(out, ": ");
+            put(out, verdict);
         }
     }
     buf_put_cstr(out, "</small></div>");

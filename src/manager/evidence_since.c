@@ -1,6 +1,7 @@
 #include "manager/evidence_since.h"
 
 #include "base/check.h"
+#include "manager/evidence_capture.h"
 #include "manager/evidence_log.h"
 #include "manager/evidence_settings.h"
 #include "manager/view.h"
@@ -261,18 +262,11 @@ static void compare_endpoint(json_t *rows, const json_t *old, const json_t *now)
                      view_string(now, "serial_in_service"));
 }
 
-static const char *proved(const json_t *capture)
-{
-    return !json_is_object(capture)                           ? ""
-           : json_is_true(json_object_get(capture, "proved")) ? "proved: nothing can be read"
-                                                              : "not proved";
-}
-
 static void compare_captures(json_t *rows, const json_t *old, const json_t *now)
 {
     static const char *const keys[3] = {"vserver", "endpoint", NULL};
 
-    add_if_other(rows, "", "audit", proved(old), proved(now));
+    add_if_other(rows, "", "audit", evidence_capture_word(old), evidence_capture_word(now));
     if (!json_is_object(old) || !json_is_object(now))
         return;
     add_if_other(rows, "", "verdict", view_string(old, "verdict"), view_string(now, "verdict"));

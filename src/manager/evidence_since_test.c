@@ -115,7 +115,8 @@ TEST(reports)
             "") "},"
                 "\"probe\":[" CHECKED("names", "PASS") "," CHECKED("chain", "FAIL") "," CHECKED(
                     "old",
-                    "PASS") "],\"capture\":{\"proved\":true,\"verdict\":\"clean\",\"mode\":\"m\","
+                    "PASS") "],\"capture\":{\"attested\":{},\"proved\":true,\"verdict\":\"clean\","
+                            "\"mode\":\"m\","
                             "\"totals\":{\"endpoints\":[{\"vserver\":\"v\",\"endpoint\":\"::1:25\","
                             "\"handshakes\":{\"TLS 1.3\":7},\"offences\":{}}]}},"
                             "\"accounts\":[" HOLDER("laptop", "k1", "valid") "," HOLDER(
@@ -137,7 +138,7 @@ TEST(reports)
             "live")) "},"
                      "\"probe\":[" CHECKED("names", "FAIL") "," CHECKED("chain", "FAIL") "," CHECKED(
                          "fresh",
-                         "PASS") "],\"capture\":{\"proved\":false,\"verdict\":\"1 "
+                         "PASS") "],\"capture\":{\"attested\":{},\"proved\":false,\"verdict\":\"1 "
                                  "offences\",\"mode\":"
                                  "\"m\",\"totals\":{\"endpoints\":[{\"vserver\":\"v\",\"endpoint\":"
                                  "\"::1:25\",\"handshakes\":{\"TLS 1.3\":9,\"TLS "
@@ -171,7 +172,8 @@ TEST(reports)
                                                  "v ::1:25|old|PASS|-\n"
                                                  "v ::1:25|fresh|-|PASS\n");
     expect_rows(json_object_get(since, "capture"),
-                "|audit|proved: nothing can be read|not proved\n|verdict|clean|1 offences\n"
+                "|audit|proved: no marked secret and nothing beyond the plain grammar can be "
+                "read|not proved\n|verdict|clean|1 offences\n"
                 "v ::1:25|TLS versions|TLS 1.3|TLS 1.3, TLS 1.0\n"
                 "v ::1:25|offences|-|old-version\n");
     expect_rows(json_object_get(since, "accounts"),

@@ -108,7 +108,8 @@ def test_what_is_different():
                         input="a long passphrase\n")
     assert issued.returncode == 0
     capture = server.folder / "capture.json"
-    capture.write_text(json.dumps({"mode": "packet capture", "proved": True, "verdict": "clean", "totals": {"endpoints": []}}))
+    audited = server.run("capture", "--audit", "--vserver", "imap4-default", "--settings", str(settings), "--json").stdout
+    capture.write_text(audited)
     earlier, _ = report("then.html", "--capture", str(capture))
     same, answer = report("same.html", "--since", str(earlier), "--capture", str(capture))
     assert not any(answer["since"][part] for part in ("settings", "certificates", "history", "probe", "capture", "accounts", "trust")), answer["since"]
@@ -123,7 +124,7 @@ def test_what_is_different():
     server.run("account", "cert", "revoke", server.address("bob"), "old phone")
     server.run("account", "cert", "issue", server.address("alice"), "--name", "laptop", "--out", str(server.folder / "a.p12"), "--passphrase-stdin",
                input="a long passphrase\n")
-    capture.write_text(json.dumps({"mode": "packet capture", "proved": False, "verdict": "1 offences, named above", "totals": {"endpoints": []}}))
+    capture.write_text(json.dumps(dict(json.loads(audited), hostname="another")))
     wait_for("the trust list", lambda: server.json("vserver", "show", "imap4-default")["client_certificates"].get("trusted"))
     file, answer = report("now.html", "--since", str(earlier), "--capture", str(capture))
     since = answer["since"]
@@ -134,7 +135,7 @@ def test_what_is_different():
     assert any(x["where"] == "imap4-default" and x["what"].endswith("live") and x["serial"] == after for x in since["history"]), since["history"]
     probes = rows(since, "probe")
     assert (f"imap4-default 127.0.0.1:{server.port('imaps')}", "login-certificate") in [x[:2] for x in probes] and all("SKIP" in x[2] for x in probes), probes
-    assert ("", "audit", "proved: nothing can be read", "not proved") in rows(since, "capture"), since["capture"]
+    assert ("", "audit", "proved: no marked secret and nothing beyond the plain grammar can be read", "as given by file, not attested") in rows(since, "capture"), since["capture"]
     accounts = {(x["where"], x["what"]): x for x in since["accounts"]}
     assert accounts[(server.address("alice"), "certificate laptop")]["old"] is None, accounts
     gone = accounts[(server.address("bob"), "certificate old phone")]

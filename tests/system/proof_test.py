@@ -56,7 +56,7 @@ class Scene:
         return answer
 
     def offences(self, answer):
-        return {x["offence"] for x in answer["offences"] if x["whose"] == "server"}
+        return {x["offence"] for x in answer["offences"] if x["whose"] == "server" or x["offence"] == "secret"}
 
 
 def port(proxy, scheme):
@@ -148,6 +148,57 @@ def left():
 def guest_is_there():
     return any(a["address"].startswith("sealpost-verify@") for a in scene.server.json("account", "list")) or \
         any(g["name"] == "sealpost.verify" for g in scene.server.json("newsgroup", "list"))
+
+
+def test_clients_in_clear():
+    """A user who logs in in clear during an audit is no fault of the server, and no proof that nothing can be read; and nobody reads his password here."""
+    over, said = threading.Event(), []
+
+    def carol():
+        while not over.wait(0.2):
+            with socket.create_connection(("127.0.0.1", scene.server.port("imap"))) as c:
+                f = c.makefile("rwb")
+                f.readline()
+                for line in (b"a LOGIN carol carolpassword99\r\n", b"b AUTHENTICATE PLAIN Y2Fyb2xwYXNzd29yZDk5\r\n", b"Y2Fyb2xwYXNzd29yZDk5\r\n"):
+                    f.write(line)
+                    f.flush()
+                    said.append(f.readline())
+    thread = threading.Thread(target=carol)
+    thread.start()
+    try:
+        words = ("capture", "--audit", "--vserver", "imap4-default", "--settings", str(scene.settings))
+        r = scene.server.run(*words, "--json", check=False)
+        shown = scene.server.run(*words, check=False)
+    finally:
+        over.set()
+        thread.join()
+    answer = json.loads(r.stdout)
+    assert said and r.returncode == 3 and answer["result"] == "proved for the server" and not answer["proved"] and not answer["clean"], (r.returncode, answer["verdict"])
+    assert answer["client_offences"] > 0 and "offences of clients" in answer["verdict"], answer["verdict"]
+    theirs = [x for x in answer["offences"] if not x["of_probe"]]
+    assert len(theirs) == answer["client_offences"] and {x["whose"] for x in theirs} == {"client"} and any("LOGIN carol" in x["text"] for x in theirs), theirs
+    assert any(x["of_probe"] for x in answer["offences"])
+    assert shown.returncode == 3 and "PROVED FOR THE SERVER, NOT FOR ITS CLIENTS" in shown.stdout and "(16 bytes)" in shown.stdout, shown.stdout[-3000:]
+    for text in (r.stdout, shown.stdout):
+        assert "carolpassword99" not in text and "Y2Fyb2xwYXNz" not in text
+    # into a report: as it is, and not as somebody else says it is
+    file, report = scene.server.folder / "c.json", scene.server.folder / "c.html"
+    def evidence(given, attested):
+        file.write_text(json.dumps(given))
+        scene.server.run("evidence", "--settings", str(scene.settings), "--capture", str(file), "--out", str(report))
+        page = report.read_text()
+        head, inside = page.split('id="evidence">')
+        capture = json.loads(inside.split("</script>")[0])["capture"]
+        assert bool(capture["attested"]) == attested and ("as given by file, not attested" in head) != attested, (head[-500:], capture.keys())
+        assert ("proved for the server, not for its clients" in head) == attested and "carolpassword99" not in page
+        assert os.stat(report).st_mode & 0o777 == 0o600 == os.stat(f"{report}.p7s").st_mode & 0o777
+        return capture
+    assert evidence(answer, True)["attested"]["entry"] > 1
+    evidence(dict(answer, proved=True, clean=True, result="proved", attested={"entry": 1}), False)
+    for given in ({"x": 1}, [], "proved", {"mode": "m", "proved": True, "verdict": "clean"}):
+        file.write_text(json.dumps(given))
+        r = scene.server.run("evidence", "--settings", str(scene.settings), "--capture", str(file), "--out", str(report), check=False)
+        assert r.returncode == 1 and "is not what" in r.stderr, r.stderr
 
 
 def test_nothing_stays():
