@@ -130,7 +130,7 @@ static void end(void)
 
 static const char *in_folder(const char *name)
 {
-    static char texts[4][128];
+    static char texts[4][160];
     static unsigned turn;
     char *out = texts[turn++ % 4];
 
