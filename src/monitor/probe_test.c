@@ -269,14 +269,16 @@ static const struct probe_result *result_of(const struct probe_result *all, unsi
 TEST(without_credentials)
 {
     struct scene *s = scene_new(I, ST, SMTP_SUBMISSION, LEAK_NONE);
+    const struct probe_result *login;
     struct probe_result *results;
     unsigned n;
 
     s->plan.logins[0].user[0] = '\0';
     probe_all(&s->plan, &results, &n);
-    REQUIRE(result_of(results, n, "login") != NULL);
-    EXPECT_INT(result_of(results, n, "login")->verdict, PROBE_SKIP);
-    EXPECT(strstr(result_of(results, n, "login")->detail, "USER1") != NULL);
+    login = result_of(results, n, "login");
+    REQUIRE(login != NULL);
+    EXPECT_INT(login->verdict, PROBE_SKIP);
+    EXPECT(strstr(login->detail, "USER1") != NULL);
     EXPECT_INT(result_of(results, n, "message-out")->verdict, PROBE_SKIP);
     EXPECT_INT(result_of(results, n, "chain")->verdict, PROBE_PASS);
     free(results);
