@@ -245,7 +245,7 @@ static int export_key(struct call *c, const char *id, struct span passphrase, st
         return err_set(
             e, rc,
             "the key was not made exportable, and keyd does not give it away; make a new "
-            "one with --exportable");
+            "one with `sealpost cert request VSERVER --exportable`");
     return rc < 0 ? rc : 0;
 }
 
@@ -286,7 +286,8 @@ int cert_may_export(struct call *c, const char *key_id, struct err *e)
                           : err_set(e, -EPERM,
                                     "its key was not marked as exportable when it was made, so "
                                     "keyd does not give it away; that can be chosen for a new "
-                                    "request, or when a key is imported");
+                                    "request (`sealpost cert request VSERVER --exportable`), or "
+                                    "when a key is imported");
 }
 
 int cert_export(struct call *c, const char *vserver, const char *file, struct span passphrase,

@@ -66,12 +66,38 @@ void cert_default_names(struct call *c, const struct conf_vserver *v, bool onlin
         add_loopback(v, ret);
 }
 
+/* 192.0.2.1, and 127.1, which programs take as one too: no top level domain is a number. */
+static bool looks_like_address(struct span s)
+{
+    size_t n = 0;
+
+    while (n < s.n && s.p[s.n - 1 - n] >= '0' && s.p[s.n - 1 - n] <= '9')
+        n++;
+    return span_has(s, ':') || (n > 0 && (n == s.n || s.p[s.n - 1 - n] == '.'));
+}
+
+static bool has_other_letters(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return true;
+    return false;
+}
+
 int cert_add_names(struct cert_names *n, enum cert_name_type type, const char *list, struct err *e)
 {
     struct span rest = span_cstr(list), one;
 
     while (span_split(&rest, ',', &one)) {
         one = span_trim(one);
+        if (type == CERT_NAME_DNS && looks_like_address(one))
+            return usage_error(e, "%s is an address, no DNS name; say --ip for it",
+                               text_quote(one));
+        if (type == CERT_NAME_DNS && has_other_letters(one))
+            return usage_error(e,
+                               "%s has letters that DNS does not know; give its ASCII form, which "
+                               "begins with xn-- (`idn2` prints it)",
+                               text_quote(one));
         switch (one.n == 0 ? 0 : cert_names_add(n, type, one)) {
         case 0:
             break;
@@ -240,6 +266,28 @@ static int take_options(struct call *c, const struct conf_vserver *v, struct cer
     return take_names(c, v, m, e);
 }
 
+/* A certificate without any of its names would be refused when it is there. */
+static void warn_of_names(struct call *c, const struct conf_vserver *v, const struct cert_names *n)
+{
+    struct cert_names own = CERT_NAMES_EMPTY;
+    bool covered = false;
+
+    for (uint32_t i = 0; i < v->names.n; i++)
+        cert_names_add_any(&own, span_cstr(v->names.v[i]));
+    cert_names_add_any(&own, span_cstr(control_conf(c->control, &(struct err){""})->hostname));
+    for (uint32_t i = 0; i < own.n && !covered; i++)
+        covered = cert_names_has(n, own.v[i].type, span_cstr(own.v[i].text)) ||
+                  cert_names_has(n, CERT_NAME_DNS, SPAN("localhost"));
+    for (uint32_t i = 0; i < n->n; i++)
+        covered |= n->v[i].text[0] == '*';
+    if (!covered)
+        fprintf(stderr,
+                "warning: the request has none of the names of %s; a certificate for it will be "
+                "refused, unless the configuration gives the virtual server one of them first\n",
+                v->name);
+    cert_names_done(&own);
+}
+
 /* Whose progress may be seen: standard error, where somebody looks at it. */
 static int progress_tty(const struct call *c)
 {
@@ -277,6 +325,8 @@ int cmd_cert_request(struct call *c, struct err *e)
     }
     if (r == 0)
         r = cert_check_out(file, e);
+    if (r == 0)
+        warn_of_names(c, v, &m.names);
     if (r == 0 && (answer = cert_request(c, &m, file, e)) == NULL)
         r = -EIO;
     cert_names_done(&m.names);

@@ -42,8 +42,13 @@ struct opening {
 
 static int spend(struct opening *o, long iterations)
 {
-    if (iterations < 1 || iterations > CONTAINER_ITERATIONS_MAX ||
+    if (iterations >= 1 && iterations <= CONTAINER_ITERATIONS_MAX &&
         o->work + iterations > CONTAINER_WORK_MAX)
+        return err_set(o->e, -EMSGSIZE,
+                       "the file wants %ld iterations for each of its parts to try its passphrase, "
+                       "more than %d altogether; export it anew with fewer",
+                       iterations, CONTAINER_WORK_MAX);
+    if (iterations < 1 || iterations > CONTAINER_ITERATIONS_MAX)
         return err_set(o->e, -EMSGSIZE,
                        "the file wants %ld iterations to try its passphrase; at most %d are done, "
                        "export it anew with fewer",

@@ -247,6 +247,26 @@ static int check_against(struct life *l, const struct identity_slot *s, const st
     return fault == CHAIN_FAULT_NONE ? 0 : -EKEYREJECTED;
 }
 
+/* What was asked for by hand may leave some names out, or have others; without any, no client would
+ * take it. */
+static int check_some_name(const struct life *l, const struct certificate *leaf, struct err *e)
+{
+    struct buf has BUF_AUTO = BUF(8192), wanted BUF_AUTO = BUF(8192);
+
+    for (uint32_t i = 0; i < l->want.names.n; i++)
+        if (certificate_name_matches(leaf, &l->want.names.v[i]))
+            return 0;
+    if (l->want.names.n == 0)
+        return 0;
+    cert_names_print(&leaf->names, &has);
+    cert_names_print(&l->want.names, &wanted);
+    return err_set(e, -EKEYREJECTED,
+                   "the certificate has none of the names of %s (it is for: %.200s; the virtual "
+                   "server is called: %.200s), so no client would take it; request one with them, "
+                   "or give the virtual server that name in the configuration",
+                   l->id.vserver, has.n ? buf_cstr(&has) : "no name at all", buf_cstr(&wanted));
+}
+
 int life_check_chain(struct life *l, const struct identity_slot *s, const struct life_key *key,
                      const struct chain *c, struct err *e)
 {
@@ -255,6 +275,8 @@ int life_check_chain(struct life *l, const struct identity_slot *s, const struct
 
     if (rc == 0)
         rc = check_against(l, s, key, &names, c, e);
+    if (rc == 0 && s->source == IDENTITY_EXTERNAL && s->request_bytes > 0 && !s->origin[0])
+        rc = check_some_name(l, c->v[0], e);
     cert_names_done(&names);
     return rc;
 }

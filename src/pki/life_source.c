@@ -159,6 +159,7 @@ static struct identity_slot slot_of(const struct life *l, const struct life_offe
         s.roots = (unsigned char *)span_dup(o->roots);
         s.roots_bytes = o->roots.n;
     }
+    span_to_cstr(span_cstr(o->origin), s.origin, sizeof(s.origin));
     if (!o->key_id && o->spki.n == 0) {
         s.request = l->id.pending.request;
         s.request_bytes = l->id.pending.request_bytes;

@@ -40,6 +40,25 @@ static int answer_other(struct life *l, struct span request, bool look_only, str
     return rc;
 }
 
+TEST(life_refuses_an_answer_without_any_name_of_the_virtual_server)
+{
+    struct buf der BUF_AUTO = BUF(REQUEST_DER_MAX);
+    struct err e = {""};
+    struct life l;
+
+    begin();
+    boot(&l);
+    EXPECT_INT(work(&l), 0);
+    EXPECT_INT(ask_other(&l, "foo.example.org", false, &der, &e), 0);
+    EXPECT_INT(answer_other(&l, buf_span(&der), true, &e), -EKEYREJECTED);
+    EXPECT(strstr(e.text, "none of the names of") != NULL);
+    EXPECT_INT(answer_other(&l, buf_span(&der), false, &e), -EKEYREJECTED);
+    EXPECT_STR(identity_state_name(l.id.current.state), "live");
+    EXPECT(l.id.current.source == IDENTITY_OWN_CA);
+    life_done(&l);
+    end();
+}
+
 TEST(life_request_waits)
 {
     struct buf der BUF_AUTO = BUF(REQUEST_DER_MAX), other BUF_AUTO = BUF(REQUEST_DER_MAX);

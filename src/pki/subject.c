@@ -45,11 +45,24 @@ static size_t characters(struct span s)
     return n;
 }
 
+/* Those of ASCII and C1, and those that turn the direction of writing: what is read would not be
+ * what is there (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). */
 static bool has_control(struct span s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+    const unsigned char *p = (const unsigned char *)s.p;
+
+    for (size_t i = 0; i < s.n; i++) {
+        size_t left = s.n - i;
+        if (p[i] < 0x20 || p[i] == 0x7f)
             return true;
+        if (left > 1 && ((p[i] == 0xc2 && p[i + 1] < 0xa0) || (p[i] == 0xd8 && p[i + 1] == 0x9c)))
+            return true;
+        if (left > 2 && p[i] == 0xe2 &&
+            ((p[i + 1] == 0x80 &&
+              (p[i + 2] == 0x8e || p[i + 2] == 0x8f || (p[i + 2] >= 0xaa && p[i + 2] <= 0xae))) ||
+             (p[i + 1] == 0x81 && p[i + 2] >= 0xa6 && p[i + 2] <= 0xa9)))
+            return true;
+    }
     return false;
 }
 
