@@ -374,13 +374,15 @@ TEST(parameters)
     p->to[0].notify = NOTIFY_SUCCESS | NOTIFY_DELAY;
     p->to[0].orcpt = SPAN("rfc822;x+y@z.test");
     p->to[1].notify = NOTIFY_NEVER;
+    p->to[2].notify = NOTIFY_NEVER | NOTIFY_FAILURE; /* a report of relayd's */
     play(p,
          HELLO "< 250-x\n< 250-8bitmime\n< 250-smtputf8\n< 250-dsn\n< 250 PIPELINING\n"
                "> MAIL FROM:<a@example.test> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb+20c\n"
                "> RCPT TO:<r0@remote.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z.test\n"
-               "> RCPT TO:<r1@remote.test> NOTIFY=NEVER\n< 250 ok\n< 250 ok\n< 250 ok\n> DATA\n"
+               "> RCPT TO:<r1@remote.test> NOTIFY=NEVER\n"
+               "> RCPT TO:<r2@remote.test> NOTIFY=NEVER\n<* 4 250 ok\n> DATA\n"
                "< 354 go\n>* .\n< 250 ok\n" END,
-         2, "Subject: \303\244\r\n\r\n\303\244\r\n");
+         3, "Subject: \303\244\r\n\r\n\303\244\r\n");
     EXPECT_INT(p->attempt, SMTP_ANSWERED);
     EXPECT(p->results[0].dsn);
     play_done(p);

@@ -117,6 +117,12 @@ def delivered_by_mx():
         send("far@one.test", s)
         m = took(one, s)[0]
         assert m["sender"] == server.address("alice") and m["to"] == ["far@one.test"] and m["tls"], m
+        # <> of a user is no report of ours: nothing is added
+        t = unique("dsn-null")
+        with server.submission() as c:
+            assert not c.sendmail("", ["far@three.test"], text(t), ["RET=FULL"], [])
+        m = took(three, t)[0]
+        assert m["sender"] == "" and "RET=FULL" in m["mail"] and "NOTIFY" not in m["rcpt"][0], m
         empty()
         no_report_about(s)
 

@@ -179,8 +179,7 @@ static enum smtp_attempt send_open(struct attempt *a, struct smtp_host *h, struc
         to[i] = (struct smtp_outgoing_recipient){
             .address = q->address,
             .orcpt = q->orcpt,
-            .notify =
-                item->sender.n ? q->notify : NOTIFY_NEVER, /* a report: RFC 3461 section 6.2 */
+            .notify = q->notify,
         };
     }
     struct smtp_outgoing m = {.sender = item->sender,

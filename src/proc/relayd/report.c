@@ -159,7 +159,8 @@ int relay_recipient(struct relay *r, struct arena *a, struct span to, struct sto
 }
 
 /* Into the store, from <>: a report is never answered with a report, but its failure is told to the
- * postmaster (notify NOTIFY_DEFAULT), and the failure of that to nobody (NOTIFY_NEVER). suspends */
+ * postmaster (notify REPORT_NOTIFY), and the failure of that to nobody (NOTIFY_NEVER). Either way
+ * the next server is asked for no report (RFC 3461 section 6.2). suspends */
 static int deposit(const struct report *p, struct span to, uint8_t notify)
 {
     struct buf text BUF_AUTO = BUF(REPORT_MAX);
@@ -206,7 +207,7 @@ static int send_report(const struct report *p)
     int err = 0;
 
     if (item->sender.n) {
-        err = deposit(p, item->sender, NOTIFY_DEFAULT);
+        err = deposit(p, item->sender, REPORT_NOTIFY);
         if (!err || !is_final(p, err))
             return err;
         log_warn("queue %" PRIu64 ": the report cannot be delivered to <%s> (%s)", item->id,

@@ -100,7 +100,7 @@ enum report_kind policy_report(const struct conf *c, const struct queue_item *it
     uint8_t notify = v->recipient->notify;
     int64_t patience = (int64_t)c->delay_notice_hours * SECONDS_AN_HOUR;
 
-    if (notify & NOTIFY_NEVER)
+    if (notify == NOTIFY_NEVER)
         return REPORT_NONE;
     if (v->recipient->delivered)
         return notify & NOTIFY_SUCCESS ? REPORT_DELIVERED : REPORT_NONE;

@@ -41,6 +41,9 @@ enum report_kind {
     REPORT_DELIVERED,
     REPORT_KINDS
 };
+/* With what our own reports go out: the next server is asked for none about them (RFC 3461 section
+ * 6.2), and we tell the postmaster of their failure. No client can say this. */
+enum { REPORT_NOTIFY = NOTIFY_NEVER | NOTIFY_FAILURE };
 /* RFC 3461 section 4.1: what the sender hears of this recipient now. */
 enum report_kind policy_report(const struct conf *c, const struct queue_item *item,
                                const struct relay_verdict *v, int64_t now);

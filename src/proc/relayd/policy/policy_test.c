@@ -143,6 +143,8 @@ TEST(reports)
     } cases[] = {
         {"failed",                      0,              QUEUE_FAILED,    0, 0, 0, 0, 0,            REPORT_FAILED   },
         {"failed, never",               NOTIFY_NEVER,   QUEUE_FAILED,    0, 0, 0, 0, 0,            REPORT_NONE     },
+        {"failed, our report",          REPORT_NOTIFY,  QUEUE_FAILED,    0, 0, 0, 0, 0,            REPORT_FAILED   },
+        {"delivered, our report",       REPORT_NOTIFY,  QUEUE_DELIVERED, 0, 0, 0, 0, 0,            REPORT_NONE     },
         {"failed, wanted",              NOTIFY_FAILURE, QUEUE_FAILED,    0, 0, 0, 0, 0,            REPORT_FAILED   },
         {"failed, only success wanted", NOTIFY_SUCCESS, QUEUE_FAILED,    0, 0, 0, 0, 0,            REPORT_NONE     },
         {"expired",                     0,              QUEUE_DEFERRED,  0, 1, 0, 0, 0,            REPORT_FAILED   },
