@@ -125,15 +125,26 @@ static int drop_sink(void *arg, struct span bytes)
     return 0;
 }
 
-static bool chunk_args(struct span args, uint64_t *ret_bytes, bool *ret_last)
+static bool chunk_size(struct span *args, uint64_t *ret)
 {
-    struct span size, last;
-    if (!parse_word(&args, 20, &size) || !span_to_u64(size, UINT32_MAX, ret_bytes))
-        return false;
-    *ret_last = parse_word(&args, 8, &last);
-    if (*ret_last && !span_is(last, "LAST"))
-        return false;
-    return span_trim(args).n == 0;
+    struct span size;
+    return parse_word(args, 20, &size) && span_to_u64(size, UINT32_MAX, ret);
+}
+
+static bool chunk_last(struct span args, bool *ret)
+{
+    struct span last;
+    *ret = parse_word(&args, 8, &last);
+    return (!*ret || span_is(last, "LAST")) && span_trim(args).n == 0;
+}
+
+/* Where the next command starts is not known. */
+static void chunk_lost(struct session *s)
+{
+    session_printf(s, "421 4.5.4 %s How many octets BDAT brings is not known, closing\r\n",
+                   smtp_own_name(s));
+    session_error(s);
+    session_end(s);
 }
 
 /* The octets of a chunk come whatever the answer is (RFC 3030 section 2): they are always read. */
@@ -141,15 +152,21 @@ void cmd_bdat(struct session *s, struct command_line *c)
 {
     struct smtp *t = session_data(s);
     struct chunk chunk = {t};
+    struct span args = c->args;
     uint64_t bytes;
     bool last;
     int ignored;
 
-    if (!chunk_args(c->args, &bytes, &last) ||
-        bytes > 4 * (uint64_t)s->vserver->limits.message_bytes) {
+    if (!chunk_size(&args, &bytes) || bytes > 4 * (uint64_t)s->vserver->limits.message_bytes) {
+        chunk_lost(s);
+        return;
+    }
+    if (!chunk_last(args, &last)) {
+        if (session_read_bytes(s, bytes, drop_sink, NULL, &ignored) < 0)
+            return;
         session_puts(s, "501 5.5.4 Usage: BDAT octets [LAST]\r\n");
         session_error(s);
-        session_end(s); /* where the next command starts is no longer known */
+        transaction_reset(s); /* a part of the message is lost */
         return;
     }
     bool wanted = (s->state & (RECIPIENTS | CHUNKS)) != 0;

@@ -26,7 +26,7 @@ bool smtp_is_submission(const struct session *s)
     return s->vserver->smtp_kind == SMTP_SUBMISSION;
 }
 
-static const char *own_name(const struct session *s)
+const char *smtp_own_name(const struct session *s)
 {
     return s->vserver->names.n ? s->vserver->names.v[0] : s->conf->hostname;
 }
@@ -62,16 +62,17 @@ static void say(struct session *s, enum session_event e, const struct command_li
         session_puts(s, "500 5.5.2 Line too long\r\n");
         break;
     case SESSION_TOO_MANY_ERRORS:
-        session_printf(s, "421 4.7.0 %s Too many bad commands, closing\r\n", own_name(s));
+        session_printf(s, "421 4.7.0 %s Too many bad commands, closing\r\n", smtp_own_name(s));
         break;
     case SESSION_TIMEOUT:
-        session_printf(s, "421 4.4.2 %s Timed out, closing\r\n", own_name(s));
+        session_printf(s, "421 4.4.2 %s Timed out, closing\r\n", smtp_own_name(s));
         break;
     case SESSION_SHUTDOWN:
-        session_printf(s, "421 4.3.2 %s Closing: %.*s\r\n", own_name(s), SPAN_ARG(detail));
+        session_printf(s, "421 4.3.2 %s Closing: %.*s\r\n", smtp_own_name(s), SPAN_ARG(detail));
         break;
     case SESSION_BUSY:
-        session_printf(s, "421 4.3.2 %s Too many connections, try again later\r\n", own_name(s));
+        session_printf(s, "421 4.3.2 %s Too many connections, try again later\r\n",
+                       smtp_own_name(s));
         break;
     case SESSION_WEAK:
         session_puts(s, "554 5.7.10 128-bit encryption required\r\n");
@@ -118,7 +119,7 @@ static bool open_session(struct session *s)
 {
     struct smtp *t = session_data(s);
     t->last = &t->first;
-    session_printf(s, "220 %s ESMTP sealpost\r\n", own_name(s));
+    session_printf(s, "220 %s ESMTP sealpost\r\n", smtp_own_name(s));
     return true;
 }
 
@@ -157,7 +158,7 @@ static void cmd_helo(struct session *s, struct command_line *c)
     if (!greet(s, c))
         return;
     t->esmtp = false;
-    session_printf(s, "250 %s\r\n", own_name(s));
+    session_printf(s, "250 %s\r\n", smtp_own_name(s));
 }
 
 static bool login_offered(const struct session *s)
@@ -175,7 +176,7 @@ static void cmd_ehlo(struct session *s, struct command_line *c)
                    "250-%s\r\n250-PIPELINING\r\n250-SIZE %" PRIu32
                    "\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n"
                    "250-ENHANCEDSTATUSCODES\r\n",
-                   own_name(s), s->vserver->limits.message_bytes);
+                   smtp_own_name(s), s->vserver->limits.message_bytes);
     if (session_can_start_tls(s))
         session_puts(s, "250-STARTTLS\r\n");
     if (login_offered(s))
@@ -277,13 +278,24 @@ static bool path_refused(struct session *s, enum smtp_path_error e, const struct
 
 enum parameter { PARAMETER_OK, PARAMETER_UNKNOWN, PARAMETER_VALUE, PARAMETER_TOO_LARGE };
 
+/* size-value = 1*20DIGIT (RFC 1870 section 3): it need not fit 64 bits */
+static bool is_size(struct span v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if (!ascii_is_digit(v.p[i]))
+            return false;
+    return v.n && v.n <= 20;
+}
+
 static enum parameter mail_parameter(struct session *s, const struct smtp_parameter *p)
 {
     struct smtp *t = session_data(s);
 
     if (span_is(p->keyword, "SIZE")) {
-        if (!span_to_u64(p->value, UINT64_MAX / 2, &t->size))
+        if (!is_size(p->value))
             return PARAMETER_VALUE;
+        if (!span_to_u64(p->value, UINT64_MAX / 2, &t->size))
+            return PARAMETER_TOO_LARGE;
         return t->size > s->vserver->limits.message_bytes ? PARAMETER_TOO_LARGE : PARAMETER_OK;
     }
     if (span_is(p->keyword, "BODY")) {
@@ -348,7 +360,7 @@ static bool mail_allowed(struct session *s)
         return false;
     }
     if (t->messages >= s->vserver->limits.messages) {
-        session_printf(s, "421 4.7.0 %s Too many messages in one session\r\n", own_name(s));
+        session_printf(s, "421 4.7.0 %s Too many messages in one session\r\n", smtp_own_name(s));
         session_end(s);
         return false;
     }

@@ -42,6 +42,7 @@ struct smtp {
 /* Forgets the transaction; the session is GREETED (or START) again. */
 void transaction_reset(struct session *s);
 bool smtp_is_submission(const struct session *s);
+const char *smtp_own_name(const struct session *s); /* what we call ourselves to the client */
 
 /* About what the delivery to one target adds to the request to stored, but for the group's fields.
  */

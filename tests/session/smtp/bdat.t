@@ -81,19 +81,21 @@ S: /^250 2\.0\.0 Ok: taken/
 M 16 2
 S0: no such message
 S0: .
+# the octets of a chunk that is refused are no commands, and its message is given up
+C+ MAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nBDAT 6 FIRST\r\nRSET\r\nBDAT 6 LAST\r\nabcdefBDAT 4 LAST now\r\nabcd
+S: /^250 /
+S: /^250 /
+S: 501 5.5.4 Usage: BDAT octets [LAST]
+S: 503 5.5.1 Send MAIL and RCPT first
+S: 501 5.5.4 Usage: BDAT octets [LAST]
 # where the next command starts is not known after these
 C: BDAT
 S: 501 5.5.4 Usage: BDAT octets [LAST]
 C: BDAT x
-S: 501 5.5.4 Usage: BDAT octets [LAST]
+S: 421 4.5.4 mail.example.test How many octets BDAT brings is not known, closing
 S!
-C2: EHLO x
-S2* 250 CHUNKING
-C2: BDAT 4 FIRST
-S2: 501 5.5.4 Usage: BDAT octets [LAST]
-S2!
 C3: EHLO x
 S3* 250 CHUNKING
 C3: BDAT 99999999999
-S3: 501 5.5.4 Usage: BDAT octets [LAST]
+S3: 421 4.5.4 mail.example.test How many octets BDAT brings is not known, closing
 S3!

@@ -19,6 +19,12 @@ C:
 S: 500 5.5.2 Line too long
 C: MAIL FROM:<a@remote.test> SIZE=4097
 S: 552 5.3.4 Messages of more than 4096 bytes are not taken
+C: MAIL FROM:<a@remote.test> SIZE=99999999999999999999
+S: 552 5.3.4 Messages of more than 4096 bytes are not taken
+C: MAIL FROM:<a@remote.test> SIZE=000000000000000000001
+S: 501 5.5.4 Malformed value of SIZE
+C: MAIL FROM:<a@remote.test> SIZE=1x
+S: 501 5.5.4 Malformed value of SIZE
 C: MAIL FROM:<a@remote.test> SIZE=4096
 S: /^250 /
 C: RCPT TO:<alice@example.test>
