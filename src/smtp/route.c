@@ -3,6 +3,7 @@
 #include "base/parse.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 /* How well an address space fits: 0 not at all; more is better. */
 static size_t fit(const char *space, struct span domain)
@@ -53,6 +54,13 @@ bool route_literal(const char *text, struct sockaddr_storage *ret)
     return true;
 }
 
+static bool is_address(const char *text)
+{
+    struct in6_addr a;
+
+    return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
 bool route_host_parse(const char *text, uint16_t default_port, struct route_host *ret)
 {
     struct span s = span_cstr(text), name = s, port = SPAN_EMPTY;
@@ -60,7 +68,7 @@ bool route_host_parse(const char *text, uint16_t default_port, struct route_host
     uint64_t number;
 
     size_t bracket = span_rfind(s, ']'), colon = span_rfind(s, ':');
-    if (colon != SPAN_NONE && (bracket == SPAN_NONE || colon > bracket)) {
+    if (colon != SPAN_NONE && !is_address(text) && (bracket == SPAN_NONE || colon > bracket)) {
         name = span_head(s, colon);
         port = span_skip(s, colon + 1);
         if (!span_to_u64(port, 65535, &number) || !number)
@@ -69,6 +77,8 @@ bool route_host_parse(const char *text, uint16_t default_port, struct route_host
     }
     if (!name.n || !span_to_cstr(name, h.name, sizeof(h.name)))
         return false;
+    if (is_address(h.name)) /* no host has such a name */
+        snprintf(h.name, sizeof(h.name), "[%.*s]", SPAN_ARG(name));
     *ret = h;
     return true;
 }

@@ -13,7 +13,7 @@ struct route_host {
     char name[256]; /* a name, or an address literal in brackets */
     uint16_t port;
 };
-/* "host", "host:port", "[192.0.2.1]:port", "[IPv6:2001:db8::1]" */
+/* "host", "host:port", "[192.0.2.1]:port", "192.0.2.1:port" (the same), "[IPv6:2001:db8::1]" */
 bool route_host_parse(const char *text, uint16_t default_port, struct route_host *ret);
 /* "[192.0.2.1]", "[IPv6:::1]", "[::1]": the address, port 0. */
 bool route_literal(const char *text, struct sockaddr_storage *ret);
