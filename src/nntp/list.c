@@ -121,6 +121,17 @@ void cmd_list_active(struct session *s, struct command_line *c)
     list_matching(s, c, "215 Newsgroups follow\r\n", active_line);
 }
 
+/* What has no row of its own (RFC 3977 section 7.6.2). */
+void cmd_list_alone(struct session *s, struct command_line *c)
+{
+    if (span_trim(c->args).n) {
+        session_puts(s, "501 Unknown LIST keyword\r\n");
+        session_error(s);
+        return;
+    }
+    list_matching(s, c, "215 Newsgroups follow\r\n", active_line);
+}
+
 void cmd_list_counts(struct session *s, struct command_line *c)
 {
     list_matching(s, c, "215 Newsgroups follow\r\n", counts_line);

@@ -64,6 +64,7 @@ void cmd_body(struct session *s, struct command_line *c);
 void cmd_stat(struct session *s, struct command_line *c);
 void cmd_over(struct session *s, struct command_line *c);
 void cmd_hdr(struct session *s, struct command_line *c);
+void cmd_list_alone(struct session *s, struct command_line *c);
 void cmd_list_active(struct session *s, struct command_line *c);
 void cmd_list_active_times(struct session *s, struct command_line *c);
 void cmd_list_newsgroups(struct session *s, struct command_line *c);

@@ -388,13 +388,24 @@ static void cmd_retr(struct session *s, struct command_line *c)
         send_message(s, m, &all);
 }
 
+/* Digits; what no message can have is all of it. */
+static bool count_of_lines(struct span digits, uint64_t *ret)
+{
+    for (size_t i = 0; i < digits.n; i++)
+        if (!ascii_is_digit(digits.p[i]))
+            return false;
+    if (!span_to_u64(digits, UINT64_MAX, ret))
+        *ret = UINT64_MAX;
+    return digits.n != 0;
+}
+
 static void cmd_top(struct session *s, struct command_line *c)
 {
     struct span rest = c->args, number, lines;
     struct top t = {.line_empty = true};
 
-    if (!parse_word(&rest, 20, &number) || !parse_word(&rest, 20, &lines) || span_trim(rest).n ||
-        !span_to_u64(lines, UINT32_MAX, &t.lines)) {
+    if (!parse_word(&rest, 20, &number) || !parse_word(&rest, 200, &lines) || span_trim(rest).n ||
+        !count_of_lines(lines, &t.lines)) {
         say(s, SESSION_BAD_ARGS, c, span_cstr(c->row->syntax));
         session_error(s);
         return;

@@ -29,6 +29,10 @@ S: 215 Newsgroups follow
 S: .
 C: LIST ACTIVE [a]
 S: 501 Usage: LIST ACTIVE [wildmat]
+C: LIST FOO
+S: 501 Unknown LIST keyword
+C: LIST FOO bar
+S: 501 Unknown LIST keyword
 C: LIST COUNTS local.test
 S: 215 Newsgroups follow
 S: local.test 2 2 1 y

@@ -91,6 +91,10 @@ C: TOP 1 x
 S: -ERR Usage: TOP message lines
 C: TOP 1 2 3
 S: -ERR Usage: TOP message lines
+C: TOP 1 -1
+S: -ERR Usage: TOP message lines
+C: TOP 1 99999999999999999999999
+S: -ERR No such message
 C: TOP 1 2
 S: -ERR No such message
 C: NOOP

@@ -50,6 +50,14 @@ S: ..
 S: ...two
 S: three
 S: .
+C: TOP 1 99999999999999999999999
+S: +OK 33 octets
+S: Subject: one
+S: 
+S: ..
+S: ...two
+S: three
+S: .
 C: RETR 2
 S: +OK 28 octets
 S: Subject: no end
