@@ -127,10 +127,24 @@ static void each_article(struct session *s, struct selection *sel, const char *s
         session_puts(s, ".\r\n");
 }
 
+/* A field that the prefix has, not the article's own header. */
+static bool prefix_field(struct session *s, const struct message_info *m, const char *name,
+                         struct buf *out)
+{
+    struct buf prefix BUF_AUTO = BUF(STORE_PREFIX_MAX);
+    struct header_field f;
+
+    return m->prefix_bytes &&
+           store_message_read(s->worker->store, m, 0, m->prefix_bytes, &prefix) == 0 &&
+           header_find(buf_span(&prefix), name, &f) && header_unfold(f.value, out);
+}
+
 /* What the prefix says and the body does not: the Message-ID and Subject that mail without them
  * got. */
-static void put_overview(const struct summary *sum, struct buf *out)
+static void put_overview(struct session *s, const struct message_info *m, const struct summary *sum,
+                         struct buf *out)
 {
+    struct buf subject BUF_AUTO = BUF(STORE_PREFIX_MAX);
     struct span rest = sum->overview, field[5];
 
     for (int i = 0; i < 5; i++) {
@@ -143,8 +157,8 @@ static void put_overview(const struct summary *sum, struct buf *out)
         return;
     }
     field[3] = sum->message_id;
-    if (!field[0].n)
-        field[0] = SPAN("(no subject)");
+    if (!field[0].n && prefix_field(s, m, "Subject", &subject))
+        field[0] = buf_span(&subject);
     for (int i = 0; i < 5; i++) {
         if (i)
             buf_putc(out, '\t');
@@ -161,7 +175,7 @@ static void over_line(struct line *l, const struct message_info *m, struct buf *
     size_t begin = out->n;
     buf_put_u64(out, l->sel->by_id ? 0 : m->uid);
     buf_putc(out, '\t');
-    put_overview(&sum, out);
+    put_overview(l->s, m, &sum, out);
     buf_putc(out, '\t');
     buf_put_u64(out, m->size);
     buf_putc(out, '\t');

@@ -20,7 +20,7 @@ S: .
 C: OVER 1-
 S: 224 Overview follows
 S: /^1	one folded	/
-S: /^2	\(no subject\)	b@x\.test		<2@x>		[0-9]+	1	Xref: mail\.example\.test local\.test:2$/
+S: /^2		b@x\.test		<2@x>		[0-9]+	1	Xref: mail\.example\.test local\.test:2$/
 S: .
 C: XOVER 2-2
 S: 224 Overview follows
@@ -32,7 +32,7 @@ C: OVER 2-1
 S: 423 No articles in that range
 C: OVER <2@x>
 S: 224 Overview follows
-S: /^0	\(no subject\)	/
+S: /^0		b@x/
 S: .
 C: OVER <none@x>
 S: 430 No article with that message-id
