@@ -1,6 +1,7 @@
 /* ca_change.c: commands about the CAs themselves: the root's key away and back, a new issuing CA, a
  * compromised one. */
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/random.h"
 #include "manager/ca.h"
@@ -277,6 +278,28 @@ static json_t *roll_over(struct call *c, bool root, struct err *e)
     return ca_ask(c, MSG_CA_ROLLOVER, buf_span(&body), e);
 }
 
+/* The new root is certified by the one before it only; a longer chain has no room below a root. Who
+ * has nothing but an older one must get the new one. */
+static void say_lost(json_t *steps, const json_t *info, const char *before)
+{
+    struct buf names BUF_AUTO = BUF(4096);
+    const json_t *ca;
+    size_t i;
+
+    json_array_foreach(json_object_get(info, "cas"), i, ca)
+    {
+        if (strcmp(view_string(ca, "kind"), "root") == 0 && !json_is_true(view_get(ca, "in_use")) &&
+            strcmp(view_string(ca, "name"), before) != 0 &&
+            json_integer_value(view_get(ca, "certificate.not_after")) > clock_seconds())
+            buf_printf(&names, "%s%s", names.n ? ", " : "", view_string(ca, "name"));
+    }
+    if (names.n)
+        ca_add_step(
+            steps, "no longer reached", buf_cstr(&names),
+            "clients that trust nothing newer do not trust what is issued from now on: give "
+            "them the new root (root.pem, /ca.pem)");
+}
+
 static void say_rolled(json_t *steps, const json_t *done, bool root)
 {
     const json_t *info = view_get(done, "info");
@@ -321,12 +344,16 @@ static int roll(struct call *c, bool root, json_t *steps, struct err *e)
 {
     bool dry = has_option(c, OPT_DRY_RUN), now = has_option(c, OPT_NOW);
     json_t *info = ca_ask_info(c, e), *vservers, *done;
+    char before[64];
     unsigned failed = 0;
 
     if (info == NULL)
         return -EIO;
     /* of earlier CAs too: one that was rolled over without --now has left certificates in service */
     vservers = root_can_certify(info, e) < 0 ? NULL : ca_shown_by(c, info, NULL, e);
+    snprintf(before, sizeof(before), "%s", view_string(ca_in_use(info, "root"), "name"));
+    if (dry && root && vservers)
+        say_lost(steps, info, before);
     json_decref(info);
     if (vservers == NULL)
         return -EIO;
@@ -339,6 +366,8 @@ static int roll(struct call *c, bool root, json_t *steps, struct err *e)
         say_would(steps, root);
     else
         say_rolled(steps, done, root);
+    if (!dry && root)
+        say_lost(steps, view_get(done, "info"), before);
     json_decref(done);
     if (now)
         failed = ca_issue_anew(c, vservers, dry, steps);

@@ -311,6 +311,10 @@ def compromise():
 def root_key_lost():
     """A new root's key was never exported either. Who says so loses it, is told what that means, and has what was said to remain."""
     server.run("ca", "rollover", "root")
+    # the root after that is certified by root-2 only: who has nothing but root-1 is lost, and that is said
+    for how in (("--dry-run",), ()):
+        lost = [s["what"] for s in server.json("ca", "rollover", "root", *how) if s["step"] == "no longer reached"]
+        assert lost == ["root-1"], (how, lost)
     r = server.run("ca", "root", "remove", "--yes", check=False)
     assert r.returncode == 1 and "never exported" in r.stderr, r
     r = server.run("ca", "root", "remove", "--yes", "--lose-it")
