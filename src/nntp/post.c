@@ -15,7 +15,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { GROUPS_MAX = 20, FIELDS_MAX = 16 << 10, FUTURE_SECONDS = 86400 /* RFC 5537 3.5 step 3 */ };
+enum {
+    GROUPS_MAX = 20,
+    AUTHORS_MAX = 100,
+    FIELDS_MAX = 16 << 10,
+    FUTURE_SECONDS = 86400 /* RFC 5537 3.5 step 3 */
+};
 
 struct post {
     struct span header, rest; /* of the proto-article: header with its empty line, and the body */
@@ -42,8 +47,61 @@ static bool once(struct span header, const char *name)
     return header_count(header, name) == 1;
 }
 
+/* field-name ":" SP, then text on this line and on each that goes on with it (RFC 5536 section
+ * 2.2). NULL: every line of the header is such a one. */
+static const char *check_lines(struct span header)
+{
+    struct span line;
+
+    for (bool first = true; span_split(&header, '\n', &line); first = false) {
+        struct span text = span_head(line, line.n - (line.n && line.p[line.n - 1] == '\r'));
+        if (!text.n)
+            break;
+        if (text.p[0] == ' ' || text.p[0] == '\t') {
+            if (first || !span_trim(text).n)
+                return "A line of the header is empty but for blanks";
+            continue;
+        }
+        size_t colon = 0;
+        while (colon < text.n && text.p[colon] > ' ' && text.p[colon] < 0x7f &&
+               text.p[colon] != ':')
+            colon++;
+        if (!colon || colon == text.n || text.p[colon] != ':')
+            return "A line of the header is no field: name, colon, blank, text";
+        if (!span_trim(span_skip(text, colon + 1)).n)
+            return "A field of the header is empty";
+        if (text.p[colon + 1] != ' ')
+            return "A field of the header has no blank behind its colon";
+    }
+    return NULL;
+}
+
+/* A Path that some server has put itself into at injection: "!.POSTED", "!.POSTED.host". */
+static bool path_is_posted(struct span value)
+{
+    struct span one;
+
+    while (span_split(&value, '!', &one)) {
+        one = span_trim(one);
+        if (span_is(one, ".POSTED") || span_starts_nocase(one, SPAN(".POSTED.")))
+            return true;
+    }
+    return false;
+}
+
+static bool is_from(struct session *s, struct span value)
+{
+    struct address *v;
+    size_t n = address_list_parse(value, s->scratch, AUTHORS_MAX, &v);
+
+    for (size_t i = 0; i < n; i++)
+        if (!v[i].local.n || !v[i].domain.n)
+            return false;
+    return n != 0;
+}
+
 /* What an injecting agent must refuse (RFC 5537 3.5 steps 2 to 5); NULL: nothing. */
-static const char *check_article(const struct post *p)
+static const char *check_article(struct session *s, const struct post *p)
 {
     static const char *const injected[] = {"Injection-Info", "Xref", "NNTP-Posting-Host",
                                            "NNTP-Posting-Date"};
@@ -51,7 +109,10 @@ static const char *check_article(const struct post *p)
     static const char *const at_most_one[] = {"Message-ID",  "Date",    "Path",
                                               "Followup-To", "Control", "Approved"};
     struct header_field f;
+    const char *problem = check_lines(p->header);
 
+    if (problem)
+        return problem;
     for (size_t i = 0; i < sizeof(injected) / sizeof(injected[0]); i++)
         if (header_find(p->header, injected[i], &f))
             return "It has been injected already (Injection-Info, Xref or the like)";
@@ -61,6 +122,11 @@ static const char *check_article(const struct post *p)
     for (size_t i = 0; i < sizeof(at_most_one) / sizeof(at_most_one[0]); i++)
         if (header_count(p->header, at_most_one[i]) > 1)
             return "A field that may be there once is there twice";
+    if (header_find(p->header, "Path", &f) && path_is_posted(f.value))
+        return "It has been injected already (.POSTED in Path)";
+    header_find(p->header, "From", &f);
+    if (!is_from(s, f.value))
+        return "From is no list of addresses";
     if (header_find(p->header, "Control", &f))
         return "Control messages are not taken from readers";
     if (header_find(p->header, "Message-ID", &f)) {
@@ -257,7 +323,7 @@ void cmd_post(struct session *s, struct command_line *c)
         /* the header block ends with its empty line */
         p.header = span_head(raw, header);
         p.rest = span_skip(raw, header);
-        const char *problem = err ? NULL : check_article(&p);
+        const char *problem = err ? NULL : check_article(s, &p);
         if (!problem && !err)
             problem = find_groups(s, &p);
         if (problem)

@@ -124,6 +124,66 @@ C: POST
 S: /^340 /
 C+ From: a@x\r\nSubject: s\r\nNewsgroups: local.closed\r\n\r\ntext\r\n.\r\n
 S: 441 Posting to that newsgroup is not allowed
+C: POST
+S: /^340 /
+C+ Path: here!.POSTED!not-for-mail\r\nFrom: a@x\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 It has been injected already (.POSTED in Path)
+C: POST
+S: /^340 /
+C+ Path: a!here!.posted.192.0.2.1!x\r\nFrom: a@x\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 It has been injected already (.POSTED in Path)
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject:\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A field of the header is empty
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject:  \t \r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A field of the header is empty
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\nEmpty:\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A field of the header is empty
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\n \r\n t\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is empty but for blanks
+C: POST
+S: /^340 /
+C+  folded\r\nFrom: a@x\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is empty but for blanks
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\nBad header: x\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is no field: name, colon, blank, text
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\nBad : x\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is no field: name, colon, blank, text
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\n: x\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is no field: name, colon, blank, text
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\nno colon\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A line of the header is no field: name, colon, blank, text
+C: POST
+S: /^340 /
+C+ From: a@x\r\nSubject: s\r\nNoSpace:x\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 A field of the header has no blank behind its colon
+C: POST
+S: /^340 /
+C+ From: notanaddress\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 From is no list of addresses
+C: POST
+S: /^340 /
+C+ From: a@x, b\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 From is no list of addresses
+C: POST
+S: /^340 /
+C+ From: (nobody)\r\nSubject: s\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 441 From is no list of addresses
 # an Approved of one's own does not count
 C: POST
 S: /^340 /
@@ -159,3 +219,8 @@ C: HEAD 3
 S: /^221 3 /
 S: /^Xref: mail\.example\.test (local\.moderated:1 local\.test:3|local\.test:3 local\.moderated:1)$/
 S* .
+# a Path that only looks so, two authors, a field of many lines
+C: POST
+S: /^340 /
+C+ Path: here!POSTED!x.POSTED!y\r\nFrom: "A, a" <a@x>,\r\n b@x (B)\r\nSubject: s\r\n\tt\r\nX-Odd:  y\r\nNewsgroups: local.test\r\n\r\ntext\r\n.\r\n
+S: 240 Article posted
