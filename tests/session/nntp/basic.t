@@ -93,7 +93,7 @@ S* .
 C: LIST HEADERS x
 S: 501 Usage: LIST HEADERS [MSGID|RANGE]
 C: LIST NONSENSE
-S: 501 LIST takes no argument
+S: 501 Unknown LIST keyword
 C: IHAVE <x@y>
 S: 500 Unknown command
 C: QUIT now
