@@ -414,8 +414,8 @@ static char *stack_near_top;
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
     char *at = info->si_addr;
-    size_t stack = LOOP_ASAN ? 256 * 1024 : 64 * 1024;
-    /* in the one page below the stack, and nowhere else */
+    size_t stack = 256 * 1024;
+    /* where the stack ends, and nowhere else */
     bool guard = at < stack_near_top - stack + 8192 && at > stack_near_top - stack - 8192;
     _exit(guard ? 42 : 43);
 }
