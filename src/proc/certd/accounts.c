@@ -6,6 +6,7 @@
 #include "pki/key.h"
 #include "proc/certd/authority.h"
 #include "proc/certd/leader.h"
+#include "proc/certd/staple.h"
 #include "proc/child/evidence.h"
 
 #include <errno.h>
@@ -169,8 +170,8 @@ static int do_mark(struct vserver_life *v, void *arg, struct err *e)
         return 0;
     snprintf(note, sizeof(note), "revoked at %s: %s", r->authority, reason ? reason : "");
     identity_note(&v->life.id, s, note);
-    if (r->current)
-        life_revoked(&v->life, r->q.serial);
+    if (r->current && life_revoked(&v->life, r->q.serial))
+        staple_revoked(v);
     return 0;
 }
 

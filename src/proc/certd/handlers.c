@@ -210,8 +210,7 @@ static void msg_ca_revoked(void *arg, struct msg *m)
     for (unsigned i = 0; i < d->life_count; i++)
         if (d->lives[i]->loaded && life_revoked(&d->lives[i]->life, in.serial)) {
             fiber_cond_broadcast(&d->lives[i]->wake);
-            staple_wake(d->lives[i],
-                        true); /* until there is another, nothing says that this one is good */
+            staple_revoked(d->lives[i]);
         }
 }
 

@@ -76,6 +76,7 @@ static void load(struct vserver_life *v)
     /* a damaged file may have named keys that whoever repairs it still wants: as long as it lies
      * there */
     v->life.keep_unknown_keys = damaged;
+    staple_recall(v);
     v->loaded = true;
 }
 
@@ -92,8 +93,8 @@ static void ask_state(struct vserver_life *v)
     memcpy(serial, v->life.id.current.serial, sizeof(serial));
     rc = state_ask(v->certd, serial, &e);
     v->state_known = rc >= 0;
-    if (rc > 0)
-        life_revoked(&v->life, serial);
+    if (rc > 0 && life_revoked(&v->life, serial))
+        staple_revoked(v);
 }
 
 /* Once a day: what only a person can do. */

@@ -2,6 +2,7 @@
 #include "acme/web.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -10,10 +11,12 @@
 #include "proc/certd/authority.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     LOOK_MS = 30000,
@@ -39,6 +42,9 @@ struct stapler {
     struct held current, next;
     struct fiber_lock asking;
     struct fiber_cond wake;
+    char kept[65]; /* whose answer is in the file, and since when it holds; "": there is no file */
+    int64_t kept_since;
+    bool unkept; /* that it could not be written was logged */
 };
 
 /* What a slot shows, copied: it may change while somebody is asked. */
@@ -123,6 +129,16 @@ static void show_held(const struct stapler *k, const struct held *h, struct link
         return;
     write_note(k, h, &body);
     link_send(to, MSG_CERT_STAPLE, buf_span(&body), NULL, 0);
+}
+
+/* What is shown must not say any more that it is good. */
+static void drop(const struct stapler *k, struct held *h)
+{
+    if (h->answer.n == 0)
+        return;
+    buf_clear(&h->answer);
+    h->until = 0;
+    tell(k, h);
 }
 
 void staple_show(const struct certd *d, struct link *to)
@@ -211,11 +227,8 @@ static void failed(struct stapler *k, struct held *h, const struct err *why)
         log_info("certificate of %s: no OCSP answer: %s", k->v->name, why->text);
     h->ask_at = now + (wait < RETRY_MOST ? wait : RETRY_MOST);
     snprintf(h->failure, sizeof(h->failure), "%.299s", why->text);
-    if (h->answer.n > 0 && h->until <= now) {
-        buf_clear(&h->answer);
-        h->until = 0;
-        tell(k, h);
-    }
+    if (h->until <= now)
+        drop(k, h);
 }
 
 static void took(struct stapler *k, struct held *h, struct span answer,
@@ -224,10 +237,8 @@ static void took(struct stapler *k, struct held *h, struct span answer,
     struct err why;
     int64_t third = (a->next_update - a->this_update) / 3, now = clock_seconds();
 
-    if (a->state != OCSP_GOOD) { /* what is shown must not say that it is good */
-        buf_clear(&h->answer);
-        h->until = 0;
-        tell(k, h);
+    if (a->state != OCSP_GOOD) {
+        drop(k, h);
         err_set(&why, -EKEYREVOKED, "its CA says that the certificate is %s",
                 a->state == OCSP_REVOKED ? "revoked" : "unknown to it");
         failed(k, h, &why);
@@ -316,6 +327,100 @@ int staple_before(void *arg, const char *vserver, const struct identity_slot *ne
     return rc;
 }
 
+/* --- on disk: the last answer for what is in service, as it came
+ * ---------------------------------------------------------------------------------------- */
+
+struct keep_job {
+    char path[400];
+    struct span answer; /* to be written; empty: the file goes */
+    struct buf *out;    /* to be read; NULL: it is written */
+    struct err e;
+    int rc;
+};
+
+static void work_keep(void *arg)
+{
+    struct keep_job *j = arg;
+
+    if (j->out)
+        j->rc = file_read(AT_FDCWD, j->path, OCSP_ANSWER_MAX, j->out, &j->e);
+    else if (j->answer.n > 0)
+        j->rc = file_write(AT_FDCWD, j->path, j->answer, 0600, &j->e);
+    else if (unlink(j->path) < 0 && errno != ENOENT)
+        j->rc = err_set(&j->e, -errno, "%s cannot be removed: %s", j->path, strerror(errno));
+}
+
+/* suspends */
+static int keep_do(const struct vserver_life *v, struct keep_job *j)
+{
+    snprintf(j->path, sizeof(j->path), "%s/certs/%s.staple", v->certd->child->root, v->name);
+    fiber_offload(work_keep, j);
+    return j->rc;
+}
+
+/* The file follows what is shown. suspends */
+static void keep(struct stapler *k)
+{
+    const struct held *h = &k->current;
+    struct buf copy BUF_AUTO = BUF(OCSP_ANSWER_MAX); /* it may change meanwhile */
+    struct keep_job j = {.rc = 0};
+    char sha256[65] = "";
+    int64_t since = 0;
+
+    if (h->answer.n > 0) {
+        memcpy(sha256, h->sha256, sizeof(sha256));
+        since = h->since;
+        buf_put_span(&copy, buf_span(&h->answer));
+    }
+    if (!k->v->life.checked || (strcmp(k->kept, sha256) == 0 && k->kept_since == since))
+        return;
+    j.answer = buf_span(&copy);
+    if (keep_do(k->v, &j) < 0) {
+        if (!k->unkept)
+            log_warn("certificate of %s: its OCSP answer cannot be kept: %s", k->v->name, j.e.text);
+        k->unkept = true;
+        return;
+    }
+    k->unkept = false;
+    memcpy(k->kept, sha256, sizeof(sha256));
+    k->kept_since = since;
+}
+
+void staple_recall(struct vserver_life *v)
+{
+    const struct identity_slot *s = &v->life.id.current;
+    struct buf answer BUF_AUTO = BUF(OCSP_ANSWER_MAX);
+    struct keep_job j = {.out = &answer};
+    struct shown x = SHOWN_NONE;
+    struct stapler *k = v->stapler;
+    struct staple_answer a;
+    struct err e = {""};
+    int rc;
+
+    if (!k || keep_do(v, &j) == -ENOENT)
+        return;
+    snprintf(k->kept, sizeof(k->kept), "?"); /* it goes unless it is taken */
+    if (j.rc < 0 || mode_of(v) == STAPLING_OFF || !identity_is_served(s))
+        return;
+    rc = shown_read(s, &x, &e);
+    if (rc == 0 && x.issuer)
+        rc = staple_check(buf_span(&answer), x.leaf, x.issuer, clock_seconds(), &a, &e);
+    if (rc == 0 && x.issuer && a.state == OCSP_GOOD) {
+        be_of(&k->current, x.leaf);
+        buf_clear(&k->current.answer);
+        buf_put_span(&k->current.answer, buf_span(&answer));
+        k->current.since = a.this_update;
+        k->current.until = a.next_update;
+        memcpy(k->kept, k->current.sha256, sizeof(k->kept));
+        k->kept_since = a.this_update;
+        tell(k, &k->current); /* and asks as soon as it is in service: it may have been revoked */
+    } else {
+        log_info("certificate of %s: the OCSP answer that was kept is not taken: %s", v->name,
+                 rc < 0 ? e.text : "it does not say good");
+    }
+    shown_done(&x);
+}
+
 /* --- the fiber
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -340,6 +445,14 @@ static void move_up(struct stapler *k)
     forget(&k->next);
 }
 
+/* Whatever a responder that has not heard of it says. */
+static void revoked(const struct stapler *k, struct held *h)
+{
+    drop(k, h);
+    h->ask_at = clock_seconds() + RETRY_FIRST;
+    snprintf(h->failure, sizeof(h->failure), "the certificate was revoked");
+}
+
 static void follow(struct stapler *k, bool next)
 {
     struct held *h = next ? &k->next : &k->current;
@@ -349,14 +462,20 @@ static void follow(struct stapler *k, bool next)
 
     fiber_lock(&k->asking);
     if (!shown_now(k->v, next, &x)) {
-        forget(h);
+        /* what was kept waits for its certificate to be looked at */
+        if (next || !k->v->wanted || k->v->life.checked)
+            forget(h);
     } else {
         if (!next && strcmp(h->sha256, x.leaf->sha256) != 0 &&
             strcmp(k->next.sha256, x.leaf->sha256) == 0)
             move_up(k);
         be_of(h, x.leaf);
         now = clock_seconds();
-        if (h->ask_at <= now || now < h->asked_at) /* or the clock went back */
+        if (mode_of(k->v) == STAPLING_OFF)
+            drop(k, h);
+        if (!next && k->v->life.revoked)
+            revoked(k, h);
+        else if (h->ask_at <= now || now < h->asked_at) /* or the clock went back */
             refresh(k, h, &x, true, &e);
     }
     fiber_unlock(&k->asking);
@@ -380,6 +499,7 @@ static void lead(void *arg)
 
     for (;;) {
         follow(k, false);
+        keep(k);
         follow(k, true);
         fiber_cond_wait(&k->wake, pause_ms(k));
     }
@@ -405,6 +525,16 @@ void staple_wake(const struct vserver_life *v, bool ask_again)
     if (ask_again)
         k->current.ask_at = k->next.ask_at = 0;
     fiber_cond_broadcast(&k->wake);
+}
+
+void staple_revoked(const struct vserver_life *v)
+{
+    struct stapler *k = v->stapler;
+
+    if (!k)
+        return;
+    drop(k, &k->current); /* now: whoever is asked may take a while */
+    staple_wake(v, true);
 }
 
 /* --- for people
