@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/leftover.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "store/compact.h"
@@ -433,6 +434,19 @@ static int first_checkpoint(struct engine *e)
     return checkpoint_done(e, &c);
 }
 
+/* checkpoint.TOKEN.tmp and state.TOKEN.tmp of a death in the middle of a write. */
+static void remove_leftovers(const char *root)
+{
+    char path[512];
+    int dir;
+
+    snprintf(path, sizeof(path), "%s/store", root);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0 && leftovers_remove(dir) > 0)
+        log_info("store: removed what a write that was interrupted has left in %s", path);
+    fd_close(&dir);
+}
+
 static int open_parts(struct engine *e, struct err *err)
 {
     const struct engine_options *o = &e->options;
@@ -443,6 +457,7 @@ static int open_parts(struct engine *e, struct err *err)
     r = take_lock(e, err);
     if (r)
         return r;
+    remove_leftovers(o->root);
     r = journal_open(&e->journal, o->root, o->log_file_bytes);
     if (r)
         return err_set(err, r, "cannot open the log in %s/store/log: %s", o->root, strerror(-r));
