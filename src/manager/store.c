@@ -163,8 +163,14 @@ static int check_running(struct call *c, const char *data, struct check *k, stru
     struct buf reply BUF_AUTO = BUF(2 * LINK_PAYLOAD_MAX);
     struct file_checkpoint image;
     char copy[4200];
-    int r = control_call(c->control, ROLE_STORED, 0, MSG_STORE_BACKUP, SPAN_EMPTY, &reply, e);
+    json_t *stat = get_stat(c, e);
+    int r = stat == NULL
+                ? -ENOTCONN
+                : control_call(c->control, ROLE_STORED, 0, MSG_STORE_BACKUP, SPAN_EMPTY, &reply, e);
 
+    if (stat != NULL && k->copy == NULL)
+        k->keep_bytes = (uint64_t)json_integer_value(view_get(stat, "reserve"));
+    json_decref(stat);
     if (r < 0)
         return r;
     if (reply.n != sizeof image)
@@ -172,7 +178,25 @@ static int check_running(struct call *c, const char *data, struct check *k, stru
     memcpy(&image, reply.p, sizeof image);
     k->running = true;
     snprintf(copy, sizeof copy, "%s/store/check-%d.tmp", data, (int)getpid());
-    return store_check_copy(data, &image, copy, MAP_BYTES, k, e);
+    return store_check_copy(data, &image, k->copy ? k->copy : copy, MAP_BYTES, k, e);
+}
+
+/* A folder of its own in the one that --tmp names, which everybody may write to; "": beside the store. */
+static int copy_folder(struct call *c, char *out, size_t n, struct err *e)
+{
+    const char *in = c->option[OPT_TMP];
+
+    out[0] = 0;
+    if (in == NULL)
+        return 0;
+    if (has_option(c, OPT_REPAIR))
+        return err_set(e, -EINVAL, "a repair needs no --tmp: it writes to the index itself");
+    if (snprintf(out, n, "%s/sealpost-check-XXXXXX", in) >= (int)n)
+        return err_set(e, -ENAMETOOLONG, "the name of that folder is too long");
+    if (mkdtemp(out) == NULL)
+        return err_set(e, -errno, "no folder can be made in %s: %s", text_quote(span_cstr(in)),
+                       strerror(errno));
+    return 0;
 }
 
 static int report(struct call *c, const struct check *k, struct listing *l, bool left,
@@ -225,11 +249,15 @@ int cmd_store_check(struct call *c, struct err *e)
     struct buf data BUF_AUTO = BUF(4000);
     struct listing l = {.all = json_array(), .tty = isatty(STDERR_FILENO)};
     struct check k = {.found = on_found, .progress = on_progress, .arg = &l}, again = {0};
+    char copy[500] = "";
     bool running;
     int r = data_folder(c, &data, e);
 
     k.repair = has_option(c, OPT_REPAIR);
+    if (r == 0)
+        r = copy_folder(c, copy, sizeof copy, e);
     if (r == 0) {
+        k.copy = copy[0] ? copy : NULL;
         running = control_open(call_config(c), &c->control, e) == 0;
         if (running && k.repair)
             r = err_set(e, -EBUSY, "the server runs: stop it (`sealpost stop`), then repair");
@@ -237,6 +265,8 @@ int cmd_store_check(struct call *c, struct err *e)
             r = running ? check_running(c, buf_cstr(&data), &k, e)
                         : store_check(buf_cstr(&data), MAP_BYTES, &k, e);
     }
+    if (copy[0])
+        rmdir(copy); /* where the check has not come to its end */
     if (l.tty)
         fprintf(stderr, "\r%40s\r", "");
     /* What a repair leaves is what the next look would find. */

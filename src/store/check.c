@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const struct {
@@ -194,7 +195,28 @@ static void copy_remove(const char *copy)
     }
 }
 
-static int copy_make(const char *root, const struct file_checkpoint *image, const char *copy)
+/* Asked before anything is written: on a disk that is nearly full the copy would take what mail that
+ * is read, deleted and sent needs. */
+static int copy_has_room(const char *from, const char *copy, uint64_t keep, struct err *err)
+{
+    struct statvfs v;
+    struct stat st;
+
+    if (stat(from, &st) < 0 || statvfs(copy, &v) < 0)
+        return -errno;
+    uint64_t need = (uint64_t)st.st_size, room = (uint64_t)v.f_bavail * v.f_frsize;
+    if (room >= keep && room - keep >= need)
+        return 0;
+    return err_set(
+        err, -ENOSPC,
+        "a copy of the index needs %llu MiB in %s, where %llu MiB are free and %llu of them "
+        "are kept for mail. Name a folder on another disk with --tmp DIR",
+        (unsigned long long)(need >> 20) + 1, copy, (unsigned long long)(room >> 20),
+        (unsigned long long)(keep >> 20));
+}
+
+static int copy_make(const char *root, const struct file_checkpoint *image, const char *copy,
+                     uint64_t keep, struct err *err)
 {
     char from[600], to[600];
 
@@ -205,8 +227,10 @@ static int copy_make(const char *root, const struct file_checkpoint *image, cons
     }
     snprintf(from, sizeof(from), "%s/store/index/data.mdb", root);
     snprintf(to, sizeof(to), "%s/store/index/data.mdb", copy);
-    int err = copy_file(from, to);
-    return err || !image ? err : checkpoint_install(to, image);
+    int r = copy_has_room(from, copy, keep, err);
+    if (!r)
+        r = copy_file(from, to);
+    return r || !image ? r : checkpoint_install(to, image);
 }
 
 static int read_state(struct check *c)
@@ -296,11 +320,14 @@ int store_check_copy(const char *root, const struct file_checkpoint *image, cons
         engine_close(e, false);
         return err_set(err, r, "cannot open the log in %s/store/log: %s", root, strerror(-r));
     }
+    err->text[0] = 0;
     if (strlen(copy) > 500)
         r = -ENAMETOOLONG;
     if (!r)
-        r = copy_make(root, image, copy);
-    if (r && r != -ENOENT)
+        r = copy_make(root, image, copy, c->keep_bytes, err);
+    if (r && err->text[0])
+        ; /* it is said what to do */
+    else if (r && r != -ENOENT)
         r = err_set(err, r, "cannot copy the index to %s: %s", copy, strerror(-r));
     else {
         c->repair = false;
@@ -345,7 +372,10 @@ static int read_only(const char *root, uint64_t map_bytes, struct check *c, stru
 
     if (r)
         return r;
-    snprintf(copy, sizeof(copy), "%s/store/check.tmp", root);
+    if (c->copy)
+        snprintf(copy, sizeof(copy), "%s", c->copy);
+    else
+        snprintf(copy, sizeof(copy), "%s/store/check.tmp", root);
     r = checkpoint_read(root, &image);
     if (r)
         check_finding(c, FINDING_INDEX, false, "the checkpoint cannot be read: %s", strerror(-r));

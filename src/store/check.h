@@ -61,6 +61,9 @@ struct check {
     void *arg;
     bool repair;
     bool running; /* somebody writes: the log is looked at up to the checkpoint only */
+    const char *
+        copy; /* an empty folder for the copy of the index, removed afterwards; NULL: beside the store */
+    uint64_t keep_bytes; /* that the copy must leave on its disk */
     /* results */
     uint64_t findings[FINDING_COUNT], all, repaired;
     uint64_t files, records, log_bytes, mailboxes, messages, bodies, body_bytes, queued;

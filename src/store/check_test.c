@@ -489,3 +489,61 @@ TEST(index_and_checkpoint_are_lost)
     start();
     end();
 }
+
+TEST(no_room_for_the_copy_of_the_index)
+{
+    struct check c = {.found = on_found, .keep_bytes = UINT64_MAX};
+    char beside[128], elsewhere[128];
+    struct err err;
+
+    fill();
+    engine_close(engine, true);
+    snprintf(beside, sizeof(beside), "%s/store/check.tmp", root);
+    snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", root);
+    EXPECT_INT(store_check(root, 256 << 20, &c, &err), -ENOSPC);
+    EXPECT(strstr(err.text, "--tmp") != NULL);
+    EXPECT(access(beside, F_OK) < 0);
+
+    CHECK(mkdir(beside, 0500) == 0); /* nobody looks there */
+    c = (struct check){.found = on_found, .copy = elsewhere};
+    CHECK(mkdir(elsewhere, 0700) == 0);
+    EXPECT_INT(store_check(root, 256 << 20, &c, &err), 0);
+    EXPECT_INT(c.all, 0);
+    EXPECT(c.messages > 0);
+    EXPECT(access(elsewhere, F_OK) < 0);
+    EXPECT(access(beside, F_OK) == 0); /* it was not used, and not removed */
+    CHECK(rmdir(beside) == 0);
+    start();
+    end();
+}
+
+TEST(what_a_write_left_is_removed_at_the_start)
+{
+    static const struct {
+        const char *name;
+        bool stays;
+    } files[] = {
+        {"checkpoint.4qom2v4cwr3o.tmp",   false},
+        {"state.abcdefghij23.tmp",        false},
+        {"checkpoint.4qom2v4cwr3o.saved", true },
+        {"checkpoint.short.tmp",          true },
+        {"notes.tmp",                     true },
+        {"checkpoint",                    true },
+    };
+    char path[128];
+
+    fill();
+    engine_close(engine, true);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/store/%s", root, files[i].name);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        CHECK(fd >= 0);
+        close(fd);
+    }
+    start();
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(path, sizeof(path), "%s/store/%s", root, files[i].name);
+        EXPECT_INT(access(path, F_OK) == 0, files[i].stays);
+    }
+    end();
+}
