@@ -4,6 +4,7 @@
 #include "store/plan.h"
 
 #include "base/check.h"
+#include "base/json.h"
 #include "store/queue_item.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -269,21 +270,6 @@ int plan_queue_done(struct engine *e, struct intent *i)
 }
 
 /* ------------------------------------------------------------------ for the manager */
-static void json_string(struct buf *b, struct span s)
-{
-    buf_putc(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_putc(b, (char)c);
-    }
-    buf_putc(b, '"');
-}
-
 static void json_entry(struct buf *b, struct engine *e, uint64_t id, const struct queue_entry *q,
                        bool all)
 {
@@ -293,7 +279,7 @@ static void json_entry(struct buf *b, struct engine *e, uint64_t id, const struc
     for (size_t n = 0; n < q->count; n++)
         open += q->recipients[n].state == QUEUE_OPEN;
     buf_printf(b, "{\"id\":%llu,\"sender\":", (unsigned long long)id);
-    json_string(b, q->sender);
+    json_put_string(b, q->sender);
     buf_printf(b,
                ",\"queued\":%lld,\"next_try\":%lld,\"tries\":%u,\"frozen\":%s,\"leased\":%s,"
                "\"size\":%u,\"recipients\":%zu,\"open\":%zu",
@@ -305,10 +291,10 @@ static void json_entry(struct buf *b, struct engine *e, uint64_t id, const struc
         static const char *const states[] = {"open", "delivered", "failed"};
         const struct queue_entry_recipient *t = &q->recipients[n];
         buf_printf(b, "%s{\"address\":", sep);
-        json_string(b, t->address);
+        json_put_string(b, t->address);
         buf_printf(b, ",\"state\":\"%s\",\"text\":",
                    t->delivered ? "to be reported" : states[t->state <= 2 ? t->state : 0]);
-        json_string(b, t->text);
+        json_put_string(b, t->text);
         buf_printf(b, "}");
         sep = ",";
     }
@@ -464,12 +450,12 @@ int ask_newsgroups(struct engine *e, struct intent *i)
             }
             buf_printf(i->answer, "%s{\"name\":", sep);
             sep = ",";
-            json_string(i->answer, m.name);
+            json_put_string(i->answer, m.name);
             struct key nk = key_note(id, 0, SPAN(NOTE_DESCRIPTION));
             struct span description = SPAN_EMPTY;
             index_get(&e->index, t, INDEX_NOTE, &nk, &description);
             buf_put_cstr(i->answer, ",\"description\":");
-            json_string(i->answer, span_head(description, STORE_DESCRIPTION_MAX));
+            json_put_string(i->answer, span_head(description, STORE_DESCRIPTION_MAX));
             buf_printf(i->answer,
                        ",\"id\":%llu,\"messages\":%u,\"low\":%u,\"high\":%u,\"bytes\":%llu,"
                        "\"newsgroup\":%s,\"moderated\":%s,\"no_post\":%s}",
@@ -480,7 +466,7 @@ int ask_newsgroups(struct engine *e, struct intent *i)
                        m.attributes & MAILBOX_NO_POST ? "true" : "false");
         }
         buf_printf(i->answer, "],\"next\":");
-        json_string(i->answer, next);
+        json_put_string(i->answer, next);
         buf_printf(i->answer, "}");
         mdb_cursor_close(c);
     }
