@@ -42,6 +42,7 @@ struct stapler {
     struct held current, next;
     struct fiber_lock asking;
     struct fiber_cond wake;
+    bool woken;    /* while it asked: it looks again */
     char kept[65]; /* whose answer is in the file, and since when it holds; "": there is no file */
     int64_t kept_since;
     bool unkept; /* that it could not be written was logged */
@@ -498,10 +499,12 @@ static void lead(void *arg)
     struct stapler *k = arg;
 
     for (;;) {
+        k->woken = false;
         follow(k, false);
         keep(k);
         follow(k, true);
-        fiber_cond_wait(&k->wake, pause_ms(k));
+        if (!k->woken)
+            fiber_cond_wait(&k->wake, pause_ms(k));
     }
 }
 
@@ -524,6 +527,7 @@ void staple_wake(const struct vserver_life *v, bool ask_again)
         return;
     if (ask_again)
         k->current.ask_at = k->next.ask_at = 0;
+    k->woken = true;
     fiber_cond_broadcast(&k->wake);
 }
 
