@@ -191,7 +191,7 @@ def consistent(what, before, others):
         assert named_keys(v) <= key_files(), what
         # a key that keyd made and could not tell of any more: certd looks for such when keyd has come back
         wait_for(f"the keys that are named, and no others, after {what}", lambda: key_files() - others == named_keys(settled() or {"current": {}, "next": {}, "pending": {}, "retired": []}), 60)
-    strange = [p.name for p in (s.data / "certs").iterdir() if not p.name.endswith((".identity", ".order")) and p.name != "trust"]
+    strange = [p.name for p in (s.data / "certs").iterdir() if not p.name.endswith((".identity", ".order", ".staple")) and p.name != "trust"]
     assert not strange, (what, strange)
     if v["pending"]["state"] == "pending":
         assert "BEGIN CERTIFICATE REQUEST" in s.json("cert", "pending", VSERVER)["pem"], what
