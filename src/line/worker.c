@@ -86,10 +86,13 @@ static void vserver_free(struct worker_vserver *v)
 static void apply_trust(struct worker_vserver *v)
 {
     struct err e = {""};
+    struct span pem = buf_span(&v->trust);
 
+    if (span_find_span(pem, SPAN("-----BEGIN ")) == SPAN_NONE)
+        pem = SPAN_EMPTY; /* certd says that there is nobody to trust */
     if (!v->conf || v->conf->client_certificates == CLIENT_CERTIFICATES_IGNORE || !v->trust.n)
         return;
-    if (tls_context_trust(v->tls, buf_span(&v->trust), v->trust_epoch, &e) < 0)
+    if (tls_context_trust(v->tls, pem, v->trust_epoch, &e) < 0)
         log_error("%s: the trust list cannot be used: %s", v->name, e.text);
     else
         log_info("%s: a trust list for client certificates", v->name);

@@ -1,5 +1,6 @@
 /* account.c: accounts of people. */
 #include "base/check.h"
+#include "manager/account_cert.h"
 #include "manager/directory.h"
 #include "manager/password.h"
 #include "manager/table.h"
@@ -199,8 +200,22 @@ int cmd_account_list(struct call *c, struct err *e)
 
 int cmd_account_remove(struct call *c, struct err *e)
 {
-    int r = authd_call(c, MSG_ACCOUNT_REMOVE, span_cstr(c->args[0]), e);
+    json_t *certificates = json_array();
+    char address[NAME_ADDRESS_MAX + 1];
+    unsigned revoked = 0;
+    int r = directory_address(c->args[0], address, e);
 
+    if (r == 0)
+        r = account_cert_list(c, address, certificates, e);
+    if (r == 0)
+        r = authd_call(c, MSG_ACCOUNT_REMOVE, span_cstr(c->args[0]), e);
+    if (r == 0 && (r = account_cert_revoke_all(c, certificates, &revoked, e)) != 0)
+        r = err_wrap(e, r, "the account is removed, but not all of its certificates are revoked");
+    json_decref(certificates);
+    if (r == 0 && revoked > 0)
+        return view_done(c, NULL,
+                         "Account %s is removed with its mail; %u of its certificates are revoked.",
+                         c->args[0], revoked);
     return r != 0 ? r : view_done(c, NULL, "Account %s is removed with its mail.", c->args[0]);
 }
 

@@ -176,6 +176,24 @@ int cmd_account_cert_list(struct call *c, struct err *e)
 }
 
 /* ------------------------------------------------------------------ issue */
+struct wanted {
+    const char *name;
+    struct directory_certificate row;
+    bool found;
+    unsigned count; /* of all that the account has */
+};
+
+static void look_for(const char *address, const struct directory_certificate *row, void *arg)
+{
+    struct wanted *w = arg;
+
+    w->count++;
+    if (strcmp(row->name, w->name) != 0)
+        return;
+    w->row = *row;
+    w->found = true;
+}
+
 struct issuing {
     char address[NAME_ADDRESS_MAX + 1];
     struct directory_certificate row;
@@ -369,21 +387,78 @@ static int write_it(struct call *c, struct issuing *i, struct err *e)
     return r != 0 ? r : file_write(AT_FDCWD, i->file, buf_span(&out), FILE_MODE, e);
 }
 
+/* Before the CA is asked: what it has made cannot be unmade, only revoked. */
+static int check_free(struct call *c, struct issuing *i, struct err *e)
+{
+    struct wanted w = {.name = i->row.name};
+    int r;
+
+    if (!name_title_valid(span_cstr(i->row.name)))
+        return err_set(e, -EINVAL, "%s is no name for a certificate: no control characters, please",
+                       text_quote(span_cstr(i->row.name)));
+    r = account_cert_each(c, i->address, look_for, &w, e);
+    if (r == 0 && w.found)
+        r = err_set(e, -EEXIST,
+                    "there is a certificate called %s already; choose another name, or unmap it "
+                    "first",
+                    text_quote(span_cstr(i->row.name)));
+    if (r == 0 && w.count >= DIRECTORY_CERTIFICATES_MAX)
+        r = err_set(e, -E2BIG, "there are %u certificates already; unmap one first", w.count);
+    return r;
+}
+
+static int revoke_serial(struct call *c, const char *serial, enum crl_reason reason, struct err *e)
+{
+    struct buf body BUF_AUTO = BUF(256);
+    struct ca_revoke_msg m = {.reason = (uint8_t)reason};
+    int r;
+
+    if (!span_to_cstr(span_cstr(serial), m.serial, sizeof m.serial))
+        return err_set(e, -EINVAL, "that is no serial number");
+    wr_ca_revoke(&body, &m);
+    r = control_call(call_control(c, e), ROLE_CAD, 0, MSG_CA_REVOKE, buf_span(&body), NULL, e);
+    return r == -EALREADY || r > 0 ? 0 : r;
+}
+
+int account_cert_revoke_all(struct call *c, const json_t *all, unsigned *ret_count, struct err *e)
+{
+    unsigned n = 0;
+    size_t i;
+    json_t *row;
+    int r = 0;
+
+    json_array_foreach(all, i, row)
+    {
+        if (!json_is_true(json_object_get(row, "issued")))
+            continue;
+        r = revoke_serial(c, view_string(row, "serial"), CRL_CESSATION, e);
+        if (r != 0)
+            break;
+        n++;
+    }
+    *ret_count = n;
+    return r;
+}
+
 /* The row first: a certificate that nobody knows of cannot log in, one in a file without a row
  * would be a riddle. */
 static int issue(struct call *c, struct issuing *i, struct err *e)
 {
     struct err ignored;
-    int r = i->request.n > 0 ? 0 : make_key(c, i, e);
+    int r = check_free(c, i, e);
 
+    if (r == 0 && i->request.n == 0)
+        r = make_key(c, i, e);
     if (r == 0 && i->request.n == 0)
         r = make_request(i, e);
     if (r == 0)
         r = ask_ca(c, i, e);
-    if (r == 0)
-        r = add_row(c, i->address, &i->row, e);
-    if (r == 0 && (r = write_it(c, i, e)) != 0)
+    if (r == 0 && (r = add_row(c, i->address, &i->row, e)) != 0)
+        revoke_serial(c, i->row.serial, CRL_CESSATION, &ignored); /* nobody has it */
+    else if (r == 0 && (r = write_it(c, i, e)) != 0) {
         remove_row(c, i->address, i->row.name, &ignored);
+        revoke_serial(c, i->row.serial, CRL_CESSATION, &ignored);
+    }
     if (i->key_id[0] && delete_key(c, i->key_id, &ignored) < 0 && r == 0)
         r = err_set(e, -EIO, "keyd still has the key (%s); it is removed with the next issue",
                     ignored.text);
@@ -554,22 +629,6 @@ int cmd_account_cert_unmap(struct call *c, struct err *e)
 }
 
 /* ------------------------------------------------------------------ revoke */
-struct wanted {
-    const char *name;
-    struct directory_certificate row;
-    bool found;
-};
-
-static void look_for(const char *address, const struct directory_certificate *row, void *arg)
-{
-    struct wanted *w = arg;
-
-    if (strcmp(row->name, w->name) != 0)
-        return;
-    w->row = *row;
-    w->found = true;
-}
-
 int cmd_account_cert_revoke(struct call *c, struct err *e)
 {
     char address[NAME_ADDRESS_MAX + 1];

@@ -13,5 +13,7 @@ int account_cert_each(struct call *c, const char *address, account_cert_fn fn, v
                       struct err *e);
 /* The same as objects, appended to `all`: account, name, by, value, serial, subject, issuer, issued (by our CA), ends, made. */
 int account_cert_list(struct call *c, const char *address, json_t *all, struct err *e);
+/* Of such a list, those of our CA: cessationOfOperation. How many; stops at the first that fails. */
+int account_cert_revoke_all(struct call *c, const json_t *all, unsigned *ret_count, struct err *e);
 
 #endif

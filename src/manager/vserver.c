@@ -1,5 +1,6 @@
 /* vserver.c: the virtual servers as they run. */
 #include "base/check.h"
+#include "base/clock.h"
 #include "conf/rows.h"
 #include "manager/account_cert.h"
 #include "manager/control.h"
@@ -211,14 +212,24 @@ static json_t *clients_json(struct control *control, const struct conf_vserver *
         (answer = view_parse(buf_span(&bytes), "certd", &ignored)) == NULL)
         return all;
     json_object_set(all, "trusted", json_object_get(answer, "trust"));
+    if (view_string(answer, "problem")[0])
+        json_object_set_new(all, "problem",
+                            json_sprintf("nobody is trusted: %s", view_string(answer, "problem")));
     json_decref(answer);
     return all;
 }
 
 struct holders {
-    json_t *names; /* accounts with certificates, each once */
-    bool anybody;  /* a rule for all */
+    json_t *names;    /* accounts with certificates, each once */
+    bool anybody;     /* a rule for all */
+    bool own, others; /* trusted here: our own CA, one in a file */
 };
+
+static void trusts(struct holders *h, const struct conf_vserver *v)
+{
+    for (uint32_t i = 0; i < v->client_trust.n; i++)
+        *(strcmp(v->client_trust.v[i], "own-ca") == 0 ? &h->own : &h->others) = true;
+}
 
 static void count_holder(const char *address, const struct directory_certificate *row, void *arg)
 {
@@ -226,6 +237,11 @@ static void count_holder(const char *address, const struct directory_certificate
     size_t i;
     json_t *one;
 
+    /* a certificate of our own CA where others are trusted, and the other way round, opens nothing */
+    if (row->issued ? !h->own : !h->others && !h->own)
+        return;
+    if (row->ends_seconds != 0 && row->ends_seconds < clock_seconds())
+        return;
     h->anybody |= row->account == 0;
     json_array_foreach(h->names, i, one)
     {
@@ -253,7 +269,7 @@ static json_t *logins_json(struct call *c, const struct conf_vserver *v)
         if (v->client_certificates == CLIENT_CERTIFICATES_REQUIRE)
             buf_put_cstr(&text, ", behind a client certificate that holds");
         if (v->client_certificates != CLIENT_CERTIFICATES_IGNORE &&
-            account_cert_each(c, "", count_holder, &h, &ignored) == 0) {
+            (trusts(&h, v), account_cert_each(c, "", count_holder, &h, &ignored) == 0)) {
             n = json_array_size(h.names);
             buf_printf(&text, "; by certificate %s", n == 0 && !h.anybody ? "nobody yet" : "");
             for (size_t i = 0; i < n && i < 8; i++)
@@ -291,6 +307,7 @@ static const struct view show_fields[] = {
     {"Posts by anyone", "anonymous_post",                VIEW_YES,  0},
     {"Client certs",    "client_certificates.mode",      VIEW_TEXT, 0},
     {"Trusted CAs",     "client_certificates.from",      VIEW_TEXT, 0},
+    {"Trust problem",   "client_certificates.problem",   VIEW_TEXT, 0},
     {"Who logs in",     "logins",                        VIEW_TEXT, 0},
     {"Certificate",     "certificate.current.serial",    VIEW_TEXT, 0},
     {"State",           "certificate.current.state",     VIEW_TEXT, 0},

@@ -202,6 +202,10 @@ def several_with_names(first):
     assert [r["name"] for r in listed] == ["laptop"] and listed[0]["state"] == "valid" and listed[0]["issued"], listed
     r = s.run("account", "cert", "issue", s.address("alice"), "--name", "laptop", "--out", str(tmp / "x.p12"), "--passphrase-stdin", input=WORD, check=False)
     assert r.returncode == 1 and "laptop" in r.stderr, r.stderr
+    r = s.run("account", "cert", "issue", s.address("alice"), "--name", "lap\ntop", "--out", str(tmp / "x.p12"), "--passphrase-stdin", input=WORD, check=False)
+    assert r.returncode == 1 and "no name" in r.stderr, r.stderr
+    valid = [r for r in s.json("ca", "list") if "alice" in str(r)]
+    assert len(valid) == 1, f"what is refused is not issued: {valid}"
     # a profile for telephones
     profile = plistlib.loads(issue("alice", "phone", suffix="mobileconfig").read_bytes())
     kinds = {p["PayloadType"]: p["PayloadContent"] for p in profile["PayloadContent"]}
@@ -330,6 +334,30 @@ def mapped_of_another_ca(foreign, pem):
     wait_for("a path by the one between", lambda: imap_external(branch) == "in")
     set_conf("accept", '"own-ca", "partner.pem"')
     wait_for("both", lambda: imap_external(pem) == "in" and imap_external(by_key) == "in")
+    # a list that is not there is refused; one that cannot be read is none
+    set_one = lambda trust: s.vserver_extra.__setitem__("imap4-default", f' client_certificates = "accept"; client_trust = [ {trust} ];')
+    set_one('"typo.pem"')
+    s.write_conf()
+    r = s.run("reload", check=False)
+    assert r.returncode != 0 and "typo.pem" in r.stdout + r.stderr, r.stdout + r.stderr
+    assert imap_external(pem) == "in", "the old configuration stays"
+    (trust / "typo.pem").write_text("no certificate\n")
+    (trust / "typo.pem").chmod(0o644)
+    s.run("reload")
+    wait_for("nobody is trusted", lambda: imap_external(pem) == "not offered" and imap_external(by_key) == "not offered")
+    shown = s.json("vserver", "show", "imap4-default")["client_certificates"]
+    assert shown["trusted"] == [] and "this is no certificate" in shown["problem"], shown
+    set_one('"partner.pem"')
+    s.write_conf()
+    s.run("reload")
+    wait_for("mended", lambda: imap_external(by_key) == "in")
+    shown = s.json("vserver", "show", "imap4-default")
+    assert "problem" not in shown["client_certificates"], shown
+    assert "bob" not in shown["logins"] and "alice" in shown["logins"], shown["logins"]
+    set_one('"own-ca", "partner.pem"')
+    s.write_conf()
+    s.run("reload")
+    wait_for("both again", lambda: imap_external(pem) == "in" and imap_external(by_key) == "in")
     shown = s.json("vserver", "show", "imap4-default")
     assert len(shown["client_certificates"]["trusted"]) == 2, shown["client_certificates"]
     return by_key, late, gone

@@ -36,6 +36,7 @@ struct vserver_trust {
     char vserver[IDENTITY_NAME_MAX + 1];
     struct buf pem;
     uint64_t epoch;
+    char problem[600]; /* why nobody is trusted; "": it is as the configuration says */
 };
 
 struct certd {

@@ -132,7 +132,25 @@ static struct vserver_trust *trust_of(struct certd *d, const char *vserver)
     return t;
 }
 
-/* One virtual server; a list that cannot be read leaves the one before in force. suspends */
+/* No longer what was trusted before, and nobody else: a list without certificates. */
+static void trust_nobody(struct certd *d, const char *vserver, const char *why)
+{
+    static const char nobody[] = "# nobody: the list cannot be read\n";
+    struct vserver_trust *t = trust_of(d, vserver);
+
+    if (!t)
+        return;
+    snprintf(t->problem, sizeof t->problem, "%s", why);
+    if (span_eq(buf_span(&t->pem), span_cstr(nobody)))
+        return;
+    buf_clear(&t->pem);
+    buf_put_cstr(&t->pem, nobody);
+    t->epoch = epoch_of(buf_span(&t->pem));
+    log_error("%s: until that is mended, no client certificate is trusted", vserver);
+    send_all(d, t);
+}
+
+/* One virtual server. suspends */
 static int follow_one(struct certd *d, const char *vserver)
 {
     struct buf pem BUF_AUTO = BUF(CERTD_TRUST_MAX);
@@ -151,10 +169,14 @@ static int follow_one(struct certd *d, const char *vserver)
         int rc = add_entry(d, names[i], &pem, &e);
         if (rc < 0) {
             log_error("%s: client_trust: %s", vserver, e.text);
+            if (rc != -EAGAIN) /* our own CA is still being made */
+                trust_nobody(d, vserver, e.text);
             return rc;
         }
     }
     t = trust_of(d, vserver);
+    if (t)
+        t->problem[0] = '\0';
     if (!t || (t->pem.n && span_eq(buf_span(&pem), buf_span(&t->pem))))
         return 0;
     buf_clear(&t->pem);
@@ -237,6 +259,10 @@ void msg_cert_trust_show(void *arg, struct msg *m)
     for (unsigned i = 0; i < d->trust_count; i++)
         if (strcmp(d->trust[i].vserver, name) == 0) {
             put_certificates(buf_span(&d->trust[i].pem), &out);
+            if (d->trust[i].problem[0]) {
+                buf_put_cstr(&out, ",\"problem\":");
+                json_put_string(&out, span_cstr(d->trust[i].problem));
+            }
             buf_putc(&out, '}');
             msg_reply(m, 0, buf_span(&out));
             return;

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -62,6 +64,35 @@ static void start_fiber(void *arg)
 
 /* ---- reload ------------------------------------------------------------------------------ */
 
+/* What is no file cannot be trusted; what a file holds, certd says: it is the one that may look. */
+static bool trust_is_there(const struct supervisor *s, const struct conf *c, struct buf *problems)
+{
+    bool there = true;
+
+    for (uint32_t i = 0; i < c->vserver_count; i++) {
+        const struct conf_vserver *v = &c->vservers[i];
+        for (uint32_t k = 0;
+             v->client_certificates != CLIENT_CERTIFICATES_IGNORE && k < v->client_trust.n; k++) {
+            const char *name = v->client_trust.v[k];
+            char path[CHILD_ROOT_BYTES + 100];
+            struct stat st;
+            int r;
+            if (strcmp(name, "own-ca") == 0)
+                continue;
+            snprintf(path, sizeof path, "%s/certs/trust/%s", s->root, name);
+            r = stat(path, &st) < 0 ? errno : S_ISREG(st.st_mode) && st.st_size > 0 ? 0 : ENODATA;
+            if (r != ENOENT && r != ENODATA)
+                continue;
+            buf_printf(problems,
+                       "%s: client_trust of virtual server %s: there is no certificate in %s (%s). "
+                       "Put the CA's there, or take the name out.\n",
+                       s->conf_file, v->name, path, strerror(r));
+            there = false;
+        }
+    }
+    return there;
+}
+
 static bool may_replace(const struct supervisor *s, const struct conf *c, struct buf *problems)
 {
     if (strcmp(s->conf->data, c->data) != 0) {
@@ -70,6 +101,8 @@ static bool may_replace(const struct supervisor *s, const struct conf *c, struct
                    s->conf_file);
         return false;
     }
+    if (!trust_is_there(s, c, problems))
+        return false;
     if (s->conf->workers_access != c->workers_access || s->conf->workers_mx != c->workers_mx ||
         strcmp(s->conf->user_prefix, c->user_prefix) != 0)
         buf_printf(
