@@ -64,8 +64,7 @@ static const struct ca_record *issuing_of(struct ca_record *all, size_t n)
     exit(1);
 }
 
-/* --- filling
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- filling */
 
 /* One is made and signed for each part and kind; of it come all others, by other bytes in the places of serial number,
  * key, name and end. Their signatures are wrong: the register does not look. */
@@ -236,8 +235,7 @@ static void fill(struct ca_register *r, unsigned count, unsigned seconds)
     free(all);
 }
 
-/* --- measuring
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- measuring */
 
 static double times[TRIES];
 static unsigned time_count;

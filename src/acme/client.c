@@ -10,8 +10,7 @@
 
 enum { NONCE_TRIES = 6, MESSAGE_MAX = 128 * 1024 };
 
-/* --- one signed question
- * ------------------------------------------------------------------------------------------------------ */
+/* --- one signed question */
 
 static int take_nonce(struct acme_client *c, struct err *e)
 {
@@ -111,8 +110,7 @@ static int ask(struct acme_client *c, const char *url, struct span payload, bool
     }
 }
 
-/* --- directory and account
- * ---------------------------------------------------------------------------------------------------- */
+/* --- directory and account */
 
 int acme_client_directory(struct acme_client *c, struct err *e)
 {
@@ -264,8 +262,7 @@ int acme_client_revoke(struct acme_client *c, struct span der, unsigned reason, 
     return 0;
 }
 
-/* --- orders
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- orders */
 
 static int take_order(struct web_answer *a, struct acme_order *ret, struct err *e)
 {
@@ -414,8 +411,7 @@ int acme_client_window(struct acme_client *c, const char *certificate_id, struct
     return rc;
 }
 
-/* --- what others have to know
- * ------------------------------------------------------------------------------------------------- */
+/* --- what others have to know */
 
 bool acme_key_authorization(const struct acme_client *c, const char *token, struct buf *out)
 {

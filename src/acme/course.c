@@ -44,8 +44,7 @@ static int forget(struct acme_course *k, int rc)
     return rc;
 }
 
-/* --- authorizations
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- authorizations */
 
 static int not_offered(const struct acme_course *k, const struct acme_authorization *a,
                        struct err *e)
@@ -221,8 +220,7 @@ static int authorize(struct acme_course *k, const struct acme_order *o, struct e
     return rc;
 }
 
-/* --- the order
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the order */
 
 /* Nobody waits for a rehearsed order: its proofs are worth something only if they are made anew the next time. */
 static void give_back(struct acme_course *k, const struct acme_order *o)

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- small things
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- small things */
 
 static const char *const status_names[ACME_STATUS_COUNT] = {
     [ACME_PENDING] = "pending", [ACME_READY] = "ready",     [ACME_PROCESSING] = "processing",
@@ -65,8 +64,7 @@ static void put_words(struct span s, char *dst, size_t size)
     dst[n] = '\0';
 }
 
-/* --- problems
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- problems */
 
 #define ACME_URN "urn:ietf:params:acme:error:"
 
@@ -146,8 +144,7 @@ bool acme_problem_passes(const struct acme_problem *p)
     return row < 0 ? p->status >= 500 || p->status == 429 : problems[row].afterwards == AGAIN;
 }
 
-/* --- directory
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- directory */
 
 int acme_directory_read(struct span text, struct acme_directory *ret, struct err *e)
 {
@@ -179,8 +176,7 @@ int acme_directory_read(struct span text, struct acme_directory *ret, struct err
     return rc;
 }
 
-/* --- order
- * ------------------------------------------------------------------------------------------------------------------- */
+/* --- order */
 
 static int read_authorizations(const json_t *o, struct acme_order *ret, struct err *e)
 {
@@ -250,8 +246,7 @@ void acme_order_done(struct acme_order *o)
     o->count = 0;
 }
 
-/* --- authorization
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- authorization */
 
 static bool is_base64url(const char *s)
 {
@@ -332,8 +327,7 @@ const struct acme_challenge *acme_challenge_of(const struct acme_authorization *
     return NULL;
 }
 
-/* --- renewal information
- * ----------------------------------------------------------------------------------------------------- */
+/* --- renewal information */
 
 int acme_window_read(struct span text, struct acme_window *ret, struct err *e)
 {

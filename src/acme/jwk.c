@@ -93,8 +93,7 @@ bool jwk_thumbprint(struct buf *out, EVP_PKEY *key)
     return base64url_encode(out, span_of(hash, sizeof(hash)));
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- reading */
 
 static int bad(struct err *e, const char *why)
 {

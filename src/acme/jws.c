@@ -53,8 +53,7 @@ const char *jws_algorithm(EVP_PKEY *key)
     return a ? a->name : NULL;
 }
 
-/* --- signing
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- signing */
 
 /* An ECDSA signature as DER becomes r and s of one length. */
 static bool put_signature(struct buf *out, const struct algorithm *a, struct span sig)
@@ -155,8 +154,7 @@ int jws_sign_hmac(struct span secret, struct span header, struct span payload, s
     return out->overflow ? err_set(e, -EMSGSIZE, "the signed message is too long") : 0;
 }
 
-/* --- taking apart
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- taking apart */
 
 static int decode(const json_t *object, const char *name, size_t most, struct buf *ret,
                   struct span *ret_text, struct err *e)

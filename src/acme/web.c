@@ -12,8 +12,7 @@
 
 enum { RETRY_AFTER_MAX = 86400 };
 
-/* --- URLs and addresses
- * ------------------------------------------------------------------------------------------------------- */
+/* --- URLs and addresses */
 
 static bool visible(struct span s)
 {
@@ -135,8 +134,7 @@ static void set_port(struct sockaddr_storage *a, uint16_t port)
         ((struct sockaddr_in6 *)(void *)a)->sin6_port = htons(port);
 }
 
-/* --- reading an answer
- * -------------------------------------------------------------------------------------------------------- */
+/* --- reading an answer */
 
 struct reading {
     struct web_answer *a;
@@ -302,8 +300,7 @@ static int read_answer(struct conn *c, const char *host, uint64_t deadline, bool
     return a->status ? 0 : err_set(e, -EPROTO, "%s does not answer as HTTP has it", host);
 }
 
-/* --- one request
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- one request */
 
 static int send_request(struct conn *c, const struct web_url *u, const struct web_request *q,
                         const char *method)

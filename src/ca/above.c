@@ -95,8 +95,7 @@ void ca_between(const struct ca *ca, struct buf *out)
     }
 }
 
-/* --- what a CA of others lets us certify
- * -------------------------------------------------------------------------------- */
+/* --- what a CA of others lets us certify */
 
 /* A certificate with that name and nothing else, for OpenSSL to look at: it knows excluded and
  * permitted subtrees of all kinds. */

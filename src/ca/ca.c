@@ -20,8 +20,7 @@ void ca_run(struct ca *ca, void (*work)(void *arg), void *arg)
         work(arg);
 }
 
-/* --- the CAs that there are
- * ------------------------------------------------------------------------------------------- */
+/* --- the CAs that there are */
 
 void ca_adopt(struct ca *ca, struct ca_record *take)
 {
@@ -141,9 +140,7 @@ const struct ca_record *ca_issuing(const struct ca *ca)
     return ca->issuing;
 }
 
-/* --- making a CA
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- making a CA */
 
 struct add_ca_job {
     struct ca *ca;

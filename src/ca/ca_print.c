@@ -14,8 +14,7 @@ void ca_put_field(struct buf *b, const char *name, const char *value)
     buf_putc(b, ',');
 }
 
-/* --- lists, a page at a time
- * ----------------------------------------------------------------------------------------------- */
+/* --- lists, a page at a time */
 
 void ca_page_begin(struct ca_page *p, const char *name)
 {
@@ -46,9 +45,7 @@ int ca_page_end(struct ca_page *p, struct err *e)
     return p->json->overflow ? err_set(e, -EMSGSIZE, "the list is too long") : 0;
 }
 
-/* --- the CAs
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the CAs */
 
 struct counts_job {
     struct ca *ca;

@@ -37,9 +37,7 @@ struct crl_job {
     int rc;
 };
 
-/* --- what is there
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- what is there */
 
 static struct ca_crl_slot *slot_of(struct ca *ca, const struct crl_job *j)
 {
@@ -119,9 +117,7 @@ static bool is_current(const struct crl_job *j, uint64_t number)
            strcmp(j->record.url, point) == 0 && (!j->delta || j->record.number == number);
 }
 
-/* --- making one
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- making one */
 
 static void work_entries(void *arg)
 {
@@ -297,9 +293,7 @@ int ca_root_last_crl(struct ca *ca, struct err *e)
     return make(&j, LAST_HOURS);
 }
 
-/* --- asked for
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- asked for */
 
 int ca_crl(struct ca *ca, int64_t id, struct buf *ret_der, struct err *e)
 {

@@ -57,8 +57,7 @@ static int check_request(const struct ca *ca, const struct ca_request *q, struct
     return 0;
 }
 
-/* --- what the register knows about the key
- * ------------------------------------------------------------------------------ */
+/* --- what the register knows about the key */
 
 struct lookup_job {
     struct ca *ca;
@@ -103,9 +102,7 @@ static bool same_question(const struct ca *ca, const struct ca_request *q,
            cert_names_same(&c->certificate->names, q->names);
 }
 
-/* --- issuing
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- issuing */
 
 /* Where its state can be looked up, as its own certificate says. */
 struct addresses {
@@ -320,9 +317,7 @@ int ca_issue(struct ca *ca, const struct ca_request *q, struct buf *ret_chain,
     return ret_chain->overflow ? err_set(e, -EMSGSIZE, "the chain is too long") : 0;
 }
 
-/* --- revoking
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- revoking */
 
 struct revoke_job {
     struct ca *ca;

@@ -51,8 +51,7 @@ static void to_slot(struct ca *ca, const unsigned char md[32], uint64_t changes,
     s->changes = changes;
 }
 
-/* --- what the register knows
- * ------------------------------------------------------------------------------------------- */
+/* --- what the register knows */
 
 struct status_job {
     struct ca *ca;

@@ -65,8 +65,7 @@ static bool said(const char *what)
     return strstr(buf_cstr(&text), what) != NULL;
 }
 
-/* --- certificates and lists
- * -------------------------------------------------------------------------------------------- */
+/* --- certificates and lists */
 
 TEST(certificates_name_where_their_state_is)
 {
@@ -346,9 +345,7 @@ TEST(lists_have_parts)
     end();
 }
 
-/* --- OCSP
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- OCSP */
 
 static void answer_file(struct ca *ca)
 {
@@ -493,8 +490,7 @@ TEST(ocsp_unknown_and_refused)
     end();
 }
 
-/* --- a register of before
- * ----------------------------------------------------------------------------------------------- */
+/* --- a register of before */
 
 /* As version 1 wrote it. */
 static const char version_1[] =
@@ -555,8 +551,7 @@ TEST(version_1_is_brought_up)
     end();
 }
 
-/* --- requests that wait
- * ------------------------------------------------------------------------------------------------- */
+/* --- requests that wait */
 
 static int wait_for(struct ca *ca, const char *message, struct err *e)
 {

@@ -108,9 +108,7 @@ static int reg_error(struct ca_register *r, const char *doing, struct err *e)
     return err_set(e, rc, "the CA's register cannot be %s: %s", doing, sqlite3_errmsg(r->db));
 }
 
-/* --- statements
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- statements */
 
 int reg_open(struct ca_register *r, struct reg_statement *q, const char *sql, struct err *e)
 {
@@ -182,9 +180,7 @@ int reg_finish(struct ca_register *r, int rc, struct err *e)
     return rc;
 }
 
-/* --- open
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- open */
 
 static int read_version(struct ca_register *r, int *ret, struct err *e)
 {
@@ -260,9 +256,7 @@ void ca_register_close(struct ca_register *r)
     free(r);
 }
 
-/* --- CAs
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- CAs */
 
 static int read_der(struct reg_statement *q, int column, struct certificate **ret, struct err *e)
 {
@@ -342,9 +336,7 @@ int ca_register_cas(struct ca_register *r, struct ca_record **ret, size_t *ret_c
     return 0;
 }
 
-/* --- certificates
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- certificates */
 
 static int insert_certificate(struct ca_register *r, const struct cert_record *c, struct err *e)
 {

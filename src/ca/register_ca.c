@@ -4,8 +4,7 @@
 
 #include <errno.h>
 
-/* --- new ones
- * ------------------------------------------------------------------------------------------------------- */
+/* --- new ones */
 
 static int insert_ca(struct ca_register *r, struct ca_record *c, struct err *e)
 {
@@ -84,8 +83,7 @@ int ca_register_add_ca(struct ca_register *r, struct ca_record *c, const struct 
     return reg_finish(r, rc, e);
 }
 
-/* --- requests to CAs of others
- * ------------------------------------------------------------------------------------------ */
+/* --- requests to CAs of others */
 
 int ca_register_ask(struct ca_register *r, const struct ca_asked *a, struct span der, struct err *e)
 {
@@ -138,8 +136,7 @@ int ca_register_ask_forget(struct ca_register *r, const char *key_id, struct err
     return forget_request(r, key_id, e);
 }
 
-/* --- what becomes of them
- * ------------------------------------------------------------------------------------------------ */
+/* --- what becomes of them */
 
 static int run(struct ca_register *r, const char *sql, int64_t id, enum crl_reason reason,
                int64_t now, struct err *e)

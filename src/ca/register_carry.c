@@ -24,8 +24,7 @@ static int64_t finish(struct reg_statement *q, struct err *e)
     return n;
 }
 
-/* --- CAs
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- CAs */
 
 /* der, its parent's, key_id, subject, not_after, crl_number, revoked_at, reason */
 #define REVOKED_CAS                                                                                \
@@ -103,8 +102,7 @@ static int carry_ca(struct carry *c, struct reg_statement *row, struct err *e)
     return 0;
 }
 
-/* --- certificates
- * ------------------------------------------------------------------------------------------------------- */
+/* --- certificates */
 
 /* serial, revoked_at, reason, issuer's der, subject, names, profile, spki, requester, not_before,
  * not_after, issued_at, part, der, the part's url */
@@ -196,8 +194,7 @@ static int carry_certificate(struct carry *c, struct reg_statement *row, struct 
     return 0;
 }
 
-/* --- all
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- all */
 
 static int each(struct carry *c, const char *sql,
                 int (*one)(struct carry *c, struct reg_statement *row, struct err *e),

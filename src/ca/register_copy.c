@@ -76,8 +76,7 @@ void ca_register_copy_end(struct register_copy *c)
     free(c);
 }
 
-/* --- back
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- back */
 
 static int check_whole(struct ca_register *from, struct err *e)
 {

@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- parts
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- parts */
 
 static bool part_takes(const struct register_part *p, int64_t issued, const char *base_url)
 {
@@ -112,9 +110,7 @@ int ca_register_part_get(struct ca_register *r, int64_t issuer, int64_t part, ch
     return rc;
 }
 
-/* --- what a CRL lists
- * --------------------------------------------------------------------------------------------------
- */
+/* --- what a CRL lists */
 
 static int next_number(struct ca_register *r, int64_t issuer, uint64_t *ret, struct err *e)
 {
@@ -232,8 +228,7 @@ int ca_register_crl(struct ca_register *r, const struct crl_question *q, int64_t
     return 0;
 }
 
-/* --- those that were signed
- * -------------------------------------------------------------------------------------------- */
+/* --- those that were signed */
 
 int ca_register_crl_keep(struct ca_register *r, const struct crl_record *c, struct span der,
                          struct err *e)

@@ -61,8 +61,7 @@ static void expect_holds(int line, const char *root, const char *name, bool hold
         fail_with_output(line, "certtool --verify");
 }
 
-/* --- a new root
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- a new root */
 
 TEST(who_trusts_either_root_trusts_both)
 {
@@ -163,8 +162,7 @@ TEST(a_rollover_that_broke_off_goes_on)
     end();
 }
 
-/* --- below another CA
- * ------------------------------------------------------------------------------------------------------ */
+/* --- below another CA */
 
 static const char external_conf[] =
     "[ca]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,"
@@ -373,8 +371,7 @@ TEST(another_ca_certifies_ours)
     end();
 }
 
-/* --- out of a backup
- * ------------------------------------------------------------------------------------------------------- */
+/* --- out of a backup */
 
 static uint64_t crl_number(struct ca *ca, const char *name)
 {

@@ -14,8 +14,7 @@
 
 enum { DAY = 86400, ASKED_MAX = 16, LIFE_LEAST_DAYS = 7 };
 
-/* --- what waits
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- what waits */
 
 struct asked_job {
     struct ca *ca;
@@ -66,8 +65,7 @@ static int forget(struct ca *ca, const char *key_id, struct err *e)
     return j.rc;
 }
 
-/* --- the request
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the request */
 
 static int make_request(struct ca *ca, const struct ca_settings *s,
                         const struct cert_subject *subject, struct ca_asked *a, struct buf *der,
@@ -143,8 +141,7 @@ int ca_ask_other(struct ca *ca, const struct ca_settings *s, const struct cert_s
     return buf_put_span(ret_der, buf_span(&der)) ? 0 : -EMSGSIZE;
 }
 
-/* --- the answer
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the answer */
 
 /* What a chain's check for servers' certificates does not ask of a CA. */
 static int check_ca(const struct certificate *c, int64_t now, struct err *e)

@@ -55,8 +55,7 @@ int ca_wait(struct ca *ca, const struct request_record *r, struct span message, 
     }
 }
 
-/* --- for people
- * ------------------------------------------------------------------------------------------------------- */
+/* --- for people */
 
 struct list_job {
     struct ca *ca;
@@ -105,8 +104,7 @@ int ca_waiting(struct ca *ca, bool all, int64_t after, size_t max_bytes, struct 
     return j.rc < 0 ? j.rc : ca_page_end(&j.page, e);
 }
 
-/* --- deciding
- * --------------------------------------------------------------------------------------------------------- */
+/* --- deciding */
 
 struct decide_job {
     struct ca *ca;

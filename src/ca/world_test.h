@@ -25,8 +25,7 @@
 /* not every test uses all of it */
 #pragma GCC diagnostic ignored "-Wunused-function"
 
-/* --- keys of this process in the place of keyd
- * ------------------------------------------------------------------------ */
+/* --- keys of this process in the place of keyd */
 
 static struct {
     char label[64];
@@ -102,8 +101,7 @@ static void offload(void (*work)(void *), void *arg)
 static const struct ca_hooks hooks = {
     .key_make = key_make, .key_signer = key_signer, .offload = offload};
 
-/* --- a folder, a configuration, a CA
- * ----------------------------------------------------------------------------------- */
+/* --- a folder, a configuration, a CA */
 
 static char folder[64];
 
@@ -225,8 +223,7 @@ static int ask(struct ca *ca, const struct asked *a, struct chain *ret,
     return rc;
 }
 
-/* --- what we make, as others see it
- * -------------------------------------------------------------------------------------- */
+/* --- what we make, as others see it */
 
 static void write_pem(const char *name, struct certificate *c)
 {

@@ -51,8 +51,7 @@ void dane_print(const struct dns_tlsa *t, struct buf *out)
         buf_printf(out, "%02x", t->data[i]);
 }
 
-/* --- the wait
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the wait */
 
 enum dane_sight dane_look(enum dns_result found, const struct dns_tlsa_answer *a,
                           const struct dns_tlsa *t)

@@ -27,8 +27,7 @@ enum {
     TRY_MS = 3000,
 };
 
-/* --- names and numbers on the wire
- * --------------------------------------------------------------------------------------------- */
+/* --- names and numbers on the wire */
 
 static void put16(struct buf *b, unsigned v)
 {
@@ -84,8 +83,7 @@ static const struct {
     [DNS_HMAC_SHA512] = {"hmac-sha512", "SHA512", 64},
 };
 
-/* --- TSIG (RFC 8945 section 4.2 and 4.3)
- * --------------------------------------------------------------------------------------- */
+/* --- TSIG (RFC 8945 section 4.2 and 4.3) */
 
 struct tsig {
     int64_t time;
@@ -155,8 +153,7 @@ static int sign(struct buf *b, const struct dns_key *k, uint16_t id, int64_t now
     return 0;
 }
 
-/* --- the question
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the question */
 
 static bool put_rdata(const struct dns_update *u, struct buf *out)
 {
@@ -206,8 +203,7 @@ int dns_update_build(const struct dns_update *u, const struct dns_key *k, uint16
     return rc == 0 && out->overflow ? err_set(e, -EMSGSIZE, "the update of DNS is too long") : rc;
 }
 
-/* --- the answer
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the answer */
 
 /* Past a name, compressed or not. False: it goes beyond the end. */
 static bool skip_name(struct span s, size_t *at)
@@ -369,8 +365,7 @@ int dns_update_read(struct span s, const struct dns_key *k, uint16_t id,
     return rcode == 0 ? 0 : refused(rcode, k, e);
 }
 
-/* --- over the network
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- over the network */
 
 bool dns_server_parse(const char *text, struct sockaddr_storage *ret)
 {

@@ -37,8 +37,7 @@ enum {
     DIGEST = 32,
 };
 
-/* --- both digests of what goes by
- * ------------------------------------------------------------------------------------------ */
+/* --- both digests of what goes by */
 
 struct digests {
     EVP_MD_CTX *sum;
@@ -84,9 +83,7 @@ static int derive(struct span pass, struct span salt, uint32_t rounds, unsigned 
                : -ENOMEM;
 }
 
-/* --- out
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- out */
 
 struct saving {
     struct call *call;
@@ -272,9 +269,7 @@ int cmd_ca_backup(struct call *c, struct err *e)
     return r;
 }
 
-/* --- in
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- in */
 
 static int damaged(const char *file, struct err *e)
 {

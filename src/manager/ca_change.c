@@ -45,8 +45,7 @@ int ca_passphrase(struct call *c, const char *what, struct buf *out, struct err 
                                                : password_ask(what, out, e);
 }
 
-/* --- the root's key
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the root's key */
 
 int ca_export_key(struct call *c, const char *id, struct span pass, struct buf *der, struct err *e)
 {
@@ -255,8 +254,7 @@ int cmd_ca_root_import(struct call *c, struct err *e)
     return r < 0 ? r : view_done(c, NULL, "The root's key is back.");
 }
 
-/* --- a new issuing CA, or a new root
- * -------------------------------------------------------------------------------------- */
+/* --- a new issuing CA, or a new root */
 
 static const struct view step_columns[] = {
     {"STEP",   "step",   VIEW_TEXT, 0},
@@ -401,8 +399,7 @@ int cmd_ca_rollover(struct call *c, struct err *e)
     return ca_show_steps(c, steps);
 }
 
-/* --- the issuing CA is compromised
- * ------------------------------------------------------------------------------------- */
+/* --- the issuing CA is compromised */
 
 void ca_add_step(json_t *steps, const char *step, const char *what, const char *result)
 {

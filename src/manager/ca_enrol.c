@@ -81,8 +81,7 @@ static int take_away(struct call *c, enum enrol_verb verb, const char *what, str
     return view_done(c, v, "%s %s is removed.", what, m.name);
 }
 
-/* --- ACME
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- ACME */
 
 static const struct view eab_fields[] = {
     {"Name",     "name",     VIEW_TEXT, 0},
@@ -161,8 +160,7 @@ int cmd_ca_acme_order_list(struct call *c, struct err *e)
     return list(c, ENROL_ORDER_LIST, VIEW(order_columns), "There is no order.", e);
 }
 
-/* --- EST
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- EST */
 
 static const struct view password_fields[] = {
     {"Name",     "name",     VIEW_TEXT, 0},

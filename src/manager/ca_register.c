@@ -14,8 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* --- certificates out of the CA
- * ----------------------------------------------------------------------------------------- */
+/* --- certificates out of the CA */
 
 /* The chain of a CA_ISSUE: to the file, or printed. */
 static int hand_out(struct call *c, struct span reply, struct err *e)
@@ -118,8 +117,7 @@ int cmd_ca_issue(struct call *c, struct err *e)
     return r < 0 ? r : hand_out(c, buf_span(&reply), e);
 }
 
-/* --- requests that wait
- * ------------------------------------------------------------------------------------------------- */
+/* --- requests that wait */
 
 static const struct view request_columns[] = {
     {"ID",       "id",          VIEW_NUMBER, 0},
@@ -208,8 +206,7 @@ int cmd_ca_unhold(struct call *c, struct err *e)
     return r < 0 ? r : view_done(c, NULL, "Certificate %s is good again.", serial);
 }
 
-/* --- searching
- * -------------------------------------------------------------------------------------------------------- */
+/* --- searching */
 
 int ca_parse_search(const struct call *c, struct ca_find_msg *q, struct err *e)
 {
@@ -233,8 +230,7 @@ int ca_parse_search(const struct call *c, struct ca_find_msg *q, struct err *e)
     return parse_days(c, OPT_EXPIRES_WITHIN, &q->days, e);
 }
 
-/* --- profiles
- * --------------------------------------------------------------------------------------------------------- */
+/* --- profiles */
 
 static void push_if(json_t *list, bool on, const char *word)
 {

@@ -9,8 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-/* --- the request
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the request */
 
 static int field(const struct call *c, enum option_id o, char *dst, size_t size, struct err *e)
 {
@@ -76,8 +75,7 @@ int cmd_ca_request(struct call *c, struct err *e)
                      file);
 }
 
-/* --- the answer
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the answer */
 
 static int add_file(const char *path, struct chain *add, struct err *e)
 {

@@ -15,9 +15,7 @@
 
 enum { TRIES = 3, EXPORT_MODE = 0600, EXPORT_MAX = 1 << 20 };
 
-/* --- the key at keyd
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the key at keyd */
 
 int cert_import_key(struct call *c, const struct container_key *k, const char *label,
                     unsigned purposes, bool exportable, struct key_info *ret, struct err *e)
@@ -97,9 +95,7 @@ static int key_for(struct call *c, const struct cert_import *i, struct key_info 
         ret->label, i->vserver);
 }
 
-/* --- importing
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- importing */
 
 static int prepare(struct cert_import *i, struct err *e)
 {
@@ -222,9 +218,7 @@ int cmd_cert_replace(struct call *c, struct err *e)
     return c->arg_count > 1 ? cmd_cert_import(c, e) : cmd_cert_issue(c, e);
 }
 
-/* --- exporting
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- exporting */
 
 static int export_key(struct call *c, const char *id, struct span passphrase, struct buf *ret,
                       struct err *e)

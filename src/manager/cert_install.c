@@ -193,9 +193,7 @@ int cmd_cert_install(struct call *c, struct err *e)
     return r;
 }
 
-/* --- the short ones
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the short ones */
 
 json_t *cert_take_of(struct call *c, enum msg_id id, const char *vserver, const char *from,
                      struct err *e)

@@ -23,9 +23,7 @@
 
 enum { RESULT_MAX = 512 * 1024, OPEN_SECONDS = 60, OPEN_MEMORY = 512 << 20 };
 
-/* --- the child
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- the child */
 
 /* Whatever OpenSSL wants from files it must have before the walls go up. */
 static void warm_up(bool legacy)
@@ -98,9 +96,7 @@ _Noreturn static void open_in_child(int fd, struct span files, const char *const
     _exit(0);
 }
 
-/* --- its parent
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- its parent */
 
 static int read_result(int fd, struct buf *out)
 {

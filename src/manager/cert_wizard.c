@@ -38,9 +38,7 @@ static bool always(const struct wizard *w)
     return true;
 }
 
-/* --- the pending request
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the pending request */
 
 /* File names with commas between. */
 static bool add_files(struct wizard *w, struct cert_files *f, struct err *e)
@@ -150,9 +148,7 @@ static enum move page_cancel(struct wizard *w)
     return wizard_finished(w, "The pending request of ", w->vserver->name, " is deleted.");
 }
 
-/* --- the menu
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- the menu */
 
 static const struct course courses[] = {
     {"Process the pending request and install the certificate",

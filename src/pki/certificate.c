@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- keys
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- keys */
 
 static bool ec_type(EVP_PKEY *key, char ret[16])
 {
@@ -70,9 +68,7 @@ const EVP_MD *key_digest(const char *key_type)
     return strcmp(key_type, "p521") == 0 ? EVP_sha512() : EVP_sha256();
 }
 
-/* --- parsing
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- parsing */
 
 static void put_text(char *dst, size_t size, struct span s)
 {
@@ -350,9 +346,7 @@ void certificate_free(struct certificate *c)
     free(c);
 }
 
-/* --- questions
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- questions */
 
 bool certificate_spki(const struct certificate *c, struct buf *out)
 {
@@ -392,9 +386,7 @@ bool certificate_name_matches(const struct certificate *c, const struct cert_nam
     return false;
 }
 
-/* --- chains as bytes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- chains as bytes */
 
 void chain_done(struct chain *c)
 {

@@ -275,8 +275,7 @@ static enum chain_fault check_links(const struct chain *c, const struct chain_wa
                  who(top, c->n - 1), top->issuer);
 }
 
-/* --- the same asked of OpenSSL, which knows the rest of RFC 5280
- * ---------------------------------------------------- */
+/* --- the same asked of OpenSSL, which knows the rest of RFC 5280 */
 
 static enum chain_fault fault_of(int code)
 {
@@ -393,9 +392,7 @@ enum chain_fault chain_check(const struct chain *c, const struct chain_want *w, 
     return check_openssl(c, w, e);
 }
 
-/* --- order
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- order */
 
 static struct certificate *take(struct chain *c, size_t i)
 {

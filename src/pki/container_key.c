@@ -36,9 +36,7 @@ struct opening {
     struct err *e;
 };
 
-/* --- what it costs
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- what it costs */
 
 static int spend(struct opening *o, long iterations)
 {
@@ -187,9 +185,7 @@ static int wrong_passphrase(struct opening *o)
     return err_set(o->e, -EACCES, "the passphrase is wrong, or the file is damaged");
 }
 
-/* --- keys
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- keys */
 
 static int put_key(struct opening *o, EVP_PKEY *key)
 {
@@ -254,9 +250,7 @@ static int take_encrypted(struct opening *o, const X509_SIG *sig)
     return rc;
 }
 
-/* --- PKCS#12
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- PKCS#12 */
 
 static void take_name(struct opening *o, PKCS12_SAFEBAG *bag)
 {
@@ -393,9 +387,7 @@ static int open_pkcs12(struct opening *o, struct span file)
     return rc;
 }
 
-/* --- PEM
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- PEM */
 
 static int take_plain(struct opening *o, struct span der)
 {
@@ -487,9 +479,7 @@ int container_open(struct span file, struct span passphrase, bool legacy, struct
     return open_pkcs12(&o, file);
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- writing */
 
 enum { WRITE_ITERATIONS = 100000 };
 

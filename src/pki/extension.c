@@ -120,8 +120,7 @@ int subject_write(const struct cert_subject *s, X509_NAME *name, struct err *e)
     return 0;
 }
 
-/* --- addresses of lists and certificates
- * --------------------------------------------------------------------------------- */
+/* --- addresses of lists and certificates */
 
 ASN1_IA5STRING *uri_string(const char *text)
 {

@@ -78,9 +78,7 @@ unsigned identity_uses(const struct identity *id, const char *key)
     return n;
 }
 
-/* --- the one setter
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the one setter */
 
 static uint8_t slot_number(const struct identity *id, const struct identity_slot *s)
 {

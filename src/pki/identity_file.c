@@ -15,9 +15,7 @@
 #define MAGIC_1 "sealpost identity 1\n"
 enum { SUM_BYTES = 32, ROOTS_TEXT_MAX = 24 * 1024 };
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- writing */
 
 static void wr_slot(struct buf *b, const struct identity_slot *s)
 {
@@ -74,9 +72,7 @@ bool identity_write(const struct identity *id, struct buf *out)
     return buf_put(out, sum, sizeof(sum));
 }
 
-/* --- reading
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- reading */
 
 /* Has the slot what its state promises? */
 static bool slot_whole(const struct identity_slot *s)
@@ -219,9 +215,7 @@ int identity_read(struct span bytes, struct identity *ret, struct err *e)
     return 0;
 }
 
-/* --- for people
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- for people */
 
 static void json_certificate(const struct identity_slot *s, struct buf *out)
 {

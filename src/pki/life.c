@@ -86,8 +86,7 @@ static bool chain_fits_key(const struct identity_slot *s, const struct life_key 
     return ok;
 }
 
-/* --- keys that several slots may name
- * ------------------------------------------------------------------------------------------ */
+/* --- keys that several slots may name */
 
 bool life_names_key(const struct life *l, const char *key)
 {
@@ -117,8 +116,7 @@ int life_make_room(struct life *l, struct err *e)
     return l->id.retired_count < IDENTITY_RETIRED_MAX ? 0 : forget(l, 0, "too many are kept", e);
 }
 
-/* --- the steps of a new certificate, by the state of the next slot
- * ------------------------------------------------------ */
+/* --- the steps of a new certificate, by the state of the next slot */
 
 static int step_make_key(struct life *l, const char *why, struct err *e)
 {
@@ -463,9 +461,7 @@ static const step_fn steps[IDENTITY_STATE_COUNT] = {
     [IDENTITY_ISSUED] = step_check,  [IDENTITY_STAGED] = step_swap,
 };
 
-/* --- giving up
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- giving up */
 
 int life_give_up(struct life *l, const char *why, struct err *e)
 {
@@ -570,9 +566,7 @@ void life_succeeded(struct life *l)
     l->failure[0] = '\0';
 }
 
-/* --- after a start
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- after a start */
 
 /* 1: the slot's key is there (and fits its chain, if it has one); 0: not; negative: ask later */
 static int slot_holds(struct life *l, const struct identity_slot *s, struct err *e)
@@ -712,9 +706,7 @@ void life_show(const struct life *l,
              identity_chain(&l->id.next));
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- time */
 
 /* 0 … 999, the same after every start: virtual servers do not all renew at once, and the date that
  * was shown stays. A serial is hexadecimal and drawn at random. */

@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- a request that waits
- * -------------------------------------------------------------------------------------------------
- */
+/* --- a request that waits */
 
 int life_drop_pending(struct life *l, const char *why, struct err *e)
 {
@@ -126,8 +124,7 @@ int life_cancel(struct life *l, struct err *e)
                                                 : life_drop_pending(l, "cancelled", e);
 }
 
-/* --- an answer, or a certificate with its key
- * -------------------------------------------------------------------------------- */
+/* --- an answer, or a certificate with its key */
 
 static int offered_key(struct life *l, const struct life_offer *o, struct life_key *ret,
                        struct err *e)
@@ -267,9 +264,7 @@ void life_release(struct life *l)
     l->held = false;
 }
 
-/* --- the ways back
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the ways back */
 
 int life_remove(struct life *l, struct err *e)
 {

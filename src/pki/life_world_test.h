@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- keyd, CA, disk and workers of this test
- * ------------------------------------------------------------------------------ */
+/* --- keyd, CA, disk and workers of this test */
 
 struct fake_key {
     char id[IDENTITY_KEY_ID_MAX + 1], label[100];
@@ -309,8 +308,7 @@ static const struct life_ops life_world_ops = {
     .may_swap = may_swap,
 };
 
-/* --- the process, its death and its next life
- * ------------------------------------------------------------------------------ */
+/* --- the process, its death and its next life */
 
 static inline void begin(void)
 {

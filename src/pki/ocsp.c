@@ -13,9 +13,7 @@ struct ocsp_id {
     char serial[CERTIFICATE_SERIAL_MAX];
 };
 
-/* --- questions
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- questions */
 
 static void read_serial(struct ocsp_id *out)
 {
@@ -144,9 +142,7 @@ const char *ocsp_id_serial(const struct ocsp_question *q, unsigned i)
     return q->ids[i].serial;
 }
 
-/* --- answers
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- answers */
 
 static bool add_status(OCSP_BASICRESP *basic, const struct ocsp_plan *p, unsigned i)
 {

@@ -114,9 +114,7 @@ int request_make_ca(EVP_PKEY *key, struct span spki, const struct cert_subject *
     return make(key, spki, subject, &(struct asked_for){.permitted = permitted}, ret_der, e);
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- reading */
 
 static void read_common_name(const X509_NAME *name, char *dst, size_t size)
 {

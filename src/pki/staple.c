@@ -63,8 +63,7 @@ bool staple_question(const struct certificate *leaf, const struct certificate *i
     return n > 0;
 }
 
-/* --- an answer
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- an answer */
 
 static int open_answer(struct span der, OCSP_BASICRESP **ret, struct err *e)
 {

@@ -100,9 +100,7 @@ int cert_subject_check(const struct cert_subject *s, struct err *e)
     return 0;
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- reading */
 
 static void read_field(const X509_NAME *name, int nid, char dst[CERT_FIELD_BYTES + 1])
 {

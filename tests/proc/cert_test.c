@@ -45,9 +45,7 @@ static const char conf_vservers[] =
     "}\n"
     ");\n";
 
-/* --- processes
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- processes */
 
 enum who { KEYD, CAD, CERTD, WHO_COUNT };
 static const enum role roles[WHO_COUNT] = {ROLE_KEYD, ROLE_CAD, ROLE_CERTD};
@@ -268,9 +266,7 @@ static void end(void)
     nftw(t.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- talking
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- talking */
 
 static struct told *told_of(const char *vserver)
 {
@@ -392,8 +388,7 @@ static bool has(struct buf *b, const char *what)
     return strstr(buf_cstr(b), what) != NULL;
 }
 
-/* --- is what is shown any good?
- * -------------------------------------------------------------------------------------------- */
+/* --- is what is shown any good? */
 
 static const char *in_root(const char *name)
 {
@@ -504,9 +499,7 @@ static size_t keys_of(const char *label)
     return n;
 }
 
-/* --- tests
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- tests */
 
 static const char imap_names[] = "mail.example.org localhost 127.0.0.1 ::1";
 static const char smtp_names[] = "mx.example.org mail.example.org";
@@ -725,8 +718,7 @@ TEST(what_is_revoked_is_replaced)
     end();
 }
 
-/* --- what cad answers to processes that were taken over
- * ------------------------------------------------------------------------ */
+/* --- what cad answers to processes that were taken over */
 
 static int ask_as_certd(int fd, const char *profile, const char *names, struct span request,
                         struct buf *reply)
@@ -982,8 +974,7 @@ TEST(hostile_peers_end_their_link_only)
     end();
 }
 
-/* --- what strangers ask through the HTTP virtual servers
- * --------------------------------------------------------------------- */
+/* --- what strangers ask through the HTTP virtual servers */
 
 static int ask_public(int fd, enum msg_id id, struct span body, struct buf *reply)
 {

@@ -56,8 +56,7 @@ void cad_open(struct child *c)
     key_provider_init(keyd_link, c);
 }
 
-/* --- root.pem, for clients to take
- * ------------------------------------------------------------------------------------ */
+/* --- root.pem, for clients to take */
 
 struct pem_job {
     char path[320];
@@ -119,8 +118,7 @@ void cad_changed(struct cad *d)
         link_send(certd, MSG_CA_CHANGED, SPAN_EMPTY, NULL, 0);
 }
 
-/* --- the CA that the configuration wants
- * -------------------------------------------------------------------------------- */
+/* --- the CA that the configuration wants */
 
 static int ensure_once(struct cad *d, struct err *e)
 {

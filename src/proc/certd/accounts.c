@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* --- the account
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the account */
 
 /* Its key must not change under an order that is under way. */
 static int not_busy(const struct certd *d, const char *authority, struct err *e)
@@ -106,8 +105,7 @@ void msg_cert_authority(void *arg, struct msg *m)
     link_reply(link, id, call, rc, rc < 0 ? span_cstr(e.text) : buf_span(&out), NULL, 0);
 }
 
-/* --- what it has issued
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what it has issued */
 
 /* The slot that holds that serial; "": what is in use. */
 static const struct identity_slot *find_slot(const struct vserver_life *v, const char *serial)

@@ -60,8 +60,7 @@ static void account_keep(const struct authority *a)
     memcpy(v->url, a->client.account, sizeof(v->url));
 }
 
-/* --- files
- * ------------------------------------------------------------------------------------------------------------------- */
+/* --- files */
 
 struct file_job {
     char path[2000];
@@ -119,8 +118,7 @@ static int trust(struct certd *d, const char *file, struct tls_client_context **
     return *ret ? 0 : err_wrap(e, -EBADMSG, "%s", file[0] ? file : SYSTEM_TRUST);
 }
 
-/* --- the network
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the network */
 
 static int open_resolver(struct certd *d, struct err *e)
 {
@@ -140,8 +138,7 @@ int authority_web(struct certd *d, struct web *ret, struct err *e)
     return rc < 0 ? rc : trust(d, "", &ret->tls, e);
 }
 
-/* --- the account key
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the account key */
 
 static int open_key(const struct key_info *k, const char *name, EVP_PKEY **ret_signer,
                     EVP_PKEY **ret_public, struct err *e)
@@ -260,8 +257,7 @@ static int take_key(struct certd *d, struct authority *a, struct err *e)
     return rc;
 }
 
-/* --- all of it
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- all of it */
 
 static struct conf *copy_conf(const struct conf *c)
 {

@@ -98,8 +98,7 @@ static void on_conf(struct child *c, const struct conf *old)
     trust_follow(c->state);
 }
 
-/* --- a worker that comes (again) learns what it shows
- * --------------------------------------------------------------------- */
+/* --- a worker that comes (again) learns what it shows */
 
 struct showing {
     struct certd *certd;
@@ -146,9 +145,7 @@ static void on_peer(struct child *c, struct link *l)
     trust_show(d, l);
 }
 
-/* --- figures
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- figures */
 
 static void on_status(struct child *c, struct buf *json)
 {

@@ -61,8 +61,7 @@ static uint8_t mode_of(const struct vserver_life *v)
     return cv && cv->enabled ? cv->dane : DANE_OFF;
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the file */
 
 struct file_job {
     char path[400];
@@ -115,8 +114,7 @@ static void load(struct dane *k)
     k->loaded = true;
 }
 
-/* --- into DNS, and out of it
- * ------------------------------------------------------------------------------------------------- */
+/* --- into DNS, and out of it */
 
 /* What the configuration says, copied: it may change while we wait. */
 struct primary {
@@ -275,8 +273,7 @@ static void follow(struct dane *k, int64_t now)
     log_warn("DANE of %s: %s; trying again in %" PRId64 " s", k->v->name, k->failure, pause);
 }
 
-/* --- which there should be, when that changes
- * ------------------------------------------------------------------------------- */
+/* --- which there should be, when that changes */
 
 static bool in_zone(const char *owner, const char *zone)
 {
@@ -302,8 +299,7 @@ static void collect(struct dane *k, bool wanted)
             records_drop(&k->want, &k->want.v[i]);
 }
 
-/* --- the wait
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the wait */
 
 static void wait_end(struct dane *k)
 {
@@ -449,8 +445,7 @@ static void watch(struct dane *k)
     }
 }
 
-/* --- the fiber
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the fiber */
 
 static void lead(void *arg)
 {
@@ -495,8 +490,7 @@ void dane_begin(struct vserver_life *v)
     fiber_start(v->certd->child->loop, lead, k, "certd.dane");
 }
 
-/* --- asked by the life
- * ------------------------------------------------------------------------------------------------------- */
+/* --- asked by the life */
 
 int dane_may_swap(void *arg, const struct identity_slot *current, const struct identity_slot *next,
                   char note[IDENTITY_NOTE_MAX + 1], struct err *e)
@@ -526,8 +520,7 @@ bool dane_keeps_key(const struct vserver_life *v)
     return mode_of(v) == DANE_PRINT && !v->life.revoked;
 }
 
-/* --- for people and machines
- * -------------------------------------------------------------------------------------------------- */
+/* --- for people and machines */
 
 const char *dane_reason(const struct vserver_life *v)
 {

@@ -47,8 +47,7 @@ static void set_want(struct vserver_life *v)
     cert_names_done(&public);
 }
 
-/* --- the fiber of a virtual server
- * -------------------------------------------------------------------------------------- */
+/* --- the fiber of a virtual server */
 
 static void load(struct vserver_life *v)
 {

@@ -23,9 +23,7 @@ static struct child *child_of(const struct vserver_life *v)
     return v->certd->child;
 }
 
-/* --- keys
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- keys */
 
 static int keyd_error(int rc, const char *doing, const char *what, struct err *e)
 {
@@ -219,9 +217,7 @@ static EVP_PKEY *op_key_signer(void *arg, const struct life_key *key)
     return key_handle(key->id, KEY_CSR, span_of(key->spki, key->spki_bytes));
 }
 
-/* --- the own CA
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the own CA */
 
 static int call_cad(struct certd *d, enum msg_id id, struct span body, struct buf *reply,
                     struct err *e)
@@ -327,9 +323,7 @@ static const struct chain *op_roots(void *arg)
     return v->certd->roots.n ? &v->certd->roots : NULL;
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the file */
 
 struct file_job {
     char path[400], aside[420];
@@ -396,9 +390,7 @@ void life_file_put_aside(struct vserver_life *v)
         log_error("%s was put aside as %s", j.path, j.aside);
 }
 
-/* --- the workers
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- the workers */
 
 static void op_show(void *arg, const char *vserver, unsigned slot, const char *key_id,
                     const char *serial, struct span chain)

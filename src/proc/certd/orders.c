@@ -28,8 +28,7 @@ const char *leader_authority(const struct identity_slot *s)
     return asked && s->source == IDENTITY_EXTERNAL ? s->origin : "";
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the file */
 
 struct file_job {
     char path[400];
@@ -84,8 +83,7 @@ static void load(struct leader *l)
     buf_done(&j.bytes);
 }
 
-/* --- one course at the CA
- * ------------------------------------------------------------------------------------------------------ */
+/* --- one course at the CA */
 
 /* Is the request still there that it is for? */
 static bool wanted(const struct running *r)
@@ -225,8 +223,7 @@ static int run_est(struct running *r, struct span csr, struct buf *ret_pem, bool
     return est_course_run(&k, ret_pem, ret_passes, e);
 }
 
-/* --- the answer
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the answer */
 
 struct answer {
     struct chain certificates;
@@ -273,8 +270,7 @@ static int install(struct running *r, struct span pem, struct err *e)
                : rc;
 }
 
-/* --- results
- * ------------------------------------------------------------------------------------------------------------------- */
+/* --- results */
 
 void leader_failed(struct leader *l, const char *authority, bool passes, uint32_t wish,
                    const struct err *why)
@@ -347,8 +343,7 @@ static void run_order(struct leader *l)
     request_free(q);
 }
 
-/* --- one look
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- one look */
 
 static void follow_pending(struct leader *l)
 {
@@ -441,8 +436,7 @@ void orders_placed(struct vserver_life *v)
     fiber_cond_broadcast(&v->wake);
 }
 
-/* --- for people and machines
- * ---------------------------------------------------------------------------------------------------- */
+/* --- for people and machines */
 
 static void put_member(struct buf *out, const char *name, const char *value)
 {

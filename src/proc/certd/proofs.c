@@ -44,8 +44,7 @@ static void drop(struct active *v)
     free(v);
 }
 
-/* --- http-01
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- http-01 */
 
 static int http_present(struct certd *d, const struct authority *a, struct acme_proof *p,
                         struct err *e)
@@ -79,8 +78,7 @@ void msg_cert_challenge(void *arg, struct msg *m)
     msg_reply(m, -ENOENT, SPAN_EMPTY);
 }
 
-/* --- tls-alpn-01
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- tls-alpn-01 */
 
 static bool put_proof(const struct active *v, bool over, struct buf *body)
 {
@@ -204,8 +202,7 @@ void proofs_tidy(struct certd *d)
     free(keys);
 }
 
-/* --- dns-01
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- dns-01 */
 
 static int dns_names(const struct acme_proof *p, struct cert_command_msg *m, struct err *e)
 {
@@ -292,8 +289,7 @@ static void update_withdraw(struct certd *d, const struct authority *a, struct a
         log_warn("authority %s: a challenge stays in DNS: %s", a->conf->name, e.text);
 }
 
-/* --- by what the configuration says
- * -------------------------------------------------------------------------------------------- */
+/* --- by what the configuration says */
 
 static const struct {
     int (*present)(struct certd *d, const struct authority *a, struct acme_proof *p, struct err *e);

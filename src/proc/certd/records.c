@@ -41,8 +41,7 @@ void records_drop(struct records *r, struct record *one)
     *one = r->v[--r->n];
 }
 
-/* --- which there should be
- * --------------------------------------------------------------------------------------------------- */
+/* --- which there should be */
 
 static void add_record(struct records *r, const char *owner, const struct dns_tlsa *t, bool next)
 {
@@ -111,8 +110,7 @@ void records_of(const struct conf *c, const struct conf_vserver *v, const struct
                  RECORDS_MAX);
 }
 
-/* --- the file
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the file */
 
 bool records_write(const struct records *r, struct buf *out)
 {

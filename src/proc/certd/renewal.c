@@ -33,8 +33,7 @@ void leader_follow_serial(struct leader *l)
     o->alarmed = 0;
 }
 
-/* --- renewal
- * ------------------------------------------------------------------------------------------------------------------- */
+/* --- renewal */
 
 static int do_renew(struct vserver_life *v, void *arg, struct err *e)
 {
@@ -124,8 +123,7 @@ void leader_renew(struct leader *l)
         leader_failed(l, l->v->life.id.current.origin, true, 0, &e);
 }
 
-/* --- rehearsal
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- rehearsal */
 
 int leader_rehearse(struct leader *l, const char *authority, int64_t now, struct err *ret_why)
 {
@@ -168,8 +166,7 @@ int leader_rehearse(struct leader *l, const char *authority, int64_t now, struct
     return rc;
 }
 
-/* --- the end comes near
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the end comes near */
 
 static int do_second(struct vserver_life *v, void *arg, struct err *e)
 {
@@ -266,8 +263,7 @@ void leader_watch_end(void *arg)
     }
 }
 
-/* --- asked for
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- asked for */
 
 void msg_cert_rehearse(void *arg, struct msg *m)
 {

@@ -20,8 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- answers: m is not touched behind a suspension, the asker may be gone
- * ----------------------------------------------------- */
+/* --- answers: m is not touched behind a suspension, the asker may be gone */
 
 struct asker {
     struct certd *certd;
@@ -56,9 +55,7 @@ static int named(const struct asker *a, struct span body, struct vserver_life **
     return *ret ? 0 : -ENOENT;
 }
 
-/* --- requests
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- requests */
 
 static void put_names(const struct cert_names *n, struct buf *out)
 {
@@ -210,8 +207,7 @@ void msg_cert_cancel(void *arg, struct msg *m)
     answer(&a, rc, &e, &out);
 }
 
-/* --- files that are offered
- * ---------------------------------------------------------------------------------------------- */
+/* --- files that are offered */
 
 struct offering {
     struct cert_offer_msg m;
@@ -410,9 +406,7 @@ void msg_cert_offer(void *arg, struct msg *m)
     buf_done(&o.text);
 }
 
-/* --- others
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- others */
 
 static void answer_life(const struct asker *a, int rc, const struct err *e,
                         const struct vserver_life *v)

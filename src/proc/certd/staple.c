@@ -94,8 +94,7 @@ static void forget(struct held *h)
     h->must = false;
 }
 
-/* --- to the workers
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- to the workers */
 
 static void write_note(const struct stapler *k, const struct held *h, struct buf *out)
 {
@@ -153,8 +152,7 @@ void staple_show(const struct certd *d, struct link *to)
     }
 }
 
-/* --- asking
- * --------------------------------------------------------------------------------------------------------------------- */
+/* --- asking */
 
 static unsigned mode_of(const struct vserver_life *v)
 {
@@ -328,8 +326,7 @@ int staple_before(void *arg, const char *vserver, const struct identity_slot *ne
     return rc;
 }
 
-/* --- on disk: the last answer for what is in service, as it came
- * ---------------------------------------------------------------------------------------- */
+/* --- on disk: the last answer for what is in service, as it came */
 
 struct keep_job {
     char path[400];
@@ -422,8 +419,7 @@ void staple_recall(struct vserver_life *v)
     shown_done(&x);
 }
 
-/* --- the fiber
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the fiber */
 
 static bool shown_now(const struct vserver_life *v, bool next, struct shown *ret)
 {
@@ -541,8 +537,7 @@ void staple_revoked(const struct vserver_life *v)
     staple_wake(v, true);
 }
 
-/* --- for people
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- for people */
 
 void staple_json(const struct vserver_life *v, struct buf *out)
 {
