@@ -9,92 +9,50 @@ struct carry {
     struct register_carried carried;
 };
 
-static struct span blob(struct reg_statement *q, int i)
+/* ?1, ?2, … in sql are the row's columns. How many rows it has changed. */
+static int64_t apply(struct carry *c, struct reg_statement *row, const char *sql, struct err *e)
 {
-    return span_of(sqlite3_column_blob(q->s, i), (size_t)sqlite3_column_bytes(q->s, i));
-}
+    struct reg_statement q;
+    int rc = reg_open(c->to, &q, sql, e);
 
-/* Runs it; how many rows it has changed. */
-static int64_t finish(struct reg_statement *q, struct err *e)
-{
-    int rc = reg_step(q, "written", e);
-    int64_t n = rc < 0 ? rc : sqlite3_changes(q->reg->db);
-
-    reg_close(q);
-    return n;
+    if (rc < 0)
+        return rc;
+    for (int i = 0; i < sqlite3_bind_parameter_count(q.s); i++)
+        sqlite3_bind_value(q.s, i + 1, sqlite3_column_value(row->s, i));
+    rc = reg_step(&q, "written", e);
+    reg_close(&q);
+    return rc < 0 ? rc : sqlite3_changes(c->to->db);
 }
 
 /* --- CAs */
 
-/* der, its parent's, key_id, subject, not_after, crl_number, revoked_at, reason */
 #define REVOKED_CAS                                                                                \
-    "SELECT c.der, p.der, c.key_id, c.subject, c.not_after, c.crl_number, c.revoked_at, c.reason"  \
+    "SELECT c.der AS '?1', c.revoked_at AS '?2', c.reason AS '?3', p.der AS '?4',"                 \
+    " c.key_id AS '?5', c.subject AS '?6', c.not_after AS '?7', c.crl_number AS '?8'"              \
     " FROM ca c LEFT JOIN ca p ON p.id=c.parent WHERE c.state='revoked' ORDER BY c.id"
 
-static int64_t revoke_known(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(c->to, &q,
-                      "UPDATE ca SET state='revoked', revoked_at=?2, reason=?3 WHERE der=?1 AND"
-                      " state<>'revoked'",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_blob(&q, blob(row, 0));
-    reg_int(&q, sqlite3_column_int64(row->s, 6));
-    reg_int(&q, sqlite3_column_int64(row->s, 7));
-    return finish(&q, e);
-}
+static const char revoke_known_ca[] =
+    "UPDATE ca SET state='revoked', revoked_at=?2, reason=?3 WHERE der=?1 AND state<>'revoked'";
 
 /* Made and revoked after the backup: a root that comes back has to list it. */
-static int64_t add_unknown(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(c->to, &q,
-                      "INSERT INTO ca(kind, key_id, parent, state, subject, not_after, crl_number,"
-                      " der, revoked_at, reason)"
-                      " SELECT 'issuing', ?3, p.id, 'revoked', ?4, ?5, ?6, ?1, ?7, ?8 FROM ca p"
-                      " WHERE p.der=?2 AND NOT EXISTS(SELECT 1 FROM ca WHERE der=?1)",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_blob(&q, blob(row, 0));
-    reg_blob(&q, blob(row, 1));
-    reg_text(&q, reg_column(row, 2));
-    reg_text(&q, reg_column(row, 3));
-    for (int i = 4; i < 8; i++)
-        reg_int(&q, sqlite3_column_int64(row->s, i));
-    return finish(&q, e);
-}
+static const char add_unknown_ca[] =
+    "INSERT INTO ca(kind, der, revoked_at, reason, parent, key_id, subject, not_after, crl_number,"
+    " state)"
+    " SELECT 'issuing', ?1, ?2, ?3, p.id, ?5, ?6, ?7, ?8, 'revoked' FROM ca p"
+    " WHERE p.der=?4 AND NOT EXISTS(SELECT 1 FROM ca WHERE der=?1)";
 
 /* All that it has issued went with it, also what only the backup knows; after those that were revoked
  * for a reason of their own. */
-static int carry_issued(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int64_t n;
-    int rc = reg_open(c->to, &q,
-                      "UPDATE certificate SET state='revoked', revoked_at=?2, reason=?3,"
-                      " change=(SELECT crl_number FROM ca WHERE ca.id=certificate.issuer)"
-                      " WHERE issuer=(SELECT id FROM ca WHERE der=?1) AND not_after>=?2 AND"
-                      " (state='issued' OR reason=6)",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_blob(&q, blob(row, 0));
-    reg_int(&q, sqlite3_column_int64(row->s, 6));
-    reg_int(&q, sqlite3_column_int64(row->s, 7));
-    n = finish(&q, e);
-    c->carried.certificates += n > 0 ? n : 0;
-    return n < 0 ? (int)n : 0;
-}
+static const char revoke_issued[] =
+    "UPDATE certificate SET state='revoked', revoked_at=?2, reason=?3,"
+    " change=(SELECT crl_number FROM ca WHERE ca.id=certificate.issuer)"
+    " WHERE issuer=(SELECT id FROM ca WHERE der=?1) AND not_after>=?2 AND"
+    " (state='issued' OR reason=6)";
 
 static int carry_ca(struct carry *c, struct reg_statement *row, struct err *e)
 {
-    int64_t known = revoke_known(c, row, e), added = known < 0 ? known : add_unknown(c, row, e);
+    int64_t known = apply(c, row, revoke_known_ca, e);
+    int64_t added = known < 0 ? known : apply(c, row, add_unknown_ca, e);
 
     if (added < 0)
         return (int)added;
@@ -102,92 +60,56 @@ static int carry_ca(struct carry *c, struct reg_statement *row, struct err *e)
     return 0;
 }
 
+static int carry_issued(struct carry *c, struct reg_statement *row, struct err *e)
+{
+    int64_t n = apply(c, row, revoke_issued, e);
+
+    c->carried.certificates += n > 0 ? n : 0;
+    return n < 0 ? (int)n : 0;
+}
+
 /* --- certificates */
 
-/* serial, revoked_at, reason, issuer's der, subject, names, profile, spki, requester, not_before,
- * not_after, issued_at, part, der, the part's url */
 #define REVOKED_CERTIFICATES                                                                       \
-    "SELECT x.serial, x.revoked_at, x.reason, c.der, x.subject, x.names, x.profile, x.spki,"       \
-    " x.requester, x.not_before, x.not_after, x.issued_at, x.part, x.der, coalesce(p.url,'')"      \
+    "SELECT x.serial AS '?1', x.revoked_at AS '?2', x.reason AS '?3', c.der AS '?4',"              \
+    " x.subject AS '?5', x.names AS '?6', x.profile AS '?7', x.spki AS '?8',"                      \
+    " x.requester AS '?9', x.not_before AS '?10', x.not_after AS '?11', x.issued_at AS '?12',"     \
+    " x.part AS '?13', x.der AS '?14', coalesce(p.url,'') AS '?15'"                                \
     " FROM certificate x JOIN ca c ON c.id=x.issuer"                                               \
     " LEFT JOIN part p ON p.issuer=x.issuer AND p.part=x.part"                                     \
     " WHERE x.state='revoked' ORDER BY x.id"
 
 /* On hold in the one and good in the other: on hold; what is final goes before both. */
-static int64_t revoke_certificate(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(c->to, &q,
-                      "UPDATE certificate SET state='revoked', revoked_at=?2, reason=?3,"
-                      " change=(SELECT crl_number FROM ca WHERE ca.id=certificate.issuer)"
-                      " WHERE serial=?1 AND (state='issued' OR (reason=6 AND ?3<>6))",
-                      e);
+static const char revoke_known[] =
+    "UPDATE certificate SET state='revoked', revoked_at=?2, reason=?3,"
+    " change=(SELECT crl_number FROM ca WHERE ca.id=certificate.issuer)"
+    " WHERE serial=?1 AND (state='issued' OR (reason=6 AND ?3<>6))";
 
-    if (rc < 0)
-        return rc;
-    reg_text(&q, reg_column(row, 0));
-    reg_int(&q, sqlite3_column_int64(row->s, 1));
-    reg_int(&q, sqlite3_column_int64(row->s, 2));
-    return finish(&q, e);
-}
+static const char add_unknown[] =
+    "INSERT INTO certificate(serial, state, revoked_at, reason, issuer, subject, names, profile,"
+    " spki, requester, not_before, not_after, issued_at, part, der, change)"
+    " SELECT ?1, 'revoked', ?2, ?3, c.id, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+    " c.crl_number FROM ca c WHERE c.der=?4 AND"
+    " NOT EXISTS(SELECT 1 FROM certificate WHERE serial=?1)";
 
-static int64_t insert_certificate(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_open(c->to, &q,
-                      "INSERT INTO certificate(serial, state, revoked_at, reason, issuer, subject,"
-                      " names, profile, spki, requester, not_before, not_after, issued_at, part,"
-                      " der, change)"
-                      " SELECT ?1, 'revoked', ?2, ?3, c.id, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-                      " ?13, ?14, c.crl_number FROM ca c WHERE c.der=?4 AND"
-                      " NOT EXISTS(SELECT 1 FROM certificate WHERE serial=?1)",
-                      e);
-
-    if (rc < 0)
-        return rc;
-    reg_text(&q, reg_column(row, 0));
-    reg_int(&q, sqlite3_column_int64(row->s, 1));
-    reg_int(&q, sqlite3_column_int64(row->s, 2));
-    reg_blob(&q, blob(row, 3));
-    for (int i = 4; i < 9; i++)
-        reg_text(&q, reg_column(row, i));
-    for (int i = 9; i < 13; i++)
-        reg_int(&q, sqlite3_column_int64(row->s, i));
-    reg_blob(&q, blob(row, 13));
-    return finish(&q, e);
-}
-
-/* It stands in the list that it names, and is found by its names. */
-static int64_t insert_beside(struct carry *c, struct reg_statement *row, struct err *e)
-{
-    struct reg_statement q;
-    int rc = reg_execute(c->to,
-                         "INSERT INTO certificate_text(rowid, text) SELECT id,"
-                         " names||' '||subject||' '||requester FROM certificate"
-                         " WHERE id=last_insert_rowid()",
-                         e);
-
-    if (rc == 0)
-        rc = reg_open(c->to, &q,
-                      "INSERT INTO part(issuer, part, url, issued) SELECT issuer, part, ?2, 1 FROM"
-                      " certificate WHERE serial=?1"
-                      " ON CONFLICT(issuer, part) DO UPDATE SET issued=issued+1",
-                      e);
-    if (rc < 0)
-        return rc;
-    reg_text(&q, reg_column(row, 0));
-    reg_text(&q, reg_column(row, 14));
-    return finish(&q, e);
-}
+/* It is found by its names, and stands in the list that it names. */
+static const char add_text[] =
+    "INSERT INTO certificate_text(rowid, text) SELECT id, names||' '||subject||' '||requester"
+    " FROM certificate WHERE serial=?1";
+static const char count_in_part[] =
+    "INSERT INTO part(issuer, part, url, issued) SELECT issuer, part, ?15, 1 FROM certificate"
+    " WHERE serial=?1 ON CONFLICT(issuer, part) DO UPDATE SET issued=issued+1";
 
 static int carry_certificate(struct carry *c, struct reg_statement *row, struct err *e)
 {
-    int64_t known = revoke_certificate(c, row, e);
-    int64_t added = known == 0 ? insert_certificate(c, row, e) : 0;
+    int64_t known = apply(c, row, revoke_known, e);
+    int64_t added = known == 0 ? apply(c, row, add_unknown, e) : 0;
     int64_t rc = known < 0 ? known : added;
 
     if (added > 0)
-        rc = insert_beside(c, row, e);
+        rc = apply(c, row, add_text, e);
+    if (added > 0 && rc >= 0)
+        rc = apply(c, row, count_in_part, e);
     if (rc < 0)
         return (int)rc;
     c->carried.certificates += known + added;
