@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "manager/evidence_capture.h"
 #include "manager/evidence_since.h"
-#include "manager/verify_html.h"
+#include "manager/html.h"
 #include "manager/view.h"
 
 #include <stdlib.h>
@@ -24,22 +24,6 @@ static const char style[] =
     "important}td.when{white-space:nowrap;color:var(--soft)}p.line{margin:0 0 10px;overflow-wrap:"
     "anywhere}";
 
-static void put(struct buf *out, const char *text)
-{
-    html_put(out, span_cstr(text));
-}
-
-static void put_time(struct buf *out, int64_t seconds)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    char text[40];
-
-    gmtime_r(&t, &tm);
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
-    put(out, text);
-}
-
 static int64_t integer_of(const json_t *o, const char *path)
 {
     return json_integer_value(view_get(o, path));
@@ -48,14 +32,14 @@ static int64_t integer_of(const json_t *o, const char *path)
 static void put_cell(struct buf *out, const char *class, const char *text)
 {
     buf_printf(out, "<td class=\"%s\">", class);
-    put(out, text);
+    html_puts(out, text);
     buf_put_cstr(out, "</td>");
 }
 
 static void put_code(struct buf *out, const char *text)
 {
     buf_put_cstr(out, "<td><code>");
-    put(out, text);
+    html_puts(out, text);
     buf_put_cstr(out, "</code></td>");
 }
 
@@ -76,7 +60,7 @@ static void put_side(struct buf *out, const char *class, const json_t *value)
         put_cell(out, "none", "none");
     else if (is_number_of_certificate(text)) {
         buf_printf(out, "<td class=\"%s\"><code>", class);
-        put(out, text);
+        html_puts(out, text);
         buf_put_cstr(out, "</code></td>");
     } else
         put_cell(out, class, text);
@@ -92,7 +76,7 @@ static void put_change(const json_t *row, struct buf *out)
     put_cell(out, "what", view_string(row, "what"));
     if (json_object_get(row, "at") != NULL) {
         buf_put_cstr(out, "<td class=\"when\">");
-        put_time(out, integer_of(row, "at"));
+        html_put_time(out, integer_of(row, "at"));
         buf_put_cstr(out, "</td>");
         put_cell(out, "what", view_string(row, "new"));
     } else {
@@ -111,7 +95,7 @@ static void put_part(const struct evidence_part *part, const json_t *rows, struc
     if (json_array_size(rows) == 0)
         return;
     buf_put_cstr(out, "<h3>");
-    put(out, part->title);
+    html_puts(out, part->title);
     buf_printf(out,
                " <span>%zu</span></h3><table class=\"since\"><colgroup><col class=\"where\"><col "
                "class=\"what\"><col><col></colgroup><thead><tr><th>Where<th>What<th>%s<th>%s"
@@ -129,16 +113,16 @@ static void put_since(const json_t *since, struct buf *out)
     if (!json_is_object(since))
         return;
     buf_put_cstr(out, "<section><header><h2>Changed since ");
-    put_time(out, integer_of(since, "at"));
+    html_put_time(out, integer_of(since, "at"));
     buf_printf(
         out,
         "</h2><span class=\"count\">%zu changes, %zu new entries of the log</span></header>"
         "<p class=\"line sub\">The earlier report was verified first: it is as it was signed "
         "by ",
         n, json_array_size(json_object_get(since, "log")));
-    put(out, view_string(since, "signer"));
+    html_puts(out, view_string(since, "signer"));
     buf_put_cstr(out, ", and the log goes on from its head <code>");
-    put(out, view_string(since, "head"));
+    html_puts(out, view_string(since, "head"));
     buf_put_cstr(out, "</code>.</p>");
     if (n == 0)
         buf_put_cstr(out, "<p class=\"line\">Settings, certificates, results and trust are what "
@@ -148,7 +132,7 @@ static void put_since(const json_t *since, struct buf *out)
     json_array_foreach(json_object_get(since, "unknown"), i, one)
     {
         buf_put_cstr(out, "<p class=\"line sub\">The earlier report did not say anything of: ");
-        put(out, json_string_value(one));
+        html_puts(out, json_string_value(one));
         buf_put_cstr(out, ".</p>");
     }
     buf_put_cstr(out, "</section>");
@@ -166,13 +150,13 @@ static void put_served(const json_t *current, struct buf *out)
     }
     view_value(view_get(current, "certificate.names"), VIEW_TEXT, 0, &names);
     buf_put_cstr(out, "<p class=\"line\">In service: <code>");
-    put(out, view_string(current, "serial"));
+    html_puts(out, view_string(current, "serial"));
     buf_put_cstr(out, "</code> of ");
-    put(out, view_string(current, "certificate.issuer"));
+    html_puts(out, view_string(current, "certificate.issuer"));
     buf_put_cstr(out, ", for ");
     html_put(out, buf_span(&names));
     buf_put_cstr(out, ", until ");
-    put_time(out, integer_of(current, "not_after"));
+    html_put_time(out, integer_of(current, "not_after"));
     buf_put_cstr(out, "</p>");
 }
 
@@ -192,7 +176,7 @@ static void put_log_of(const json_t *report, const char *vserver, struct buf *ou
         if (!own || serial[0] == '\0')
             continue;
         buf_put_cstr(out, "<tr><td class=\"when\">");
-        put_time(out, integer_of(one, "at"));
+        html_put_time(out, integer_of(one, "at"));
         buf_put_cstr(out, "</td>");
         put_cell(out, "name", view_string(one, "kind"));
         put_code(out, serial);
@@ -237,11 +221,11 @@ static void put_failures(const json_t *report, const char *vserver, struct buf *
             strcmp(view_string(one, "result"), "FAIL") != 0)
             continue;
         buf_put_cstr(out, "<p class=\"line\"><span class=\"mark FAIL\">FAIL</span> ");
-        put(out, view_string(one, "endpoint"));
+        html_puts(out, view_string(one, "endpoint"));
         buf_put_cstr(out, " ");
-        put(out, view_string(one, "check"));
+        html_puts(out, view_string(one, "check"));
         buf_put_cstr(out, ": ");
-        put(out, view_string(one, "detail"));
+        html_puts(out, view_string(one, "detail"));
         buf_put_cstr(out, "</p>");
     }
 }
@@ -252,7 +236,7 @@ static void put_vserver(const json_t *report, const char *name, struct buf *out)
     struct tally n = count(report, name);
 
     buf_put_cstr(out, "<section><header><h2>");
-    put(out, name);
+    html_puts(out, name);
     buf_printf(out,
                "</h2><span class=\"mark %s\">%s</span><span class=\"count\">%u checks passed, %u "
                "failed, %u skipped</span></header>",
@@ -362,14 +346,14 @@ static void put_head(const json_t *report, struct buf *out)
     buf_put_cstr(out, "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
                       "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>"
                       "Evidence of ");
-    put(out, view_string(report, "hostname"));
+    html_puts(out, view_string(report, "hostname"));
     buf_put_cstr(out, "</title><style>");
     buf_put_cstr(out, html_style);
     buf_put_cstr(out, style);
     buf_put_cstr(out, "</style></head><body><main><h1>Evidence of ");
-    put(out, view_string(report, "hostname"));
+    html_puts(out, view_string(report, "hostname"));
     buf_put_cstr(out, "</h1><p class=\"sub\">");
-    put_time(out, integer_of(report, "at"));
+    html_put_time(out, integer_of(report, "at"));
     buf_printf(out,
                ", sealpost " SEALPOST_VERSION
                "</p><div class=\"verdict %s\">%s<small>%u checks by the probe, %u failed",
@@ -379,10 +363,10 @@ static void put_head(const json_t *report, struct buf *out)
     if (json_is_object(capture)) {
         const char *verdict = view_string(capture, "verdict");
         buf_put_cstr(out, "; packet capture: ");
-        put(out, evidence_capture_word(capture));
+        html_puts(out, evidence_capture_word(capture));
         if (json_is_object(json_object_get(capture, "attested")) && strcmp(verdict, "clean") != 0) {
             buf_put_cstr(out, ": ");
-            put(out, verdict);
+            html_puts(out, verdict);
         }
     }
     buf_put_cstr(out, "</small></div>");
@@ -403,7 +387,7 @@ void evidence_page(const struct conf *conf, const json_t *report, struct buf *ou
     put_people(report, out);
     put_trust(report, out);
     buf_put_cstr(out, "<section><details><summary>Settings</summary><pre class=\"mono settings\">");
-    put(out, view_string(report, "settings"));
+    html_puts(out, view_string(report, "settings"));
     buf_put_cstr(out, "</pre></details></section><footer>Verify it with <code>sealpost evidence "
                       "--verify FILE</code>, or any program for CMS: the signature lies beside it "
                       "(.p7s).</footer></main>");

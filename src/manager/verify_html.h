@@ -6,8 +6,5 @@
 
 void verify_html(const struct verify_report *r, struct buf *out);
 int verify_html_write(const char *file, const struct verify_report *r, struct err *e);
-/* Text as HTML: also inside of attributes in double quotes. */
-void html_put(struct buf *out, struct span text);
-extern const char html_style[]; /* of all pages that this program writes */
 
 #endif

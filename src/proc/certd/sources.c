@@ -418,17 +418,25 @@ static void answer_life(const struct asker *a, int rc, const struct err *e,
     answer(a, rc, e, &out);
 }
 
+static int read_two(struct certd *d, const struct msg *m, struct vserver_life **ret,
+                    struct vserver_life **ret_from, struct err *e)
+{
+    struct cert_assign_msg q;
+
+    if (!rd_cert_assign(m->body, &q))
+        return malformed(e);
+    *ret = certd_named(d, q.vserver, e);
+    *ret_from = *ret ? certd_named(d, q.from, e) : NULL;
+    return *ret_from ? 0 : -ENOENT;
+}
+
 void msg_cert_assign(void *arg, struct msg *m)
 {
     struct asker a = asker_of(arg, m);
     struct vserver_life *v = NULL, *from = NULL;
-    struct cert_assign_msg q;
     struct err e;
-    int rc = rd_cert_assign(m->body, &q) ? 0 : malformed(&e);
+    int rc = read_two(a.certd, m, &v, &from, &e);
 
-    if (rc == 0 &&
-        (!(v = certd_named(a.certd, q.vserver, &e)) || !(from = certd_named(a.certd, q.from, &e))))
-        rc = -ENOENT;
     /* a circle would follow itself */
     if (rc == 0 && from->life.id.current.source == IDENTITY_ASSIGNED &&
         identity_is_served(&from->life.id.current))
@@ -443,13 +451,9 @@ void msg_cert_copy(void *arg, struct msg *m)
 {
     struct asker a = asker_of(arg, m);
     struct vserver_life *v = NULL, *from = NULL;
-    struct cert_assign_msg q;
     struct err e;
-    int rc = rd_cert_assign(m->body, &q) ? 0 : malformed(&e);
+    int rc = read_two(a.certd, m, &v, &from, &e);
 
-    if (rc == 0 &&
-        (!(v = certd_named(a.certd, q.vserver, &e)) || !(from = certd_named(a.certd, q.from, &e))))
-        rc = -ENOENT;
     if (rc == 0)
         rc = lives_copy(v, from, &e);
     answer_life(&a, rc, &e, v);
