@@ -1,8 +1,6 @@
 #include "pki/life.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/date.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "pki/chain.h"
 #include "pki/life_internal.h"
@@ -16,7 +14,6 @@
 enum {
     RETIRED_SECONDS = 86400,
     RETRY_FIRST = 1,
-    RETRY_MOST = 3600,
     RETRY_MOST_BARE = 30,
     SIGN_TRIES = 6,
     LOOKS_MAX = 5
@@ -75,7 +72,7 @@ static bool hopeless(int rc)
 }
 
 /* Is this chain for this key? What is shown must always be able to sign. */
-static bool chain_fits_key(const struct identity_slot *s, const struct life_key *key)
+bool life_chain_fits_key(const struct identity_slot *s, const struct life_key *key)
 {
     struct chain chain = CHAIN_NONE;
     struct err e;
@@ -481,9 +478,9 @@ int life_give_up(struct life *l, const char *why, struct err *e)
     return rc;
 }
 
-static void count_failure(struct life *l, const struct err *e)
+void life_failed(struct life *l, const struct err *e)
 {
-    int64_t most = l->checked ? RETRY_MOST : RETRY_MOST_BARE;
+    int64_t most = l->checked ? LIFE_RETRY_MOST : RETRY_MOST_BARE;
     int64_t wait = l->failures < 12 ? (int64_t)RETRY_FIRST << l->failures : most;
 
     l->failures++;
@@ -549,7 +546,7 @@ int life_renew(struct life *l, const char *why, struct err *e)
         return rc;
     }
     if (rc < 0) {
-        count_failure(l, e);
+        life_failed(l, e);
         if (hopeless(rc) && l->id.next.state != IDENTITY_NONE &&
             l->id.next.state != IDENTITY_PENDING)
             life_give_up(l, l->failure, &ignored);
@@ -566,130 +563,6 @@ void life_succeeded(struct life *l)
     l->failure[0] = '\0';
 }
 
-/* --- after a start */
-
-/* 1: the slot's key is there (and fits its chain, if it has one); 0: not; negative: ask later */
-static int slot_holds(struct life *l, const struct identity_slot *s, struct err *e)
-{
-    struct life_key key;
-    int rc = l->ops->key_get(l->ops->arg, s->key_id, &key, e);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc < 0)
-        return rc;
-    return s->chain_bytes == 0 || chain_fits_key(s, &key);
-}
-
-static int reconcile_current(struct life *l, struct err *e)
-{
-    struct identity_slot *s = &l->id.current;
-    int rc;
-
-    if (s->state == IDENTITY_NONE)
-        return 0;
-    rc = slot_holds(l, s, e);
-    if (rc > 0) {
-        l->checked = identity_is_served(s);
-        return 0;
-    }
-    if (rc == 0) {
-        log_error("certificate of %s: its key %s is lost at keyd or belongs to another "
-                  "certificate; making a new one",
-                  l->id.vserver, s->key_id);
-        identity_drop(&l->id, s, "its key is lost");
-        rc = life_save(l, e);
-    }
-    return rc;
-}
-
-static int reconcile_next(struct life *l, struct err *e)
-{
-    struct identity_slot *s = &l->id.next;
-    int rc;
-
-    if (s->state == IDENTITY_NONE) { /* died between giving up and going back */
-        if (l->id.current.state == IDENTITY_RENEWING) {
-            identity_set(&l->id, &l->id.current, IDENTITY_LIVE, "nothing is under way");
-            return life_save(l, e);
-        }
-        return 0;
-    }
-    rc = slot_holds(l, s, e);
-    return rc == 0 ? life_give_up(l, "its key is lost", e) : rc < 0 ? rc : 0;
-}
-
-/* A request whose asker never got it (died in between) is given up; one that waits needs its key.
- */
-static int reconcile_pending(struct life *l, struct err *e)
-{
-    struct identity_slot *s = &l->id.pending;
-    int rc;
-
-    if (s->state == IDENTITY_NONE)
-        return 0;
-    if (s->state != IDENTITY_PENDING)
-        return life_drop_pending(l, "it was broken off", e);
-    rc = slot_holds(l, s, e);
-    if (rc == 0) {
-        log_error("certificate of %s: the key of the pending request is lost at keyd; prepare a "
-                  "new request",
-                  l->id.vserver);
-        return life_drop_pending(l, "its key is lost", e);
-    }
-    return rc < 0 ? rc : 0;
-}
-
-static int remove_orphans(struct life *l, int64_t before, struct err *e)
-{
-    char ids[LIFE_KEYS_MAX][IDENTITY_KEY_ID_MAX + 1], label[IDENTITY_NAME_MAX + 16];
-    size_t n = 0;
-    int rc;
-
-    life_label(l, label);
-    rc = l->ops->key_ids(l->ops->arg, label, before, ids, &n, e);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        if (identity_uses(&l->id, ids[i]) == 0) {
-            log_info("certificate of %s: removing key %s, made for nothing that is remembered",
-                     l->id.vserver, ids[i]);
-            rc = l->ops->key_delete(l->ops->arg, ids[i], e);
-        }
-    return rc;
-}
-
-int life_reconcile(struct life *l, struct err *e)
-{
-    int rc = life_catch_up(l, e);
-
-    if (rc == 0)
-        rc = reconcile_current(l, e);
-    if (rc == 0)
-        life_show(l, l->ops->show, l->ops->arg);
-    if (rc == 0)
-        rc = reconcile_next(l, e);
-    if (rc == 0)
-        rc = reconcile_pending(l, e);
-    if (rc == 0 && !l->keep_unknown_keys)
-        rc = remove_orphans(l, INT64_MAX, e);
-    if (rc < 0)
-        count_failure(l, e);
-    return rc;
-}
-
-int life_make_up(struct life *l, struct err *e)
-{
-    int rc = life_prove_live(l, e);
-
-    if (rc < 0)
-        count_failure(l, e);
-    return rc;
-}
-
-int life_sweep(struct life *l, int64_t before, struct err *e)
-{
-    return l->keep_unknown_keys ? 0 : remove_orphans(l, before, e);
-}
-
 void life_show(const struct life *l,
                void (*show)(void *arg, const char *vserver, unsigned slot, const char *key_id,
                             const char *serial, struct span chain),
@@ -704,98 +577,6 @@ void life_show(const struct life *l,
     if (l->id.next.state == IDENTITY_STAGED)
         show(arg, l->id.vserver, 1, l->id.next.key_id, l->id.next.serial,
              identity_chain(&l->id.next));
-}
-
-/* --- time */
-
-/* 0 … 999, the same after every start: virtual servers do not all renew at once, and the date that
- * was shown stays. A serial is hexadecimal and drawn at random. */
-static unsigned spread(const char *serial)
-{
-    unsigned sum = 0;
-
-    for (; *serial; serial++)
-        sum = (sum * 31 + (unsigned char)*serial) % 1000003;
-    return sum % 1000;
-}
-
-int64_t life_renew_at(const struct life *l)
-{
-    const struct identity_slot *s = &l->id.current;
-    int64_t life = s->not_after - s->not_before;
-
-    if (!identity_is_served(s))
-        return 0;
-    return s->not_before + life * 2 / 3 + life / 20 * spread(s->serial) / 1000;
-}
-
-/* Names that are wanted now and not in the certificate in use: the configuration has changed. */
-static bool names_missing(const struct life *l)
-{
-    struct chain chain = CHAIN_NONE;
-    bool missing = false;
-    struct err e;
-
-    if (chain_parse(identity_chain(&l->id.current), &chain, &e) < 0 || chain.n == 0)
-        return true;
-    for (uint32_t i = 0; i < l->want.names.n && !missing; i++)
-        missing = !certificate_name_matches(chain.v[0], &l->want.names.v[i]);
-    chain_done(&chain);
-    return missing;
-}
-
-bool life_may_try(const struct life *l, int64_t now)
-{
-    /* a clock that went back does not make it wait longer */
-    return l->retry_at <= now || l->retry_at - now > RETRY_MOST;
-}
-
-const char *life_due(const struct life *l, int64_t now)
-{
-    if (!life_may_try(l, now))
-        return NULL;
-    if (l->unwritten || l->unshown)
-        return "writing down what was done";
-    if (l->id.next.state == IDENTITY_PENDING || (l->held && !l->revoked))
-        return NULL;
-    if (l->id.next.state != IDENTITY_NONE)
-        return "going on with what was begun";
-    if (!identity_is_served(&l->id.current))
-        return l->id.off ? NULL : "no certificate";
-    if (l->revoked && l->id.current.source != IDENTITY_EXTERNAL)
-        return "revoked by its CA";
-    if (l->id.current.source != IDENTITY_OWN_CA)
-        return NULL; /* whoever chose that CA wants to stay with it: life_notice */
-    if (now >= life_renew_at(l))
-        return "renewal in time";
-    if (now < l->id.current.not_before)
-        return "not yet valid: the clock went back";
-    return names_missing(l) ? "names changed" : NULL;
-}
-
-bool life_notice(const struct life *l, int64_t now, char ret[600])
-{
-    const struct identity_slot *s = &l->id.current;
-    struct buf day BUF_AUTO = BUF(64);
-
-    if (identity_is_served(s) && now < s->not_before) {
-        date_print_iso(&day, s->not_before);
-        snprintf(ret, 600, "not yet valid: it begins on %s; did the clock go back?",
-                 buf_cstr(&day));
-        return true;
-    }
-    /* one of an authority that is asked over the network is renewed by itself */
-    if (!identity_is_served(s) || s->source == IDENTITY_OWN_CA ||
-        (s->source == IDENTITY_EXTERNAL && s->origin[0]) || now < life_renew_at(l) ||
-        l->id.pending.state == IDENTITY_PENDING)
-        return false;
-    date_print_iso(&day, s->not_after);
-    snprintf(ret, 600,
-             "it %s on %s and is not renewed by itself (%s); prepare a request with `sealpost cert "
-             "renew %s`, or make one of the own CA with `sealpost cert issue %s`",
-             now > s->not_after ? "expired" : "ends", buf_cstr(&day),
-             identity_source_name(s->source), l->id.vserver, l->id.vserver);
-    return true;
 }
 
 bool life_revoked(struct life *l, const char *serial)
@@ -823,26 +604,4 @@ int life_tidy(struct life *l, int64_t now, struct err *e)
             rc = life_save(l, e);
     }
     return rc;
-}
-
-void life_json(const struct life *l, int64_t now, struct buf *out)
-{
-    char notice[600];
-
-    identity_json(&l->id, now, out);
-    if (out->overflow || out->n == 0)
-        return;
-    buf_truncate(out, out->n - 1); /* its closing brace */
-    buf_printf(out, ",\"renew_at\":%" PRId64 ",\"shown\":%s,\"settling\":%s", life_renew_at(l),
-               l->checked ? "true" : "false", l->swapping || l->unshown ? "true" : "false");
-    if (!l->failure[0] && life_notice(l, now, notice)) {
-        buf_put_cstr(out, ",\"failure\":");
-        json_put_string(out, span_cstr(notice));
-    }
-    if (l->failure[0]) {
-        buf_put_cstr(out, ",\"failure\":");
-        json_put_string(out, span_cstr(l->failure));
-        buf_printf(out, ",\"retry_at\":%" PRId64, l->retry_at);
-    }
-    buf_putc(out, '}');
 }

@@ -4,6 +4,8 @@
 
 #include "pki/life.h"
 
+enum { LIFE_RETRY_MOST = 3600 }; /* seconds */
+
 /* Where it fails, memory is ahead of the disk: nothing goes on before it is written. */
 int life_save(struct life *l, struct err *e);
 /* Is the certificate that is in this slot, or is to come into it, fit to be shown? -EKEYREJECTED
@@ -24,5 +26,9 @@ int life_catch_up(struct life *l, struct err *e);
 /* Room for one more among the retired. */
 int life_make_room(struct life *l, struct err *e);
 void life_succeeded(struct life *l);
+/* Why, and when it is tried again. */
+void life_failed(struct life *l, const struct err *e);
+/* Is the slot's first certificate for that key? */
+bool life_chain_fits_key(const struct identity_slot *s, const struct life_key *key);
 
 #endif
