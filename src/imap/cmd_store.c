@@ -135,6 +135,7 @@ static int change(struct session *s, const struct store_args *a, const struct ra
     return e;
 }
 
+/* Into out, which has room for one more beyond CHUNK; what is gathered goes on from there. */
 static void put_report(struct session *s, const struct told_message *info, uint32_t number,
                        const struct keywords *k, bool uid, bool flags, struct buf *out)
 {
@@ -157,6 +158,10 @@ static void put_report(struct session *s, const struct told_message *info, uint3
     if (modseqs)
         modseq_put(info->modseq, out);
     buf_put_cstr(out, ")\r\n");
+    if (out->n >= CHUNK) {
+        session_put(s, buf_span(out));
+        buf_clear(out);
+    }
 }
 
 /* Reports the flags that the messages have now, and their modseqs where the client is told of
@@ -176,10 +181,6 @@ static size_t report(struct session *s, const struct store_args *a, bool uid,
             bool flags = !a->silent || rangeset_has(modified, info->uid);
             const struct told_message now = {info->uid, info->flags, info->modseq};
             put_report(s, &now, b->number[i], &b->keywords, uid, flags, &out);
-            if (out.n >= CHUNK) {
-                session_put(s, buf_span(&out));
-                buf_clear(&out);
-            }
         }
         session_put(s, buf_span(&out));
         buf_clear(&out);
@@ -213,7 +214,7 @@ static bool report_told(struct session *s, const struct store_args *a, bool uid,
                         const struct store_told *t)
 {
     struct imap *m = imap_of(s);
-    struct buf out BUF_AUTO = BUF(CHUNK);
+    struct buf out BUF_AUTO = BUF(2 * CHUNK);
     struct keywords *k;
 
     if (t->count == 0)
