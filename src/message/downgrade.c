@@ -203,3 +203,16 @@ int downgrade(struct span raw, struct buf *out)
     mime_done(&w.mime);
     return r == 0 && out->overflow ? -ENOBUFS : r;
 }
+
+bool downgrade_headers_8bit(struct span raw)
+{
+    struct work w = {.raw = raw};
+    bool found;
+
+    mime_parse(raw, &message_limits_default, &w.mime);
+    found = w.mime.truncated;
+    for (uint32_t i = 0; i < w.mime.count && !found; i++)
+        found = downgrade_is_8bit(range(&w, w.mime.nodes[i].header_at, w.mime.nodes[i].header_end));
+    mime_done(&w.mime);
+    return found;
+}

@@ -12,5 +12,8 @@ bool downgrade_is_8bit(struct span bytes);
 /* Appends `raw` with 7-bit bodies. 0; -E2BIG when its structure is past the limits of mime.h, so
  * that its parts are not known; -ENOBUFS when `out` is full. */
 int downgrade(struct span raw, struct buf *out);
+/* Is there an 8-bit byte in a header, that of a part or of a message within as well? Also where the
+ * structure is past the limits of mime.h. */
+bool downgrade_headers_8bit(struct span raw);
 
 #endif

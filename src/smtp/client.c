@@ -569,22 +569,10 @@ static bool look_for_8bit(struct client *c, const struct smtp_outgoing *m)
     return n >= 0 || broken(c, "the message cannot be read: %s", strerror(errno));
 }
 
-/* What came with SMTPUTF8 goes on without it where all of envelope and header is ASCII: it is mail
- * as any other (RFC 6531 section 3.1 item 8), and the next server need not know the extension. */
-static bool needs_utf8(const struct client *c, const struct smtp_outgoing *m)
+/* 0; -EFBIG: too large to be taken apart; negative errno */
+static int read_whole(const struct smtp_outgoing *m, struct buf *raw)
 {
-    bool beyond = c->header_8bit || downgrade_is_8bit(m->sender);
-
-    for (size_t i = 0; i < m->count && !beyond; i++)
-        beyond = downgrade_is_8bit(m->recipients[i].address);
-    return m->smtputf8 && beyond;
-}
-
-/* 7-bit bodies for a server that takes no others, RFC 6152 section 3. 0 or negative errno. */
-static int make_7bit(struct client *c, const struct smtp_outgoing *m)
-{
-    struct buf raw BUF_AUTO = BUF(DOWNGRADE_BYTES_MAX);
-    char *room = m->size < DOWNGRADE_BYTES_MAX ? buf_reserve(&raw, (size_t)m->size) : NULL;
+    char *room = m->size < DOWNGRADE_BYTES_MAX ? buf_reserve(raw, (size_t)m->size) : NULL;
     size_t have = 0;
     ssize_t n = 1;
 
@@ -596,8 +584,36 @@ static int make_7bit(struct client *c, const struct smtp_outgoing *m)
     }
     if (have < m->size)
         return n < 0 ? -errno : -EIO;
-    buf_commit(&raw, have);
-    return downgrade(buf_span(&raw), &c->made);
+    buf_commit(raw, have);
+    return 0;
+}
+
+/* Headers of parts count as well (RFC 6531 section 3.2). What cannot be looked at may need it. */
+static bool parts_need_utf8(const struct smtp_outgoing *m)
+{
+    struct buf raw BUF_AUTO = BUF(DOWNGRADE_BYTES_MAX);
+
+    return read_whole(m, &raw) < 0 || downgrade_headers_8bit(buf_span(&raw));
+}
+
+/* What came with SMTPUTF8 goes on without it where all of envelope and header is ASCII: it is mail
+ * as any other (RFC 6531 section 3.1 item 8), and the next server need not know the extension. */
+static bool needs_utf8(const struct client *c, const struct smtp_outgoing *m)
+{
+    bool beyond = c->header_8bit || downgrade_is_8bit(m->sender);
+
+    for (size_t i = 0; i < m->count && !beyond; i++)
+        beyond = downgrade_is_8bit(m->recipients[i].address);
+    return m->smtputf8 && (beyond || (c->is_8bit && parts_need_utf8(m)));
+}
+
+/* 7-bit bodies for a server that takes no others, RFC 6152 section 3. 0 or negative errno. */
+static int make_7bit(struct client *c, const struct smtp_outgoing *m)
+{
+    struct buf raw BUF_AUTO = BUF(DOWNGRADE_BYTES_MAX);
+    int err = read_whole(m, &raw);
+
+    return err < 0 ? err : downgrade(buf_span(&raw), &c->made);
 }
 
 static bool transact(struct client *c, const struct smtp_outgoing *m,

@@ -415,20 +415,26 @@ TEST(smtputf8_where_it_is_needed)
         const char *name, *sender, *recipient, *orcpt, *message;
         bool needed;
     } rows[] = {
-        {"all ASCII",          "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",        false},
-        {"the body",           "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\n\303\274\r\n",
-         false                                                                                                                                        },
-        {"no header",          "a@example.test",        "b@remote.test",        "",                            "\r\n\303\274\r\n",               false},
-        {"the header",         "a@example.test",        "b@remote.test",        "",
-         "X: y\r\nSubject: \303\274\r\n\r\nx\r\n",                                                                                               true },
-        {"nothing but header", "a@example.test",        "b@remote.test",        "",                            "Subject: \303\274\r\n",
-         true                                                                                                                                         },
-        {"the sender",         "\303\274@example.test", "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",
-         true                                                                                                                                         },
-        {"a recipient",        "a@example.test",        "\303\274@remote.test", "",                            "Subject: x\r\n\r\nx\r\n",
-         true                                                                                                                                         },
-        {"its first address",  "a@example.test",        "b@remote.test",        "utf-8;\303\274@example.test",
-         "Subject: x\r\n\r\nx\r\n",                                                                                                              false},
+        {"all ASCII",            "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",        false},
+        {"the body",             "a@example.test",        "b@remote.test",        "",                            "Subject: x\r\n\r\n\303\274\r\n",
+         false                                                                                                                                          },
+        {"no header",            "a@example.test",        "b@remote.test",        "",                            "\r\n\303\274\r\n",               false},
+        {"the header",           "a@example.test",        "b@remote.test",        "",
+         "X: y\r\nSubject: \303\274\r\n\r\nx\r\n",                                                                                                 true },
+        {"the header of a part", "a@example.test",        "b@remote.test",        "",
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; "
+         "filename=\"\303\274.pdf\"\r\n\r\nx\r\n--b--\r\n",                                                                                        true },
+        {"the body of a part",   "a@example.test",        "b@remote.test",        "",
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; "
+         "charset=utf-8\r\n\r\n\303\274\r\n--b--\r\n",                                                                                             false},
+        {"nothing but header",   "a@example.test",        "b@remote.test",        "",                            "Subject: \303\274\r\n",
+         true                                                                                                                                           },
+        {"the sender",           "\303\274@example.test", "b@remote.test",        "",                            "Subject: x\r\n\r\nx\r\n",
+         true                                                                                                                                           },
+        {"a recipient",          "a@example.test",        "\303\274@remote.test", "",                            "Subject: x\r\n\r\nx\r\n",
+         true                                                                                                                                           },
+        {"its first address",    "a@example.test",        "b@remote.test",        "utf-8;\303\274@example.test",
+         "Subject: x\r\n\r\nx\r\n",                                                                                                                false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         for (int offered = 0; offered < 2; offered++) {
