@@ -152,6 +152,8 @@ static void on_peer(struct child *c, struct link *l)
 {
     if (link_peer(l) == ROLE_STORED)
         announce_all(c->state);
+    else if (link_peer(l) == ROLE_CAD)
+        revoked_catch_up(c->state);
 }
 
 static void on_conf(struct child *c, const struct conf *old)

@@ -79,6 +79,8 @@ enum verdict external_register(struct authd *a, const char *serial, const char *
 void revoked_init(struct authd *a);
 void revoked_done(struct authd *a);
 void revoked_remember(struct authd *a, const char *serial, uint64_t account);
+/* What was revoked while cad or we were away. Returns at once. */
+void revoked_catch_up(struct authd *a);
 void msg_ca_revoked(void *arg, struct msg *m);
 struct attempt {
     struct authd *a;

@@ -3,7 +3,8 @@
  * after `account cert unmap`.
  *
  * A certificate that an account was given has its serial number in the directory. One that stands
- * for an account by its key or its names does not; for those the newest logins are remembered.
+ * for an account by its key or its names does not; for those the newest logins are remembered, as
+ * long as authd runs. What was revoked while one of the two was away is made up for when they meet.
  */
 #include "proc/authd/authd.h"
 
@@ -13,7 +14,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SEEN_MAX = 4096, AFFECTED_MAX = 65536, SERIAL_SIZE = 2 * 20 + 1 };
+enum {
+    SEEN_MAX = 4096,
+    AFFECTED_MAX = 65536,
+    SERIAL_SIZE = 2 * 20 + 1,
+    REGISTER_TRIES = 5,
+    REGISTER_PAUSE_MS = 1000
+};
 
 struct seen {
     char serial[SERIAL_SIZE];
@@ -23,6 +30,8 @@ struct seen {
 struct external_seen {
     struct seen v[SEEN_MAX]; /* a ring; 0 where nobody is */
     unsigned at;
+    struct seen ended[SEEN_MAX]; /* the same, of whose logins have been ended: not again */
+    unsigned ended_at;
 };
 
 void revoked_init(struct authd *a)
@@ -36,14 +45,21 @@ void revoked_done(struct authd *a)
     free(a->external_seen);
 }
 
+static bool is_among(const struct seen ring[SEEN_MAX], const char *serial, uint64_t account)
+{
+    for (unsigned i = 0; i < SEEN_MAX; i++)
+        if (ring[i].account == account && strcmp(ring[i].serial, serial) == 0)
+            return true;
+    return false;
+}
+
 void revoked_remember(struct authd *a, const char *serial, uint64_t account)
 {
     struct external_seen *x = a->external_seen;
     struct seen *s;
 
-    for (unsigned i = 0; i < SEEN_MAX; i++)
-        if (x->v[i].account == account && strcmp(x->v[i].serial, serial) == 0)
-            return;
+    if (is_among(x->v, serial, account))
+        return;
     s = &x->v[x->at++ % SEEN_MAX];
     s->account = span_to_cstr(span_cstr(serial), s->serial, sizeof s->serial) ? account : 0;
 }
@@ -135,31 +151,63 @@ static void end_logins(struct authd *a, const struct seen *s)
     }
     log_info("certificate %s is revoked: who is logged in to account %llu must log in anew",
              s->serial, (unsigned long long)s->account);
+    a->external_seen->ended[a->external_seen->ended_at++ % SEEN_MAX] = *s;
     proofs_forget(a->proofs, s->account);
     authd_tell_changed(a, s->account);
     announce_one(a, s->account);
 }
 
-void msg_ca_revoked(void *arg, struct msg *m)
+/* When nobody knows, it is taken for revoked: that costs a login. suspends */
+static bool is_revoked(struct authd *a, const struct seen *s)
 {
-    struct authd *a = authd_of(arg);
+    enum verdict v = VERDICT_BUSY;
+    const char *why = "";
+
+    if (is_among(a->external_seen->ended, s->serial, s->account))
+        return false;
+    for (unsigned i = 0; i < REGISTER_TRIES && v == VERDICT_BUSY; i++) {
+        if (i > 0)
+            fiber_sleep_ms(REGISTER_PAUSE_MS);
+        v = external_register(a, s->serial, &why);
+    }
+    if (v == VERDICT_BUSY)
+        log_warn("certificate %s: %s", s->serial, why);
+    return v != VERDICT_GOOD;
+}
+
+/* serial "": whichever it is. suspends */
+static void end_all(struct authd *a, const char *serial)
+{
     struct affected f = {.n = 0};
-    struct rd r = rd_of(m->body);
-    char serial[SERIAL_SIZE];
     uint64_t last = 0;
 
-    rd_cstr(&r, serial, sizeof serial);
-    rd_u8(&r); /* why makes no difference here */
-    if (!rd_done(&r))
-        return;
     find_affected(a, serial, &f);
     for (unsigned i = 0; i < f.n; i++) {
-        const char *ignored;
-        if (f.v[i].account == last ||
-            (!serial[0] && external_register(a, f.v[i].serial, &ignored) != VERDICT_BAD))
+        if (f.v[i].account == last || (!serial[0] && !is_revoked(a, &f.v[i])))
             continue;
         last = f.v[i].account;
         end_logins(a, &f.v[i]);
     }
     free(f.v);
+}
+
+void msg_ca_revoked(void *arg, struct msg *m)
+{
+    struct rd r = rd_of(m->body);
+    char serial[SERIAL_SIZE];
+
+    rd_cstr(&r, serial, sizeof serial);
+    rd_u8(&r); /* why makes no difference here */
+    if (rd_done(&r))
+        end_all(authd_of(arg), serial);
+}
+
+static void catch_up(void *arg)
+{
+    end_all(arg, "");
+}
+
+void revoked_catch_up(struct authd *a)
+{
+    fiber_start(a->child->loop, catch_up, a, "revoked");
 }

@@ -236,8 +236,8 @@ static void msg_ca_show(void *arg, struct msg *m)
     answer(&a, rc, buf_span(&reply), &e);
 }
 
-/* Where it is in use, it is to be replaced now; who is logged in with it, no longer is. certd asks
- * itself when it was away. */
+/* Where it is in use, it is to be replaced now; who is logged in with it, no longer is. Who was away
+ * asks itself. */
 void cad_tell_revoked(struct cad *d, const struct ca_revoke_msg *m)
 {
     static const enum role roles[] = {ROLE_CERTD, ROLE_AUTHD};
