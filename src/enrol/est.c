@@ -228,6 +228,10 @@ static bool by_foreign_certificate(struct call *c, struct enrollee *ret)
         certificate_free(x);
         return refuse(c, 401, "That certificate was revoked.");
     }
+    if (x->not_after <= clock_seconds()) { /* TLS looked when the session began that is resumed */
+        certificate_free(x);
+        return refuse(c, 401, "That certificate has ended.");
+    }
     ret->profile = c->en->conf->est_server.profile;
     ret->exactly = true;
     snprintf(ret->requester, sizeof(ret->requester), "est: by certificate %.64s of %.80s",

@@ -417,27 +417,32 @@ static int revoke_serial(struct call *c, const char *serial, enum crl_reason rea
         return err_set(e, -EINVAL, "that is no serial number");
     wr_ca_revoke(&body, &m);
     r = control_call(call_control(c, e), ROLE_CAD, 0, MSG_CA_REVOKE, buf_span(&body), NULL, e);
-    return r == -EALREADY || r > 0 ? 0 : r;
+    if (r == -EALREADY || r == -ENOENT || r > 0) /* nothing is left that could log in */
+        return 0;
+    return r < 0 ? err_wrap(e, r, "certificate %s", m.serial) : r;
 }
 
 int account_cert_revoke_all(struct call *c, const json_t *all, unsigned *ret_count, struct err *e)
 {
     unsigned n = 0;
+    struct err one;
     size_t i;
     json_t *row;
-    int r = 0;
+    int first = 0;
 
     json_array_foreach(all, i, row)
     {
         if (!json_is_true(json_object_get(row, "issued")))
             continue;
-        r = revoke_serial(c, view_string(row, "serial"), CRL_CESSATION, e);
-        if (r != 0)
-            break;
-        n++;
+        int r = revoke_serial(c, view_string(row, "serial"), CRL_CESSATION, &one);
+        n += r == 0;
+        if (r != 0 && first == 0) {
+            first = r;
+            *e = one;
+        }
     }
     *ret_count = n;
-    return r;
+    return first;
 }
 
 /* The row first: a certificate that nobody knows of cannot log in, one in a file without a row

@@ -134,8 +134,8 @@ static int bring(struct call *c, const struct conf_authority *a, struct containe
             "those of its issuers behind it",
             k->chain.v[0]->subject);
     snprintf(label, sizeof label, "est/%s", a->name);
-    r = cert_import_key(c, k, label, KEY_TLS_CLIENT, false, &info, e);
-    if (r < 0 && r != -EEXIST) /* it came before: its certificate may have been renewed */
+    r = cert_import_key_once(c, k, label, KEY_TLS_CLIENT, false, &info, e);
+    if (r < 0)
         return r;
     if ((r = write_first(c, a, &k->chain, path, sizeof path, e)) < 0)
         return r;

@@ -91,6 +91,9 @@ int cert_open_asking(struct call *c, struct container_key *key, struct err *e);
 /* To keyd, under that label. -EEXIST: it has the key already. */
 int cert_import_key(struct call *c, const struct container_key *k, const char *label,
                     unsigned purposes, bool exportable, struct key_info *ret, struct err *e);
+/* The same; a key that is there under that label is fine. -EEXIST: it is another's. */
+int cert_import_key_once(struct call *c, const struct container_key *k, const char *label,
+                         unsigned purposes, bool exportable, struct key_info *ret, struct err *e);
 struct cert_import {
     const char *vserver, *name, *root;
     struct container_key key;

@@ -75,24 +75,33 @@ static int find_key(struct call *c, struct span spki, struct key_info *ret, stru
     return err_set(e, -EEXIST, "keyd has this key already, for another use");
 }
 
+int cert_import_key_once(struct call *c, const struct container_key *k, const char *label,
+                         unsigned purposes, bool exportable, struct key_info *ret, struct err *e)
+{
+    int rc = cert_import_key(c, k, label, purposes, exportable, ret, e);
+
+    if (rc != -EEXIST)
+        return rc;
+    if ((rc = find_key(c, buf_span(&k->spki), ret, e)) < 0)
+        return rc;
+    return strcmp(label, ret->label) == 0
+               ? 0
+               : err_set(e, -EEXIST, "this key is in use by %s already", ret->label);
+}
+
 static int key_for(struct call *c, const struct cert_import *i, struct key_info *ret, struct err *e)
 {
     char label[KEY_LABEL_MAX + 1];
     int rc;
 
     snprintf(label, sizeof label, "vserver/%s", i->vserver);
-    rc = cert_import_key(c, &i->key, label, KEY_TLS_SERVER | KEY_CSR, i->exportable, ret, e);
-    if (rc != -EEXIST)
-        return rc;
-    if ((rc = find_key(c, buf_span(&i->key.spki), ret, e)) < 0)
-        return rc;
-    if (strcmp(label, ret->label) == 0)
-        return 0;
-    return err_set(
-        e, -EEXIST,
-        "this key is in use by %s already; show its certificate on %s too with `sealpost "
-        "cert assign`",
-        ret->label, i->vserver);
+    rc = cert_import_key_once(c, &i->key, label, KEY_TLS_SERVER | KEY_CSR, i->exportable, ret, e);
+    if (rc == -EEXIST) {
+        struct err why = *e;
+        return err_set(e, rc, "%s; show its certificate on %s too with `sealpost cert assign`",
+                       why.text, i->vserver);
+    }
+    return rc;
 }
 
 /* --- importing */

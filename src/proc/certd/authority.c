@@ -130,11 +130,18 @@ static int open_resolver(struct certd *d, struct err *e)
     return d->resolver ? 0 : -EIO;
 }
 
-int authority_web(struct certd *d, struct web *ret, struct err *e)
+int authority_clear_web(struct certd *d, struct web *ret, struct err *e)
 {
     int rc = open_resolver(d, e);
 
     *ret = (struct web){.loop = d->child->loop, .resolver = d->resolver};
+    return rc;
+}
+
+int authority_web(struct certd *d, struct web *ret, struct err *e)
+{
+    int rc = authority_clear_web(d, ret, e);
+
     return rc < 0 ? rc : trust(d, "", &ret->tls, e);
 }
 

@@ -39,6 +39,8 @@ int authority_roots(struct certd *d, const struct authority *a, const struct cer
                     struct buf *ret, struct err *e);
 /* For a talk with anybody (webhooks): the machine's roots. suspends */
 int authority_web(struct certd *d, struct web *ret, struct err *e);
+/* The same for http URLs only: no list of CAs is read. */
+int authority_clear_web(struct certd *d, struct web *ret, struct err *e);
 /* A file of the configuration: in the folder certs unless absolute. suspends */
 int authority_file(struct certd *d, const char *name, size_t max, struct buf *out, struct err *e);
 /* A key out of such a file, decoded (NULL: as it is), into a buffer that the caller wipes. suspends */

@@ -94,8 +94,12 @@ static void on_ready(struct child *c)
 
 static void on_conf(struct child *c, const struct conf *old)
 {
-    lives_follow_conf(c->state);
-    trust_follow(c->state);
+    struct certd *d = c->state;
+
+    lives_follow_conf(d);
+    trust_follow(d);
+    for (unsigned i = 0; i < d->life_count; i++)
+        staple_wake(d->lives[i], true);
 }
 
 /* --- a worker that comes (again) learns what it shows */

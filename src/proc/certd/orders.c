@@ -208,18 +208,23 @@ static int run_est(struct running *r, struct span csr, struct buf *ret_pem, bool
                            .arg = r};
     struct err why;
 
-    if (r->a->conf
-            ->certificate_file[0]) { /* without it the CA would only say that it does not know us */
-        int rc = authority_show_first(r->l->v->certd, r->a, e);
-        if (rc < 0)
-            return rc;
-        k.first = &r->a->first;
-    }
     if (k.again && authority_show(r->l->v->certd, r->a, now, &why) == 0)
         k.own = &r->a->own;
     else if (k.again)
         log_info("order of %s: %s is asked as at the first time, not by the certificate in use: %s",
                  r->l->v->name, r->a->conf->name, why.text);
+    if (r->a->conf->certificate_file[0]) {
+        int rc = authority_show_first(r->l->v->certd, r->a, &why);
+        if (rc == 0) {
+            k.first = &r->a->first;
+        } else if (!k.own) { /* the CA would only say that it does not know us */
+            *e = why;
+            return rc;
+        } else {
+            log_info("order of %s: the certificate for the first enrolment is not there: %s",
+                     r->l->v->name, why.text);
+        }
+    }
     return est_course_run(&k, ret_pem, ret_passes, e);
 }
 

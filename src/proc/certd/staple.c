@@ -171,7 +171,8 @@ static int ask_responder(struct certd *d, const char *url, bool private, struct 
                             .timeout_ms = ASK_MS};
     struct web_answer a;
     struct web web;
-    int rc = authority_web(d, &web, e);
+    int rc = span_starts(span_cstr(url), SPAN("https://")) ? authority_web(d, &web, e)
+                                                           : authority_clear_web(d, &web, e);
 
     web.clear = true; /* the answer is signed */
     web.private = private;
@@ -230,12 +231,24 @@ static void failed(struct stapler *k, struct held *h, const struct err *why)
         drop(k, h);
 }
 
+/* Whatever a responder that has not heard of it says. */
+static void revoked(const struct stapler *k, struct held *h)
+{
+    drop(k, h);
+    h->ask_at = clock_seconds() + RETRY_FIRST;
+    snprintf(h->failure, sizeof(h->failure), "the certificate was revoked");
+}
+
 static void took(struct stapler *k, struct held *h, struct span answer,
                  const struct staple_answer *a)
 {
     struct err why;
     int64_t third = (a->next_update - a->this_update) / 3, now = clock_seconds();
 
+    if (h == &k->current && k->v->life.revoked) { /* while it was asked for */
+        revoked(k, h);
+        return;
+    }
     if (a->state != OCSP_GOOD) {
         drop(k, h);
         err_set(&why, -EKEYREVOKED, "its CA says that the certificate is %s",
@@ -442,12 +455,23 @@ static void move_up(struct stapler *k)
     forget(&k->next);
 }
 
-/* Whatever a responder that has not heard of it says. */
-static void revoked(const struct stapler *k, struct held *h)
+/* Has it gone live while others were asked? Then it is no longer next, but not to be forgotten. */
+static bool next_is_live(const struct stapler *k)
+{
+    struct shown x = SHOWN_NONE;
+    bool is = k->next.sha256[0] && shown_now(k->v, false, &x) &&
+              strcmp(k->next.sha256, x.leaf->sha256) == 0;
+
+    shown_done(&x);
+    return is;
+}
+
+static void switched_off(const struct stapler *k, struct held *h)
 {
     drop(k, h);
-    h->ask_at = clock_seconds() + RETRY_FIRST;
-    snprintf(h->failure, sizeof(h->failure), "the certificate was revoked");
+    h->failures = 0;
+    h->ask_at = INT64_MAX; /* until the configuration is another */
+    snprintf(h->failure, sizeof(h->failure), "ocsp_stapling of the virtual server is off");
 }
 
 static void follow(struct stapler *k, bool next)
@@ -460,7 +484,9 @@ static void follow(struct stapler *k, bool next)
     fiber_lock(&k->asking);
     if (!shown_now(k->v, next, &x)) {
         /* what was kept waits for its certificate to be looked at */
-        if (next || !k->v->wanted || k->v->life.checked)
+        if (next && next_is_live(k))
+            move_up(k);
+        else if (next || !k->v->wanted || k->v->life.checked)
             forget(h);
     } else {
         if (!next && strcmp(h->sha256, x.leaf->sha256) != 0 &&
@@ -469,8 +495,8 @@ static void follow(struct stapler *k, bool next)
         be_of(h, x.leaf);
         now = clock_seconds();
         if (mode_of(k->v) == STAPLING_OFF)
-            drop(k, h);
-        if (!next && k->v->life.revoked)
+            switched_off(k, h);
+        else if (!next && k->v->life.revoked)
             revoked(k, h);
         else if (h->ask_at <= now || now < h->asked_at) /* or the clock went back */
             refresh(k, h, &x, true, &e);

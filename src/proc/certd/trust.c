@@ -160,7 +160,7 @@ static int follow_one(struct certd *d, const char *vserver)
     struct vserver_trust *t;
     struct err e;
 
-    if (!v || v->client_certificates == CLIENT_CERTIFICATES_IGNORE)
+    if (!v || !v->enabled || v->client_certificates == CLIENT_CERTIFICATES_IGNORE)
         return 0;
     /* copies: the configuration may be replaced while a file is read */
     for (; n < v->client_trust.n && n < ARRAY_LEN(names); n++)

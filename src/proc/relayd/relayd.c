@@ -243,12 +243,13 @@ static bool take_first_roots(struct relay *r)
         return false;
     rc = link_call(child_peer(r->child, ROLE_CERTD), MSG_CERT_CA_PEM, SPAN_EMPTY, NULL, 0,
                    ROOTS_WAIT_MS, &pem, NULL);
-    if (rc == 0 && tls_client_context_trust_more(r->tls, buf_span(&pem), &e) < 0)
-        log_error("the root of our own CA cannot be trusted: %s", e.text);
     if (rc < 0) /* certd does not have it yet, or is away */
         return false;
     r->roots = now;
-    log_info("the root of our own CA is there: servers that it has certified are trusted");
+    if (tls_client_context_trust_more(r->tls, buf_span(&pem), &e) < 0)
+        log_error("the root of our own CA cannot be trusted: %s", e.text);
+    else
+        log_info("the root of our own CA is there: servers that it has certified are trusted");
     return true;
 }
 

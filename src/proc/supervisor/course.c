@@ -71,8 +71,9 @@ static bool trust_is_there(const struct supervisor *s, const struct conf *c, str
 
     for (uint32_t i = 0; i < c->vserver_count; i++) {
         const struct conf_vserver *v = &c->vservers[i];
-        for (uint32_t k = 0;
-             v->client_certificates != CLIENT_CERTIFICATES_IGNORE && k < v->client_trust.n; k++) {
+        for (uint32_t k = 0; v->enabled && v->client_certificates != CLIENT_CERTIFICATES_IGNORE &&
+                             k < v->client_trust.n;
+             k++) {
             const char *name = v->client_trust.v[k];
             char path[CHILD_ROOT_BYTES + 100];
             struct stat st;
