@@ -3,9 +3,11 @@
 number, mail address and UPN; SASL EXTERNAL in IMAP, POP3, SMTP, NNTP and over HTTP; ignored, accepted, required; a trust list of its own;
 revoked, expired and foreign ones."""
 import imaplib
+import os
 import pathlib
 import plistlib
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -275,6 +277,13 @@ def revoked_and_unmapped(pem):
     log_says("the certificate is revoked")
     s.run("ca", "unhold", serial)
     assert imap_external(tablet) == "in"
+    # authd hears nothing of it, and asks when it is back
+    ended = sessions_that_wait(tablet)
+    os.kill(next(p["pid"] for p in s.processes() if p["role"] == "authd"), signal.SIGKILL)
+    s.run("ca", "revoke", serial, "--reason", "certificateHold")
+    ended("a revocation while authd was away")
+    s.run("ca", "unhold", serial)
+    wait_for("authd is back", lambda: imap_external(tablet) == "in")
     ended = sessions_that_wait(tablet)
     s.run("account", "cert", "unmap", s.address("alice"), "tablet")
     ended("unmap")
